@@ -1,5 +1,6 @@
-/** `@gapo/reward-service/testing`, for the tests of other packages: readers of the files of reward services. */
+/** `@gapo/reward-service/testing`, for the tests of other packages: readers of the files of reward services, and the scorer behind HTTP. */
 export { readClassifierConfig } from './onnx/classifierConfig.js';
+export { openHttpScorer } from './http/httpScorer.js';
 export { httpFile } from './http/protocols/httpFile.js';
 export { oipFile } from './oip/oipFile.js';
 export { readRemoteFile } from './remote/remoteFile.js';

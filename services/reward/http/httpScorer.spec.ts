@@ -79,7 +79,7 @@ describe('text classification', () => {
     assert.deepEqual(one.asked[0]?.body, {
       inputs: [['p', 'a'], ['p', 'bb'], ['p', 'ccc']], // prettier-ignore
       raw_scores: true,
-      truncate: true,
+      truncate: false,
     });
     const two = await answering(t, labels(['bad', 'good']));
     const named = await client(t, `{ ${head}, url: '${two.url}', label: good, input: completion }`);
@@ -87,6 +87,22 @@ describe('text classification', () => {
     assert.deepEqual(two.asked[0]?.body['inputs'], [['a'], ['bb'], ['ccc']]);
     const unnamed = await outcomes(await client(t, `{ ${head}, url: '${two.url}' }`));
     assert.deepEqual(unnamed[0], failed(two.url, 'the answer has the labels bad, good: set label to the one to score'));
+  });
+
+  test('the server cuts off one end of a long text, or refuses it', async (t) => {
+    for (const [truncate, expected] of [
+      ['left', { truncate: true, truncation_direction: 'Left' }],
+      ['right', { truncate: true, truncation_direction: 'Right' }],
+      ['none', { truncate: false }],
+    ] as const) {
+      const { url, asked } = await answering(t, labels(['good']));
+      await outcomes(await client(t, `{ ${head}, url: '${url}', truncate: ${truncate} }`));
+      const { truncate: sent, truncation_direction: direction } = at(asked, 0).body;
+      assert.deepEqual(
+        { truncate: sent, ...(direction !== undefined && { truncation_direction: direction }) },
+        expected,
+      );
+    }
   });
 
   test('a bad element is an error of its item alone', async (t) => {

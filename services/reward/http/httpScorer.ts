@@ -4,22 +4,27 @@ import {
   HttpClient,
   isRetryableStatus,
   nameOf,
+  RequestFailure,
   shown,
   type Credentials,
   type RequestLimits,
 } from '@gapo/http';
-import { at } from '@gapo/numeric';
-import { NoScore, type ScoreItem } from '@gapo/reward';
+import { at, required } from '@gapo/numeric';
+import { NoScore, type ScoreItem, type ScorerDescription } from '@gapo/reward';
+import { boundsOf } from '../remote/activation.js';
 import { certificatesOf } from '../remote/certificates.js';
 import { readRemoteFile, remoteDescription, type RemoteOptions } from '../remote/remoteFile.js';
 import { RemoteScorer } from '../remote/remoteScorer.js';
 import { tokenOf } from '../remote/token.js';
 import { chat } from './judge/chat.js';
 import { promptVersion } from './judge/prompt.js';
+import { openEncoder, type RemoteEncoder } from './protocols/encodingFile.js';
 import { httpFile, type HttpFile } from './protocols/httpFile.js';
 import { openRlhf } from './protocols/openRlhf.js';
-import type { Protocol } from './protocols/protocol.js';
+import type { Prepared, Protocol } from './protocols/protocol.js';
+import { sglangClassify } from './protocols/sglang.js';
 import { textClassification } from './protocols/textClassification.js';
+import { vllmClassify, vllmPooling, vllmScore } from './protocols/vllm.js';
 
 /** A server of scores. */
 interface Endpoint {
@@ -37,7 +42,8 @@ interface Endpoint {
 export async function openHttpScorer(options: RemoteOptions): Promise<RemoteScorer> {
   const { path, objective } = options;
   const { file, version } = await readRemoteFile(path, httpFile, wordingOf);
-  const protocol = protocolOf(file);
+  const encoder = await encoderOf(file, path);
+  const protocol = protocolOf(file, encoder);
   const name = nameOf(new URL(file.url));
   const { url, headers } = file;
   const credentials = credentialsOf({ token: tokenOf(options, file, path), headers, url, where: path });
@@ -53,13 +59,16 @@ export async function openHttpScorer(options: RemoteOptions): Promise<RemoteScor
         : undefined),
   });
   const endpoint: Endpoint = { name, client, credentials };
-  const judge = file.protocol === 'chat' ? file : undefined;
-  const { minimum, maximum } = judge ?? {};
   const { timeoutMs, concurrency, retries } = file;
   return new RemoteScorer({
     description: remoteDescription(
       file,
-      { model: `${file.protocol}: ${judge?.model ?? name}`, version, minimum, maximum },
+      {
+        model: `${file.protocol}: ${'model' in file && file.model !== undefined ? file.model : name}`,
+        version: encoder === undefined || file.version !== undefined ? version : `${version}+${encoder.version}`,
+        ...('activation' in file ? boundsOf(file.activation, file) : boundsIn(file)),
+        ...(encoder !== undefined && { maxTokens: encoder.maxTokens }),
+      },
       objective,
     ),
     name,
@@ -72,10 +81,34 @@ export async function openHttpScorer(options: RemoteOptions): Promise<RemoteScor
   });
 }
 
-function protocolOf(file: HttpFile): Protocol {
-  if (file.protocol === 'openrlhf') return openRlhf(file);
-  if (file.protocol === 'text-classification') return textClassification(file);
-  return chat(file);
+/** Opens the encoder of a file that has one. */
+async function encoderOf(file: HttpFile, path: string): Promise<RemoteEncoder | undefined> {
+  if (!('encoding' in file) || file.encoding === 'server') return undefined;
+  return openEncoder(file.encoding, path);
+}
+
+function protocolOf(file: HttpFile, encoder: RemoteEncoder | undefined): Protocol {
+  switch (file.protocol) {
+    case 'openrlhf':
+      return openRlhf(file);
+    case 'text-classification':
+      return textClassification(file);
+    case 'vllm-classify':
+      return vllmClassify(file, encoder);
+    case 'vllm-pooling':
+      return vllmPooling(file, encoder);
+    case 'vllm-score':
+      return vllmScore(file);
+    case 'sglang-classify':
+      return sglangClassify(file, required(encoder, 'the encoder'));
+    case 'chat':
+      return chat(file);
+  }
+}
+
+/** Returns the bounds that a file states as they are: those of a judge's scale. */
+function boundsIn(file: HttpFile): Partial<Pick<ScorerDescription, 'minimum' | 'maximum'>> {
+  return file.protocol === 'chat' ? { minimum: file.minimum, maximum: file.maximum } : {};
 }
 
 function wordingOf({ protocol }: HttpFile): string {
@@ -89,17 +122,45 @@ async function scoresOf(
   items: readonly ScoreItem[],
   limits: RequestLimits,
 ): Promise<readonly (number | NoScore)[]> {
-  const problems = items.map((item) => protocol.problemOf?.(item));
-  const asked = items.filter((_, i) => problems[i] === undefined);
-  const found = asked.length === 0 ? [] : await answersOf(endpoint, protocol, asked, limits);
+  const prepared: (Prepared | NoScore)[] = [];
+  for (const item of items) prepared.push((await protocol.prepare?.(item)) ?? item);
+  const asked = prepared.filter((item): item is Prepared => !(item instanceof NoScore));
+  const found = asked.length === 0 ? [] : await divided(endpoint, protocol, asked, limits);
   let next = 0;
-  return problems.map((problem) => problem ?? at(found, next++));
+  return prepared.map((item) => (item instanceof NoScore ? item : at(found, next++)));
+}
+
+/** Statuses of a request that a server refuses for what it contains. */
+const refusals: ReadonlySet<unknown> = new Set([400, 413, 422]);
+
+/** Makes one request, and where the server refuses it, one for each half of it: an item that it cannot score loses its own score only. */
+async function divided(
+  endpoint: Endpoint,
+  protocol: Protocol,
+  items: readonly Prepared[],
+  limits: RequestLimits,
+): Promise<readonly (number | NoScore)[]> {
+  const end = Date.now() + limits.timeoutMs;
+  try {
+    return await answersOf(endpoint, protocol, items, limits);
+  } catch (error) {
+    if (!(error instanceof RequestFailure) || !refusals.has(error.status)) throw error;
+    if (items.length === 1) return [new NoScore(error.message)];
+    const middle = Math.ceil(items.length / 2);
+    const found: (number | NoScore)[] = [];
+    for (const half of [items.slice(0, middle), items.slice(middle)]) {
+      const timeoutMs = end - Date.now();
+      if (timeoutMs <= 0) found.push(...half.map(() => new NoScore(error.message)));
+      else found.push(...(await divided(endpoint, protocol, half, { ...limits, timeoutMs })));
+    }
+    return found;
+  }
 }
 
 async function answersOf(
   endpoint: Endpoint,
   protocol: Protocol,
-  items: readonly ScoreItem[],
+  items: readonly Prepared[],
   limits: RequestLimits,
 ): Promise<readonly (number | NoScore)[]> {
   const named = ({ message, retryable }: NoScore): NoScore =>

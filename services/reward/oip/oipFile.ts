@@ -11,7 +11,8 @@
  * output: { name: score }
  * ```
  */
-import { filePath, finiteNumber, grpcTarget, nonEmptyText, nonNegativeInt, z } from '@gapo/service';
+import { filePath, finiteNumber, grpcTarget, nonEmptyText, z } from '@gapo/service';
+import { boundKeys, columnKeys } from '../remote/activation.js';
 import { batch, remoteKeys } from '../remote/remoteFile.js';
 
 const input = z.strictObject({
@@ -26,10 +27,7 @@ const input = z.strictObject({
 const output = z.strictObject({
   /** The tensor's name; required if the model has several outputs. */
   name: nonEmptyText.optional(),
-  /** The column of the score, from 0; required if there are several. */
-  column: nonNegativeInt.optional(),
-  /** raw: x; sigmoid: 1 / (1 + exp(-x)); softmax: exp(x) as a share of the sum over the columns. @default raw */
-  activation: z.enum(['raw', 'sigmoid', 'softmax']).default('raw'),
+  ...columnKeys,
 });
 
 const parameter = z
@@ -70,9 +68,7 @@ export const oipFile = z
     /** raw: elements as bytes beside the tensors; typed: inside them. @default raw */
     contents: z.enum(['raw', 'typed']).default('raw'),
     output: output.default({ activation: 'raw' }),
-    /** The bounds of the scores. @default 0 and 1 with sigmoid and softmax */
-    minimum: finiteNumber.optional(),
-    maximum: finiteNumber.optional(),
+    ...boundKeys,
   })
   .refine(({ tls, ca }) => tls || ca === undefined, { path: ['ca'], message: 'tls: true beside it' })
   .refine(({ minimum = -Infinity, maximum = Infinity }) => minimum < maximum, {

@@ -3,6 +3,7 @@ import { credentialsOf, RequestFailure, type Credentials, type RequestLimits } f
 import { NoScore, type ScoreItem, type ScorerDescription } from '@gapo/reward';
 import { connect, retry, RpcError, type Client, type ConnectOptions } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
+import { boundsOf } from '../remote/activation.js';
 import { certificatesOf } from '../remote/certificates.js';
 import { readRemoteFile, remoteDescription, type RemoteOptions } from '../remote/remoteFile.js';
 import { RemoteScorer, type Remote } from '../remote/remoteScorer.js';
@@ -33,14 +34,16 @@ export async function openOipScorer(options: RemoteOptions): Promise<RemoteScore
   try {
     const metadata = await metadataOf(client, file);
     const { inputs, output } = checkedModel(file, metadata, `${path}: model ${model} at ${target}`);
-    const bounded = output.activation !== 'raw';
-    const { minimum = bounded ? 0 : undefined, maximum = bounded ? 1 : undefined } = file;
     const remote = new OipRemote(
       client,
       { ...file, output },
       { ...file, inputs, output: output.name },
       credentials,
-      remoteDescription(file, { model: `open inference: ${model}`, version, minimum, maximum }, objective),
+      remoteDescription(
+        file,
+        { model: `open inference: ${model}`, version, ...boundsOf(output.activation, file) },
+        objective,
+      ),
     );
     remote.runs(file.modelVersion ?? newestOf(metadata.versions));
     return new RemoteScorer(remote);

@@ -3,6 +3,7 @@ import { toFloat32 } from '@gapo/model';
 import { at, shapeText } from '@gapo/numeric';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import type { InferParameterInput, ModelInferRequestInput, ModelInferResponse } from '@gapo/rpc';
+import { activated } from '../remote/activation.js';
 import type { OipFile } from './oipFile.js';
 
 /** The parts of the file that a request needs. */
@@ -109,7 +110,7 @@ export function scoresOf(
     throw new NoScore(`${what} has one column, whose softmax is always 1; use sigmoid or raw`);
   const elements = elementsOf(tensor, response.rawOutputContents[index], response.rawOutputContents.length > 0, count * width); // prettier-ignore
   return Array.from({ length: count }, (_, i) => {
-    const score = activations[activation](elements.slice(i * width, (i + 1) * width), chosen);
+    const score = activated(activation, elements.slice(i * width, (i + 1) * width), chosen);
     return Number.isFinite(score) ? score : new NoScore(`${what} gives the score ${score}; expected a finite number`);
   });
 }
@@ -133,13 +134,3 @@ function elementsOf(
     throw new NoScore(`output ${name} has ${values.length} elements; expected ${count} of ${datatype}`);
   return values;
 }
-
-const activations: Readonly<Record<OutputOptions['activation'], (row: readonly number[], column: number) => number>> = {
-  raw: (row, column) => at(row, column),
-  sigmoid: (row, column) => 1 / (1 + Math.exp(-at(row, column))),
-  softmax: (row, column) => {
-    const largest = Math.max(...row);
-    const exps = row.map((x) => Math.exp(x - largest));
-    return at(exps, column) / exps.reduce((a, b) => a + b, 0);
-  },
-};

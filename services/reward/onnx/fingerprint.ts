@@ -1,10 +1,9 @@
 /** A classifier's version, which changes whenever the same item may get another score. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { ModelError, tokenizerFiles } from '@gapo/model';
+import { tokenizerFiles } from '@gapo/model';
 import { canonicalJson } from '@gapo/service';
+import { sha256OfFiles } from '../encoding/digest.js';
 import type { ClassifierConfig } from './classifierConfig.js';
 
 /** Increase it when items become other tokens, or logits other scores. */
@@ -36,17 +35,4 @@ export async function scoringDigest(directory: string, config: ClassifierConfig)
   const settings = { maxTokens, padId, ...decoding, ignore_keys, input, output, text, truncate, truncation_side };
   const digest = await sha256OfFiles(directory, files, canonicalJson({ scoringRevision, ...settings }));
   return digest.slice(0, shortDigits);
-}
-
-async function sha256OfFiles(directory: string, names: readonly string[], text = ''): Promise<string> {
-  const hash = createHash('sha256');
-  for (const name of names) {
-    const path = join(directory, name);
-    try {
-      for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(bytes as Buffer);
-    } catch (error) {
-      throw new ModelError(path, `cannot be read: ${(error as Error).message}`);
-    }
-  }
-  return hash.update(text).digest('hex');
 }

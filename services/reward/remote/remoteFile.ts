@@ -40,8 +40,11 @@ export const remoteKeys = {
   ...tokenKeys,
 };
 
+/** Items of a request, where a file does not say. */
+export const defaultBatch = 32;
+
 /** Items of a request. @default 32 */
-export const batch = positiveInt.default(32);
+export const batch = positiveInt.default(defaultBatch);
 
 /** The values of {@link remoteKeys}. */
 export type RemoteFile = z.output<z.ZodObject<typeof remoteKeys>>;

@@ -3,7 +3,7 @@ import { fileWith, rewardKind } from './rewardKind.js';
 import { bearerToken, tokenKeys } from './token.js';
 
 export const http = rewardKind({
-  summary: "a server behind HTTP: OpenRLHF's remote reward, a text classifier, a chat model as a judge",
+  summary: "a server behind HTTP: a classifier (vLLM, SGLang, TEI), OpenRLHF's remote reward, a chat model as a judge",
   entry: {
     http: fileWith('protocol').describe('the YAML file that describes the server to call'),
     ...tokenKeys,

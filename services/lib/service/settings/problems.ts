@@ -131,9 +131,10 @@ function flatten(issues: readonly Issue[], value: unknown): Issue[] {
       );
     }
     if (issue.code !== 'invalid_union') return [issue];
-    // An alternative that refuses the value's kind does not count; if all do, the union's own issue is shown.
+    // An alternative that refuses the value's kind, as a literal does, does not count; if all do, the union's own issue is shown.
     const deep = issue.errors.filter(
-      (list) => !list.some((inner) => inner.path.length === 0 && inner.code === 'invalid_type'),
+      (list) =>
+        !list.some(({ path, code }) => path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')),
     );
     const nearest = [...deep].sort((a, b) => a.length - b.length)[0];
     if (nearest === undefined || !isMappingOrList(valueAt(value, issue.path))) return [issue];

@@ -2,7 +2,7 @@
 import { quoted } from '@gapo/http';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import type { ProtocolOptions } from '../protocols/httpFile.js';
-import { missing, withParameters, type Protocol } from '../protocols/protocol.js';
+import { withReference, withParameters, type Protocol } from '../protocols/protocol.js';
 import { saidIn } from './content.js';
 import { expectedScore } from './expectedScore.js';
 import { gradeOf, isOnlyObject } from './grade.js';
@@ -25,7 +25,7 @@ export function chat(file: Judge): Protocol {
       ...settings,
       messages: items.flatMap((item) => messagesFor({ rubric, form, instructions }, item, referenceOf(item))),
     }),
-    problemOf: (item) => missing(item, reference),
+    prepare: (item) => withReference(item, reference),
     read: (answer, items) => {
       const { text, cutOff, logprobs } = saidIn(answer);
       if (cutOff && !isOnlyObject(text)) {

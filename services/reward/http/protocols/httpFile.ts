@@ -3,13 +3,15 @@
  *
  * ```yaml
  * objective: helpful
- * protocol: openrlhf # or text-classification, chat
+ * protocol: openrlhf # or text-classification, vllm-classify, vllm-pooling, vllm-score, sglang-classify, chat
  * url: http://127.0.0.1:5000/get_reward
  * tokenEnv: HELPFUL_TOKEN
  * ```
  */
 import { filePath, finiteNumber, nonEmptyText, positiveInt, z } from '@gapo/service';
+import { boundKeys, columnKeys } from '../../remote/activation.js';
 import { batch, remoteKeys } from '../../remote/remoteFile.js';
+import { tokenizerEncoding } from './encodingFile.js';
 
 /** A header's name, by RFC 9110. Those of the connection and the body belong to the client. */
 const header = z
@@ -44,6 +46,43 @@ function parameters(...reserved: string[]) {
     .default({});
 }
 
+/** A classifier whose numbers are asked for without the server's activation. */
+const classifier = { ...common, ...columnKeys, ...boundKeys };
+
+/** vLLM's name of the model; required if the server has several. */
+const model = nonEmptyText.optional();
+
+/** How a classifier behind vLLM gets its input. */
+const vllmInput = {
+  model,
+  /** server: the server renders the conversation in its chat template, one a request; else it is encoded here. */
+  encoding: z.union([z.literal('server'), tokenizerEncoding]).meta({
+    expected: 'server, or a mapping of tokenizer and maxTokens',
+  }),
+  /** @default 32; 1 with encoding: server */
+  batch: positiveInt.optional(),
+};
+
+/** Of a request that vLLM answers. Truncation would cut special tokens off. */
+const ofVllm = ['input', 'messages', 'use_activation', 'truncate_prompt_tokens'];
+
+/** @throws a problem of the file if it asks for what the others contradict */
+function checkClassifier(
+  file: {
+    readonly encoding?: unknown;
+    readonly batch?: number | undefined;
+    readonly minimum?: number | undefined;
+    readonly maximum?: number | undefined;
+  },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
+  const { minimum = -Infinity, maximum = Infinity } = file;
+  if (minimum >= maximum) refuse('minimum', 'a number less than maximum');
+  if (file.encoding === 'server' && (file.batch ?? 1) > 1)
+    refuse('batch', '1, because with encoding: server a request has one conversation');
+}
+
 /** The file. */
 export const httpFile = z.discriminatedUnion('protocol', [
   z.strictObject({
@@ -63,8 +102,57 @@ export const httpFile = z.discriminatedUnion('protocol', [
     label: nonEmptyText.optional(),
     /** pair: prompt and completion as two inputs; completion: the completion alone. @default pair */
     input: z.enum(['pair', 'completion']).default('pair'),
+    /** The end at which the server cuts off tokens of an item that is too long for it; none: it refuses the item. @default none */
+    truncate: z.enum(['left', 'right', 'none']).default('none'),
     parameters: parameters('inputs'),
   }),
+  z
+    .strictObject({
+      ...classifier,
+      ...vllmInput,
+      /** vLLM's /classify: a sequence classifier's numbers, one for each label. */
+      protocol: z.literal('vllm-classify'),
+      parameters: parameters(...ofVllm),
+    })
+    .superRefine(checkClassifier),
+  z
+    .strictObject({
+      ...classifier,
+      ...vllmInput,
+      /** vLLM's /pooling: the same, or the numbers of the last token of a model that has some for each token. */
+      protocol: z.literal('vllm-pooling'),
+      /** classify: numbers for the sequence; token_classify: numbers for each token, of which the last count. @default classify */
+      task: z.enum(['classify', 'token_classify']).default('classify'),
+      parameters: parameters(...ofVllm, 'task', 'encoding_format'),
+    })
+    .superRefine(checkClassifier),
+  z
+    .strictObject({
+      ...common,
+      ...boundKeys,
+      /** vLLM's /score: a cross-encoder's number for prompt and completion, as two texts. */
+      protocol: z.literal('vllm-score'),
+      model,
+      batch,
+      activation: z.enum(['raw', 'sigmoid']).default('raw'),
+      parameters: parameters('text_1', 'text_2', 'queries', 'documents', 'data_1', 'data_2', 'items', 'use_activation'),
+    })
+    .superRefine(checkClassifier),
+  z
+    .strictObject({
+      ...classifier,
+      /** SGLang's /classify: a sequence classifier's numbers, one for each label. */
+      protocol: z.literal('sglang-classify'),
+      encoding: tokenizerEncoding,
+      batch,
+      parameters: parameters('text', 'input_ids'),
+    })
+    .superRefine(checkClassifier)
+    .refine(({ url }) => !/\/v1\/classify\/?$/.test(URL.canParse(url) ? new URL(url).pathname : ''), {
+      path: ['url'],
+      message:
+        'the address of /classify: /v1/classify answers with probabilities, which are 1 for a model of one label',
+    }),
   z
     .strictObject({
       ...common,

@@ -1,7 +1,7 @@
 /** OpenRLHF's remote reward function: { query, prompts, labels } → { rewards }. `query` is prompt and completion as one text. */
 import { z } from '@gapo/service';
 import type { ProtocolOptions } from './httpFile.js';
-import { counted, missing, parsed, scoreOf, withParameters, type Protocol } from './protocol.js';
+import { counted, withReference, parsed, scoreOf, withParameters, type Protocol } from './protocol.js';
 
 /** Elements are checked one by one, so that a bad one loses its own item only. */
 const rewards = z.looseObject({ rewards: z.array(z.unknown()) });
@@ -18,7 +18,7 @@ export function openRlhf({ batch, reference, parameters }: ProtocolOptions<'open
         },
         parameters,
       ),
-    problemOf: (item) => missing(item, reference),
+    prepare: (item) => withReference(item, reference),
     read: (answer, items) => {
       const { rewards: found } = parsed(rewards, answer, '{"rewards": [numbers]}');
       return counted(found, items.length, 'rewards').map((reward) => scoreOf(onlyElement(reward)));

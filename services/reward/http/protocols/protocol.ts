@@ -3,13 +3,19 @@ import { shown } from '@gapo/http';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import type { z } from '@gapo/service';
 
+/** What a request has of an item. */
+export interface Prepared extends ScoreItem {
+  /** What the model reads, in a protocol that sends token ids. */
+  readonly tokenIds?: readonly number[];
+}
+
 /** A protocol: the request for a batch, and what its answer means. */
 export interface Protocol {
   /** The most items of a request. */
   readonly batch: number;
-  request(items: readonly ScoreItem[]): Readonly<Record<string, unknown>>;
-  /** Returns why an item cannot be asked about; undefined if it can. */
-  problemOf?(item: ScoreItem): NoScore | undefined;
+  /** Returns what a request has of an item, or why the item cannot be asked about. @default the item */
+  prepare?: ((item: ScoreItem) => Prepared | NoScore | Promise<Prepared | NoScore>) | undefined;
+  request(items: readonly Prepared[]): Readonly<Record<string, unknown>>;
   /**
    * Returns a score, or why there is none, for each item in order.
    *
@@ -20,10 +26,10 @@ export interface Protocol {
   hint?(refusal: string): string | undefined;
 }
 
-/** Returns the error of an item without a column that the file names. */
-export function missing({ metadata }: ScoreItem, column: string | undefined): NoScore | undefined {
-  if (column === undefined || metadata[column] !== undefined) return undefined;
-  const names = Object.keys(metadata).join(', ') || 'none';
+/** Returns an item that has the column that the file names, or the error of one that lacks it. */
+export function withReference(item: ScoreItem, column: string | undefined): ScoreItem | NoScore {
+  if (column === undefined || item.metadata[column] !== undefined) return item;
+  const names = Object.keys(item.metadata).join(', ') || 'none';
   return new NoScore(`reference: the prompt has no column ${column}; it has ${names}`);
 }
 

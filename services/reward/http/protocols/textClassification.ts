@@ -12,10 +12,18 @@ const labelList = z.array(prediction);
 const predictions = z.array(z.unknown());
 const form = 'a list of [{"label", "score"}]';
 
+/** The server decides where a request does not, and cuts off the end of a text where it may. */
+const truncations = {
+  left: { truncate: true, truncation_direction: 'Left' },
+  right: { truncate: true, truncation_direction: 'Right' },
+  none: { truncate: false },
+} as const;
+
 export function textClassification({
   batch,
   label,
   input,
+  truncate,
   parameters,
 }: ProtocolOptions<'text-classification'>): Protocol {
   const scored = (labels: readonly Prediction[]): number | NoScore => {
@@ -37,7 +45,7 @@ export function textClassification({
         {
           inputs: items.map(({ prompt, completion }) => (input === 'pair' ? [prompt, completion] : [completion])),
           raw_scores: true,
-          truncate: true,
+          ...truncations[truncate],
         },
         parameters,
       ),
