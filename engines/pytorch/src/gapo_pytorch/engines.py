@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import grpc
 import torch
 
+from .determinism import prepare
 from .errors import RpcError
 from .gradients.engine import GradientEngine
 from .group import Alone, Group
@@ -136,10 +137,7 @@ class Engines:
         return self._engine(key)
 
     def _prepare(self) -> None:
-        # Without it, sums of cuBLAS may differ from call to call.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.set_num_threads(self._settings.THREADS)
-        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        prepare(self._settings.THREADS)
 
     def _engine(self, key: EngineKey) -> GradientEngine:
         engine = self._engines.get(key)
