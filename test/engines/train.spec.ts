@@ -28,8 +28,11 @@ interface Trained {
   readonly loaded: readonly string[];
 }
 
-/** Trains the example on vLLM. @param onStep observes each step with the server's stand-in */
-async function train(t: TestContext, onStep: (step: number, standIn: EngineStandIn) => void): Promise<Trained> {
+/** Trains the example on vLLM. @param onStep observes each step with the server's stand-in and the coordinator's log so far */
+async function train(
+  t: TestContext,
+  onStep: (step: number, standIn: EngineStandIn, log: () => string) => void,
+): Promise<Trained> {
   const standIn = new EngineStandIn(recording, upstream);
   const url = await standIn.listen();
   const engine = {
@@ -43,6 +46,7 @@ async function train(t: TestContext, onStep: (step: number, standIn: EngineStand
     env: { 'rollout-1': engine, coordinator: { WORKER_WAIT_SECONDS: '600' } },
   });
   const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
+  const logged = (): string => readFileSync(join(root, 'logs/coordinator.log'), 'utf8');
   const reports: StepReport[] = [];
   try {
     const yaml = readFileSync(join(example, 'run.yaml'), 'utf8');
@@ -57,14 +61,14 @@ async function train(t: TestContext, onStep: (step: number, standIn: EngineStand
       t.diagnostic(
         `step ${step.step}: ${rewards}, gap ${step.maxLogprobGap.toExponential(1)}, ${step.seconds.toFixed(1)} s`,
       );
-      onStep(step.step, standIn);
+      onStep(step.step, standIn, logged);
     });
   } finally {
     training.close();
     await platform.stop();
     await standIn.close();
   }
-  const log = readFileSync(join(root, 'logs/coordinator.log'), 'utf8');
+  const log = logged();
   for (const directory of [root, workspace.directory]) rmSync(directory, { recursive: true });
   const loaded = standIn.arrived.filter(({ path }) => path === loadPath).map(({ body }) => String(body['lora_name']));
   return { reports, log, loaded };
@@ -97,25 +101,29 @@ test(
   'a server that dies or hangs in the middle of a step: the step is redone, and the log names it',
   { skip },
   async (t) => {
-    const failing: Record<number, 'reset' | 'hang'> = { 2: 'reset', 5: 'hang' };
-    const { reports, log } = await train(t, (step, standIn) => {
-      const failure = failing[step];
-      if (failure === undefined) return;
-      let [sampled, unhealthy] = [0, 0];
-      // After some completions of the next step nothing answers, until the server's health was asked for some times.
+    const lost = /retrying sampling shard.* the vllm server http:\S+: cannot be reached/;
+    const hanging = /retrying sampling shard.* the vllm server http:\S+: no answer within/;
+    const failing: Record<number, { readonly failure: 'reset' | 'hang'; readonly named: RegExp }> = {
+      2: { failure: 'reset', named: lost },
+      5: { failure: 'hang', named: hanging },
+    };
+    const { reports, log } = await train(t, (step, standIn, logged) => {
+      const next = failing[step];
+      if (next === undefined) return;
+      let sampled = 0;
+      // After some completions of the next step nothing answers, until the coordinator has noticed.
       standIn.intervene = ({ path }) => {
         if (path === '/inference/v1/generate') sampled += 1;
         if (sampled < 20) return 'pass';
-        if (path === '/health') unhealthy += 1;
-        if (unhealthy > 12) standIn.intervene = () => 'pass';
-        return failure;
+        if (path === '/health' && next.named.test(logged())) standIn.intervene = () => 'pass';
+        return next.failure;
       };
     });
     assert.equal(reports.length, steps);
     const retries = log.split('\n').filter((line) => line.includes('retrying sampling shard'));
     t.diagnostic(retries.map((line) => (JSON.parse(line) as { message: string }).message).join('\n'));
-    assert.ok(retries.some((line) => /the vllm server http:\S+: cannot be reached/.test(line)));
-    assert.ok(retries.some((line) => /the vllm server http:\S+: no answer within/.test(line)));
+    assert.ok(retries.some((line) => lost.test(line)));
+    assert.ok(retries.some((line) => hanging.test(line)));
     for (const { maxLogprobGap } of reports) assert.ok(maxLogprobGap < 1e-4);
   },
 );
