@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseYaml, z } from '@gapo/service';
-import type { TrainedMethod } from './methods.js';
+import type { Condition, TrainedMethod } from './methods.js';
 import { exampleDirectory } from './settings.js';
 
 /** A run of the study. */
@@ -17,6 +17,8 @@ const schema = z.looseObject({
   steps: z.int().min(1),
   policy: z.looseObject({ model: z.string() }),
   data: z.looseObject({ prompts: z.string(), heldOut: z.string() }),
+  objectives: z.array(z.looseObject({ name: z.string() })),
+  ppo: z.looseObject({}),
 });
 
 /** examples/assistant/run.yaml, with absolute paths, because the study's configurations are elsewhere. */
@@ -48,15 +50,26 @@ export function contentId(key: string, seed: number, content: unknown): string {
   return `study-${key}-s${seed}-${sha}`;
 }
 
-/** Returns the run of a method. */
-export function plannedRun({ key, changes }: TrainedMethod, seed: number, steps: number, sources: string): PlannedRun {
+/** Returns the run of a method under a condition. Equal runs of several conditions are one. */
+export function plannedRun(
+  { key, changes, ppo }: TrainedMethod,
+  { whitened, loudness }: Condition,
+  seed: number,
+  steps: number,
+  sources: string,
+): PlannedRun {
+  const example = exampleConfiguration();
   const configuration = {
-    ...exampleConfiguration(),
+    ...example,
     name: `study-${key}`,
     seed,
     steps,
     checkpoints: { every: Math.max(1, Math.ceil(steps / 3)), keep: 1 },
     evaluation: { temperature: 1, samplesPerPrompt: 1, seed },
+    ppo: { ...example.ppo, normalizeAdvantages: whitened, ...ppo },
+    objectives: example.objectives.map((objective) =>
+      objective.name === 'helpful' && loudness !== 1 ? { ...objective, scale: loudness } : objective,
+    ),
     ...changes,
   };
   return {

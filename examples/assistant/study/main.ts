@@ -1,14 +1,17 @@
-/** `make study`: runs the paper's methods on the example and writes docs/study.md. */
+/** `make study`: trains the example with every method and condition and writes docs/study.md. */
 import { execFileSync } from 'node:child_process';
 import { join, relative } from 'node:path';
+import { at } from '@gapo/numeric';
 import { writeAtomicallySync } from '@gapo/service';
 import { exampleConfiguration } from './configuration.js';
 import { studyDocument } from './document.js';
 import { Services } from './gapo.js';
+import { loudnessOf } from './loudness.js';
+import { loudConditions, paperCondition, whitenedCondition, type Condition, type PartName } from './methods.js';
 import { drawPlots } from './plots.js';
-import { ResultFile } from './results.js';
+import { ResultFile, type Result } from './results.js';
 import { help, projectRoot, readStudySettings, StudyError, type StudySettings } from './settings.js';
-import { summarise } from './summary.js';
+import { summarise, type Summary } from './summary.js';
 import { trainAll } from './train.js';
 
 const say = (text: string): void => {
@@ -39,11 +42,29 @@ async function study(settings: StudySettings): Promise<void> {
     interrupted.signal.removeEventListener('abort', stop);
     await services.stop();
   }
-  const summary = summarise(results);
-  const plots = await drawPlots(summary, results, settings);
-  const path = join(settings.out, 'study.md');
   const { steps, command } = settings;
-  writeAtomicallySync(path, studyDocument(summary, { steps, command, plots }));
+  const of = ({ key }: Condition): readonly Result[] => results.filter(({ condition }) => condition.key === key);
+  const summaryOf = (part: PartName, condition: Condition): Summary | undefined =>
+    settings.parts.includes(part) ? summarise(of(condition)) : undefined;
+  const paper = summaryOf('paper', paperCondition);
+  const whitened = summaryOf('whitened', whitenedCondition);
+  const plots: Record<string, { title: string; path: string }[]> = {};
+  for (const summary of [paper, whitened])
+    if (summary !== undefined) plots[summary.condition.key] = await drawPlots(summary, of(summary.condition), settings);
+  const runs = new Map(results.map((result) => [result.run, result]));
+  const document = studyDocument(
+    {
+      paper,
+      loudness: settings.parts.includes('loudness') ? loudnessOf(loudConditions.flatMap(of)) : undefined,
+      whitened,
+      trainingSeconds: [...runs.values()].reduce((sum, each) => sum + each.trainingSeconds, 0),
+      seeds: settings.seeds,
+      prompts: at(results, 0).prompts,
+    },
+    { steps, command, plots },
+  );
+  const path = join(settings.out, 'study.md');
+  writeAtomicallySync(path, document);
   // Formatted like every other document of the project.
   execFileSync(process.execPath, [join(projectRoot, 'node_modules/prettier/bin/prettier.cjs'), '--write', path]);
   say(`wrote ${relative(projectRoot, path)}`);

@@ -1,25 +1,37 @@
-/** The methods that the study compares, as changes to the example's configuration. */
+/** The methods that the study compares and the conditions under which it does, as changes to the example's configuration. */
 
 /** Preferences for `helpful`; that for `harmless` is 1 minus this. */
 export const shares = [0.2, 0.4, 0.6, 0.8];
 
+/** How the advantages and the rewards' scales are, whatever the method. */
+export interface Condition {
+  /** A word, part of run ids. */
+  readonly key: string;
+  /** Whether each objective's advantages are whitened, which takes the rewards' scales away. */
+  readonly whitened: boolean;
+  /** What the reward of `helpful` is multiplied by. */
+  readonly loudness: number;
+}
+
 /** A policy to train. */
 export interface TrainedMethod {
   /** A word, part of run ids. */
-  key: string;
+  readonly key: string;
   /** Its name in tables and plots. */
-  group: string;
+  readonly group: string;
   /** Its preference for `helpful`, if it has one. */
-  share: number | undefined;
+  readonly share: number | undefined;
   /** Replaces or adds keys of the configuration. */
-  changes: Record<string, unknown>;
+  readonly changes: Readonly<Record<string, unknown>>;
+  /** Replaces or adds keys of its `ppo`. */
+  readonly ppo?: Readonly<Record<string, unknown>>;
 }
 
 /** An average of the two single-objective policies. */
 export interface AveragedMethod {
-  key: string;
-  group: string;
-  share: number;
+  readonly key: string;
+  readonly group: string;
+  readonly share: number;
 }
 
 export const helpfulOnly = 'ppo-h';
@@ -28,7 +40,9 @@ export const groupNames = {
   helpfulOnly: 'PPO-H',
   harmlessOnly: 'PPO-S',
   lagrangian: 'PPO-Lagrangian',
-  linear: 'MORLHF',
+  morlhf: 'MORLHF',
+  linear: 'Linear weights',
+  gdpo: 'GDPO',
   soups: 'Rewarded Soups',
   mgda: 'MGDA',
   gapo1: 'GAPO p=1',
@@ -42,31 +56,99 @@ const vector = (share: number): Record<string, number> => ({
 });
 const percent = (share: number): string => String(Math.round(100 * share));
 
-/** Returns the policies of one seed whose training does not depend on other results. */
-export function trainedMethods(): TrainedMethod[] {
-  const alone = (key: string, group: string, changes: Record<string, unknown>): TrainedMethod => {
-    return { key, group, share: undefined, changes };
-  };
-  return [
-    alone(helpfulOnly, groupNames.helpfulOnly, { combine: { method: 'single', objective: 'helpful' } }),
-    alone(harmlessOnly, groupNames.harmlessOnly, { combine: { method: 'single', objective: 'harmless' } }),
-    alone('mgda', groupNames.mgda, { combine: { method: 'mgda' } }),
-    alone('gapo-1', groupNames.gapo1, { combine: { method: 'gapo', p: 1 } }),
-    alone('gapo-2', groupNames.gapo2, { combine: { method: 'gapo', p: 2 } }),
-    ...shares.map((share) => ({
-      key: `pgapo-${percent(share)}`,
-      group: groupNames.pgapo,
-      share,
-      changes: { combine: { method: 'pgapo', preference: vector(share) } },
-    })),
-    ...shares.map((share) => ({
-      key: `linear-${percent(share)}`,
-      group: groupNames.linear,
-      share,
-      changes: { combine: { method: 'linear', weights: vector(share) } },
-    })),
-  ];
+const alone = (key: string, group: string, combine: object): TrainedMethod => {
+  return { key, group, share: undefined, changes: { combine } };
+};
+const steered = {
+  pgapo: (share: number): TrainedMethod => ({
+    key: `pgapo-${percent(share)}`,
+    group: groupNames.pgapo,
+    share,
+    changes: { combine: { method: 'pgapo', preference: vector(share) } },
+  }),
+  morlhf: (share: number): TrainedMethod => ({
+    key: `morlhf-${percent(share)}`,
+    group: groupNames.morlhf,
+    share,
+    changes: { combine: { method: 'morlhf', weights: vector(share) } },
+  }),
+  linear: (share: number): TrainedMethod => ({
+    key: `linear-${percent(share)}`,
+    group: groupNames.linear,
+    share,
+    changes: { combine: { method: 'linear', weights: vector(share) } },
+  }),
+  gdpo: (share: number): TrainedMethod => ({
+    key: `gdpo-${percent(share)}`,
+    group: groupNames.gdpo,
+    share,
+    changes: { combine: { method: 'gdpo', weights: vector(share) } },
+    ppo: { advantages: 'group', normalizeAdvantages: false },
+  }),
+};
+const single = [
+  alone(helpfulOnly, groupNames.helpfulOnly, { method: 'single', objective: 'helpful' }),
+  alone(harmlessOnly, groupNames.harmlessOnly, { method: 'single', objective: 'harmless' }),
+];
+const descents = [
+  alone('mgda', groupNames.mgda, { method: 'mgda' }),
+  alone('gapo-1', groupNames.gapo1, { method: 'gapo', p: 1 }),
+  alone('gapo-2', groupNames.gapo2, { method: 'gapo', p: 2 }),
+];
+
+/** What the study compares under a condition. */
+export interface Part {
+  readonly condition: Condition;
+  /** The policies whose training does not depend on other results. */
+  readonly methods: readonly TrainedMethod[];
+  /** Whether PPO-Lagrangian and Rewarded Soups are compared too; they need the single-objective policies. */
+  readonly derived: boolean;
 }
+
+/** The paper's conditions: gradients keep the lengths that the rewards give them. */
+export const paperCondition: Condition = { key: 'paper', whitened: false, loudness: 1 };
+/** The advantages of each objective whitened, as the example has it. */
+export const whitenedCondition: Condition = { key: 'whitened', whitened: true, loudness: 1 };
+/** The paper's conditions with a reward that is louder or quieter. */
+export const loudConditions: readonly Condition[] = [0.1, 1, 10, 100].map((loudness) => ({
+  key: `loud-${loudness}`,
+  whitened: false,
+  loudness,
+}));
+/** The preference for `helpful` of the methods that have one, where rewards are loud. */
+const evenShare = 0.5;
+
+export const partNames = ['paper', 'loudness', 'whitened'] as const;
+export type PartName = (typeof partNames)[number];
+
+/** The parts by name, in the order in which they are trained for each seed. */
+export const parts: Readonly<Record<PartName, readonly Part[]>> = {
+  paper: [
+    {
+      condition: paperCondition,
+      methods: [...single, ...descents, ...shares.map(steered.pgapo), ...shares.map(steered.morlhf)],
+      derived: true,
+    },
+  ],
+  loudness: loudConditions.map((condition) => ({
+    condition,
+    methods: [
+      ...descents,
+      steered.pgapo(evenShare),
+      steered.morlhf(evenShare),
+      steered.linear(evenShare),
+      steered.gdpo(evenShare),
+    ],
+    derived: false,
+  })),
+  whitened: [
+    {
+      condition: whitenedCondition,
+      methods: [...single, ...descents, ...shares.map(steered.pgapo), ...shares.map(steered.linear)],
+      derived: true,
+    },
+  ],
+};
 
 /**
  * Returns PPO-Lagrangian: maximises `helpful` while `harmless` stays at least at that of the starting policy.

@@ -19,8 +19,9 @@ const plots = [
 ];
 
 /**
- * Draws all plots.
+ * Draws all plots of a condition.
  *
+ * @param results of the condition
  * @param folders.data where to write the fronts as JSON
  * @param folders.out where to write the images: OUT/images/study
  * @returns the images, relative to OUT
@@ -38,9 +39,10 @@ export async function drawPlots(
       ({ share, group }) =>
         !only || share !== undefined || group === groupNames.helpfulOnly || group === groupNames.harmlessOnly,
     );
-    const json = join(data, `${file}.json`);
+    const name = `${summary.condition.key}-${file}`;
+    const json = join(data, `${name}.json`);
     writeFileSync(json, `${JSON.stringify(frontJson(title, summary, rows, results), null, 2)}\n`);
-    const path = `images/study/${file}.svg`;
+    const path = `images/study/${name}.svg`;
     const reference = objectives.map((name, k) => `${name}=${summary.reference[k] ?? NaN}`).join(',');
     await callAlone(['pareto', json, '--svg', join(out, path), '--reference', reference]);
     drawn.push({ title, path });

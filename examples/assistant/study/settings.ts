@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { partNames, type PartName } from './methods.js';
 
 /** The project's root. This file runs as examples/assistant/dist/study/settings.js. */
 export const projectRoot = fileURLToPath(new URL('../../../../', import.meta.url));
@@ -19,6 +20,8 @@ export interface StudySettings {
   seeds: number[];
   /** Steps of each run. */
   steps: number;
+  /** The parts, in the order in which they are trained for each seed. */
+  parts: readonly PartName[];
   /** Directory of runs and results, from which an interrupted study resumes. Absolute. */
   data: string;
   /** Output directory of study.md and its images. Absolute. */
@@ -27,11 +30,13 @@ export interface StudySettings {
   command: string;
 }
 
-export const help = `Trains the example with every method of the paper, several seeds each, and writes docs/study.md.
+export const help = `Trains the example with the methods of the paper and others, several seeds each, and writes docs/study.md.
 
 Options:
-  --quick            one seed and half the steps (default: three seeds, the steps of run.yaml)
+  --quick            one seed and half the steps (default: five seeds, the steps of run.yaml)
   --seeds <n>        seeds, from 1
+  --parts <names>    some of ${partNames.join(', ')} (default: all): the paper's conditions; one reward
+                     louder or quieter; advantages that are whitened objective by objective
   --steps <n>        steps of each run
   --data <directory> directory of runs and results (default: runs/study, with --quick runs/study-quick)
   --out <directory>  output directory of study.md and images/study/ (default: docs)
@@ -46,7 +51,7 @@ Example:
  *
  * @param fullSteps of examples/assistant/run.yaml
  * @returns undefined if --help is given
- * @throws StudyError if an option is unknown or a value is not a positive integer
+ * @throws StudyError if an option or a part is unknown, or a number is not a positive integer
  */
 export function readStudySettings(args: readonly string[], fullSteps: number): StudySettings | undefined {
   const { values } = parseArgs({
@@ -54,6 +59,7 @@ export function readStudySettings(args: readonly string[], fullSteps: number): S
     options: {
       quick: { type: 'boolean' },
       seeds: { type: 'string' },
+      parts: { type: 'string' },
       steps: { type: 'string' },
       data: { type: 'string' },
       out: { type: 'string' },
@@ -62,14 +68,24 @@ export function readStudySettings(args: readonly string[], fullSteps: number): S
   });
   if (values.help === true) return undefined;
   const quick = values.quick === true;
-  const seeds = positive('--seeds', values.seeds) ?? (quick ? 1 : 3);
+  const seeds = positive('--seeds', values.seeds) ?? (quick ? 1 : 5);
   return {
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),
     steps: positive('--steps', values.steps) ?? (quick ? Math.ceil(fullSteps / 2) : fullSteps),
+    parts: partsOf(values.parts),
     data: resolve(values.data ?? join(projectRoot, quick ? 'runs/study-quick' : 'runs/study')),
     out: resolve(values.out ?? join(projectRoot, 'docs')),
     command: commandOf(args),
   };
+}
+
+/** @throws StudyError for an unknown part */
+function partsOf(text: string | undefined): readonly PartName[] {
+  if (text === undefined) return partNames;
+  const unknown = text.split(',').filter((name) => !partNames.some((known) => known === name));
+  if (unknown.length > 0)
+    throw new StudyError(`--parts: unknown part "${unknown.join()}", expected some of ${partNames.join(', ')}`);
+  return partNames.filter((name) => text.split(',').includes(name));
 }
 
 /** Formats the command. */

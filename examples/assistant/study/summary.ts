@@ -1,7 +1,7 @@
-/** The study's numbers: a row for each method, the hypervolume of each front, and which policies are dominated. */
+/** The numbers of one condition: a row for each method, the hypervolume of each front, and how preferences steer. */
 import { dominates, hypervolume, paretoFront } from '@gapo/objectives';
-import { overSeeds, type Estimate } from './estimates.js';
-import { groupNames } from './methods.js';
+import { kendall, overSeeds, type Estimate } from './estimates.js';
+import { groupNames, type Condition } from './methods.js';
 import { meanAfter, meanBefore, type Result } from './results.js';
 
 /** The axes, in order. */
@@ -31,23 +31,28 @@ export interface FrontRow {
   hypervolumes: number[];
 }
 
-/** Everything that the document says. */
+/** The policies of a method with a preference, on the means over seeds. */
+export interface Steering {
+  readonly group: string;
+  readonly policies: number;
+  /** How many no other of them dominates. */
+  readonly nonDominated: number;
+  /** How many some average of Rewarded Soups dominates; undefined without soups. */
+  readonly dominatedBySoups: number | undefined;
+  /** Kendall's τ between the preference for `helpful` and its reward. */
+  readonly tau: number;
+}
+
+/** Everything that the document says about a condition. */
 export interface Summary {
+  condition: Condition;
   seeds: number[];
   prompts: number;
   start: Row;
   rows: Row[];
   fronts: FrontRow[];
   reference: [number, number];
-  /** P-GAPO's policies, on the means over seeds. */
-  pgapo: {
-    /** How many no other P-GAPO policy dominates. */
-    nonDominated: number;
-    /** How many some average of Rewarded Soups dominates. */
-    dominatedBySoups: number;
-    /** Neighbours in the preference whose helpful reward is in the preference's order, of how many. */
-    ordered: [number, number];
-  };
+  steering: Steering[];
 }
 
 /** How far under the worst value the reference point lies, in parts of the range. */
@@ -68,8 +73,15 @@ function row(results: readonly Result[], of: (result: Result, name: string) => n
   };
 }
 
-/** @param results of every method for every seed */
+/**
+ * Summarises one condition.
+ *
+ * @param results of every method for every seed
+ * @throws Error without results
+ */
 export function summarise(results: readonly Result[]): Summary {
+  const [first] = results;
+  if (first === undefined) throw new Error('a summary without results');
   const seeds = [...new Set(results.map(({ seed }) => seed))];
   const keys = [...new Set(results.map(({ key }) => key))];
   const [firstKey] = keys;
@@ -97,37 +109,43 @@ export function summarise(results: readonly Result[]): Summary {
     );
     return { name, policies: of.length, hypervolume: overSeeds(hypervolumes), hypervolumes };
   };
-  const { helpfulOnly, harmlessOnly, soups, linear, pgapo } = groupNames;
+  const { helpfulOnly, harmlessOnly, soups } = groupNames;
   const single = rows.filter(({ share }) => share === undefined);
+  const steered = [...new Set(rows.filter(({ share }) => share !== undefined).map(({ group }) => group))];
+  const averages = members(soups);
   const fronts = [
-    front(pgapo, members(pgapo)),
-    front(linear, members(linear)),
-    front(soups, members(soups)),
-    front(`${soups} with its end points`, members(soups, helpfulOnly, harmlessOnly)),
+    ...steered.map((group) => front(group, members(group))),
+    ...(averages.length > 0 ? [front(`${soups} with its end points`, members(soups, helpfulOnly, harmlessOnly))] : []),
     ...single.map((each) => front(each.group, [each])),
     front('SFT', [start]),
   ];
   return {
+    condition: first.condition,
     seeds,
-    prompts: results[0]?.prompts ?? NaN,
+    prompts: first.prompts,
     start,
     rows,
     fronts: fronts.sort((a, b) => b.hypervolume.mean - a.hypervolume.mean),
     reference,
-    pgapo: pgapoOf(members(pgapo), members(soups)),
+    steering: steered.map((group) => steeringOf(group, members(group), averages)),
   };
 }
 
 const center = ({ rewards }: Row): number[] => rewards.map(({ mean }) => mean);
 
-function pgapoOf(steered: readonly Row[], soups: readonly Row[]): Summary['pgapo'] {
-  const sorted = [...steered].sort((a, b) => (a.share ?? 0) - (b.share ?? 0));
-  const ordered = sorted
-    .slice(1)
-    .filter(({ rewards }, i) => rewards[0].mean > (sorted[i]?.rewards[0].mean ?? Infinity));
+function steeringOf(group: string, steered: readonly Row[], soups: readonly Row[]): Steering {
+  const isSoup = group === groupNames.soups;
   return {
+    group,
+    policies: steered.length,
     nonDominated: paretoFront(steered.map(center)).length,
-    dominatedBySoups: steered.filter((each) => soups.some((soup) => dominates(center(soup), center(each)))).length,
-    ordered: [ordered.length, Math.max(sorted.length - 1, 0)],
+    dominatedBySoups:
+      isSoup || soups.length === 0
+        ? undefined
+        : steered.filter((each) => soups.some((soup) => dominates(center(soup), center(each)))).length,
+    tau: kendall(
+      steered.map(({ share }) => share ?? NaN),
+      steered.map(({ rewards }) => rewards[0].mean),
+    ),
   };
 }

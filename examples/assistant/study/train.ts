@@ -9,10 +9,11 @@ import {
   harmlessOnly,
   helpfulOnly,
   lagrangianMethod,
-  trainedMethods,
+  parts,
+  type Part,
   type TrainedMethod,
 } from './methods.js';
-import { meanBefore, type ObjectiveResult, type Result, type ResultFile } from './results.js';
+import { meanBefore, type Evaluated, type ObjectiveResult, type Result, type ResultFile } from './results.js';
 import { StudyError, type StudySettings } from './settings.js';
 
 /** Steps between two progress lines. */
@@ -32,41 +33,46 @@ export interface Session {
 export async function trainAll(session: Session): Promise<Result[]> {
   const { settings } = session;
   const sources = sourcesSha256();
-  const methods = trainedMethods();
-  const pace = new Pace(settings.seeds.length * (methods.length + 1) * settings.steps);
+  const all = settings.parts.flatMap((name) => parts[name]);
+  const runs = all.reduce((sum, { methods, derived }) => sum + methods.length + (derived ? 1 : 0), 0);
+  const pace = new Pace(settings.seeds.length * runs * settings.steps);
   const results: Result[] = [];
   for (const seed of settings.seeds) {
-    const add = async (method: TrainedMethod): Promise<void> => {
-      const planned = plannedRun(method, seed, settings.steps, sources);
-      results.push(await trained(session, method, seed, planned, pace));
-    };
-    for (const method of methods) await add(method);
-    const single = (key: string): Result => {
-      const found = results.find((result) => result.seed === seed && result.key === key);
-      if (found === undefined) throw new Error(`the study has no ${key}`);
-      return found;
-    };
-    const [helpful, harmless] = [single(helpfulOnly), single(harmlessOnly)];
-    await add(lagrangianMethod(meanBefore(helpful, 'harmless')));
-    for (const { key, group, share } of averagedMethods) {
-      const ingredients = [
-        [helpful.run, share],
-        [harmless.run, Number((1 - share).toFixed(12))],
-      ] as const;
-      const id = contentId(key, seed, ingredients);
-      results.push(await averaged(session, id, ingredients, { key, group, share, seed }));
-    }
+    for (const part of all) results.push(...(await trainPart(session, part, seed, sources, pace)));
   }
   return results;
 }
 
-async function trained(
-  session: Session,
-  method: TrainedMethod,
-  seed: number,
-  planned: PlannedRun,
-  pace: Pace,
-): Promise<Result> {
+async function trainPart(session: Session, part: Part, seed: number, sources: string, pace: Pace): Promise<Result[]> {
+  const { condition } = part;
+  const results: Result[] = [];
+  const add = async (method: TrainedMethod): Promise<void> => {
+    const { key, group, share } = method;
+    const planned = plannedRun(method, condition, seed, session.settings.steps, sources);
+    const found = await trained(session, `seed ${seed}, ${condition.key}, ${key}`, planned, pace);
+    results.push({ ...found, condition, key, group, share, seed });
+  };
+  for (const method of part.methods) await add(method);
+  if (!part.derived) return results;
+  const single = (key: string): Result => {
+    const found = results.find((result) => result.key === key);
+    if (found === undefined) throw new Error(`the study has no ${key}`);
+    return found;
+  };
+  const [helpful, harmless] = [single(helpfulOnly), single(harmlessOnly)];
+  await add(lagrangianMethod(meanBefore(helpful, 'harmless')));
+  for (const { key, group, share } of averagedMethods) {
+    const ingredients = [
+      [helpful.run, share],
+      [harmless.run, Number((1 - share).toFixed(12))],
+    ] as const;
+    const found = await averaged(session, contentId(key, seed, ingredients), ingredients, `seed ${seed}, ${key}`);
+    results.push({ ...found, condition, key, group, share, seed });
+  }
+  return results;
+}
+
+async function trained(session: Session, what: string, planned: PlannedRun, pace: Pace): Promise<Evaluated> {
   const { results, say, settings } = session;
   const known = results.get(planned.id);
   if (known !== undefined) {
@@ -74,13 +80,10 @@ async function trained(
     return known;
   }
   session.signal.throwIfAborted();
-  const { key, group, share } = method;
-  say(`seed ${seed}, ${key}: training (${pace.left()})`);
-  const trainingSeconds = await train(session, `seed ${seed}, ${key}`, planned, pace);
-  const result = await evaluated(session, { run: planned.id, key, group, share, seed, trainingSeconds });
-  say(
-    `seed ${seed}, ${key}: ${result.objectives.map(({ name, after }) => `${name} ${show(after?.mean ?? null)}`).join(', ')}`,
-  );
+  say(`${what}: training (${pace.left()})`);
+  const trainingSeconds = await train(session, what, planned, pace);
+  const result = await evaluated(session, planned.id, trainingSeconds);
+  say(`${what}: ${result.objectives.map(({ name, after }) => `${name} ${show(after?.mean ?? null)}`).join(', ')}`);
   return result;
 }
 
@@ -126,27 +129,27 @@ async function averaged(
   session: Session,
   id: string,
   ingredients: readonly (readonly [string, number])[],
-  who: Pick<Result, 'key' | 'group' | 'share' | 'seed'>,
-): Promise<Result> {
+  what: string,
+): Promise<Evaluated> {
   const known = session.results.get(id);
   if (known !== undefined) return known;
   session.signal.throwIfAborted();
-  session.say(`seed ${who.seed}, ${who.key}: averaging`);
+  session.say(`${what}: averaging`);
   const runs = (await session.services.call(['runs'])) as RunJson[];
   if (!runs.some((run) => run.id === id)) {
     await session.services.call(['soup', ...ingredients.map(([run, weight]) => `${run}=${weight}`), '--id', id]);
   }
-  return evaluated(session, { run: id, ...who, trainingSeconds: 0 });
+  return evaluated(session, id, 0);
 }
 
-async function evaluated(session: Session, who: Omit<Result, 'prompts' | 'objectives'>): Promise<Result> {
+async function evaluated(session: Session, run: string, trainingSeconds: number): Promise<Evaluated> {
   session.signal.throwIfAborted();
-  const report = (await session.services.call(['eval', who.run, '--samples', '0'])) as EvaluationReportJson;
+  const report = (await session.services.call(['eval', run, '--samples', '0'])) as EvaluationReportJson;
   const objectives = report.objectives.map(({ name, before, after }): ObjectiveResult => {
     if (typeof before?.mean === 'number' && typeof after?.mean === 'number') return { name, before, after };
-    throw new StudyError(`the evaluation of ${who.run} has no mean for ${name}`);
+    throw new StudyError(`the evaluation of ${run} has no mean for ${name}`);
   });
-  const result: Result = { ...who, prompts: report.prompts, objectives };
+  const result: Evaluated = { run, prompts: report.prompts, objectives, trainingSeconds };
   session.results.add(result);
   return result;
 }

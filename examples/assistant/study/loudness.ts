@@ -1,0 +1,61 @@
+/** How far each method moves where one reward is louder. */
+import { mean, standardDeviation } from '@gapo/numeric';
+import { overSeeds, type Estimate } from './estimates.js';
+import { meanAfter, type Result } from './results.js';
+import { objectives } from './summary.js';
+
+/** A method with one loudness. */
+export interface LoudRow {
+  readonly loudness: number;
+  /** In the order of `objectives`. */
+  readonly rewards: readonly Estimate[];
+  /**
+   * For each objective, how far its mean reward is from that with loudness 1, in units of the deviation over seeds there. NaN
+   * for one seed.
+   */
+  readonly moved: readonly number[];
+}
+
+/** A method with every loudness. */
+export interface LoudMethod {
+  readonly name: string;
+  readonly rows: readonly LoudRow[];
+  /** The largest distance of any objective and loudness; NaN for one seed. */
+  readonly farthest: number;
+}
+
+/**
+ * Compares the methods.
+ *
+ * @param results of every loudness, method and seed
+ * @throws Error if a method has no results with loudness 1
+ */
+export function loudnessOf(results: readonly Result[]): readonly LoudMethod[] {
+  const keys = [...new Set(results.map(({ key }) => key))];
+  return keys.map((key) => {
+    const own = results.filter((result) => result.key === key);
+    const valuesAt = (loudness: number, name: string): number[] =>
+      own.filter(({ condition }) => condition.loudness === loudness).map((result) => meanAfter(result, name));
+    const base = objectives.map((name) => valuesAt(1, name));
+    const [first] = own;
+    if (first === undefined || base.some(({ length }) => length === 0))
+      throw new Error(`${key} has no results with loudness 1`);
+    const rows = [...new Set(own.map(({ condition }) => condition.loudness))].map((loudness): LoudRow => {
+      const values = objectives.map((name) => valuesAt(loudness, name));
+      return {
+        loudness,
+        rewards: values.map(overSeeds),
+        moved: values.map((all, k) => {
+          const before = base[k] ?? [];
+          return before.length < 2 ? NaN : (mean(all) - mean(before)) / standardDeviation(before);
+        }),
+      };
+    });
+    const { group, share } = first;
+    return {
+      name: share === undefined ? group : `${group}, λ = ${share}`,
+      rows,
+      farthest: Math.max(...rows.flatMap(({ moved }) => moved.map(Math.abs))),
+    };
+  });
+}
