@@ -16,6 +16,14 @@ export function workspaces(root) {
   return new Map(withManifest.map((folder) => [manifest(root, folder).name, folder]));
 }
 
+/** Images that hold more than the service that they are named after: the operator is a second command of the coordinator's. */
+const partsOf = { coordinator: ['coordinator', 'operator'] };
+
+/** The folders of the services in an image. */
+export function servicesOf(image) {
+  return (partsOf[image] ?? [image]).map((service) => `services/${service}`);
+}
+
 /**
  * The folders given and those of all workspaces that they need.
  *

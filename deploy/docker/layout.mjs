@@ -7,7 +7,7 @@
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { closure, copyCompiled, workspaces } from '../workspaces.mjs';
+import { closure, copyCompiled, servicesOf, workspaces } from '../workspaces.mjs';
 
 const root = process.cwd();
 const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
@@ -69,16 +69,10 @@ function copyPackage(folder, to, cpu) {
   });
 }
 
-/** Images that hold more than the service that they are named after: the operator is a second command of the coordinator's. */
-const partsOf = { coordinator: ['coordinator', 'operator'] };
-
 function layOut(service, cpu) {
   const out = join(root, '.images', service);
   rmSync(out, { recursive: true, force: true });
-  const folders = closure(
-    root,
-    (partsOf[service] ?? [service]).map((part) => `services/${part}`),
-  );
+  const folders = closure(root, servicesOf(service));
   for (const folder of packagesOf(folders)) copyPackage(folder, join(out, folder), cpu);
   for (const folder of folders) {
     cpSync(join(root, folder, 'package.json'), join(out, folder, 'package.json'));

@@ -16,9 +16,10 @@ import { Containers, docker, whyNoEngine } from '../engine.fixture.js';
 
 interface Workspaces {
   closure: (root: string, folders: readonly string[]) => string[];
+  servicesOf: (image: string) => string[];
 }
 
-const { closure } = (await import(pathToFileURL(join(projectRoot, 'deploy/workspaces.mjs')).href)) as Workspaces;
+const { closure, servicesOf } = (await import(pathToFileURL(join(projectRoot, 'deploy/workspaces.mjs')).href)) as Workspaces;
 
 const services = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway', 'cli'] as const;
 /** Services that need the tensor runtime. */
@@ -84,7 +85,7 @@ describe('images', { skip: whyNoEngine() }, () => {
       const workspaces = new Set(
         files.flatMap((file) => /^(services\/(?:lib\/)?\w+)\/package\.json$/.exec(file)?.[1] ?? []),
       );
-      assert.deepEqual([...workspaces].sort(), closure(projectRoot, [`services/${service}`]).sort());
+      assert.deepEqual([...workspaces].sort(), closure(projectRoot, servicesOf(service)).sort());
       const own = files.filter((file) => !file.includes('node_modules/'));
       const expected = /\/package\.json$|\/dist\/.*|^proto\/.*\.proto$|^probe\.mjs$|^LICENSE$/;
       assert.deepEqual(
