@@ -19,7 +19,9 @@ interface Workspaces {
   servicesOf: (image: string) => string[];
 }
 
-const { closure, servicesOf } = (await import(pathToFileURL(join(projectRoot, 'deploy/workspaces.mjs')).href)) as Workspaces;
+const { closure, servicesOf } = (await import(
+  pathToFileURL(join(projectRoot, 'deploy/workspaces.mjs')).href
+)) as Workspaces;
 
 const services = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway', 'cli'] as const;
 /** Services that need the tensor runtime. */
