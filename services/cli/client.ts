@@ -8,6 +8,8 @@ import {
   type ChangeObjectivesResponse,
   type Client,
   type EvaluateRunResponse,
+  type ListSamplesRequestInput,
+  type ListSamplesResponse,
   type Run,
   type RpcCode,
   type SetPreferenceResponse,
@@ -115,6 +117,11 @@ export class Coordinator {
   async audit(id: string): Promise<VerifiedAudit> {
     const read = await this.#callWithRetry(() => this.#client.GetAudit({ runId: id }, { deadlineMs: quickMs }));
     return verifyAudit(read.lines, { entries: read.headEntries, sha256: read.headSha256 });
+  }
+
+  /** Returns a page of the completions that a run keeps. */
+  samples(request: ListSamplesRequestInput): Promise<ListSamplesResponse> {
+    return this.#callWithRetry(() => this.#client.ListSamples(request, { deadlineMs: quickMs }));
   }
 
   async pauseRun(id: string): Promise<Run> {

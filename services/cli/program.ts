@@ -17,6 +17,7 @@ import { preferCommand } from './commands/prefer.js';
 import { rewardCommand } from './commands/reward.js';
 import { runCommand } from './commands/run.js';
 import { runsCommand } from './commands/runs.js';
+import { samplesCommand } from './commands/samples.js';
 import { sftCommand } from './commands/sft.js';
 import { soupCommand } from './commands/soup.js';
 import { tokenCommand } from './commands/token.js';
@@ -48,6 +49,7 @@ Example:
     trainCommand(),
     watchCommand(),
     explainCommand(),
+    samplesCommand(),
     runsCommand(),
     ...controlCommands(),
     preferCommand(),

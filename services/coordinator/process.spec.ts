@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, watch } from 'node:fs';
+import { readdirSync, readFileSync, watch } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -94,10 +94,23 @@ test('a run whose process is killed in a step continues with the next process, t
   assert.equal(await undisturbed.exited, 'SIGKILL');
   held.release();
 
+  // Killed once more, in the write of the completions of step 4, which is behind the step.
+  const torn = await start(t, world, { GAPO_FAULTS: 'file.rename[bandit/samples/step-000004]=kill' });
+  assert.equal(await torn.exited, 'SIGKILL');
+  const samples = (run: string): string[] => readdirSync(join(world.directory, 'runs', run, 'samples')).sort();
+  assert.match(samples('bandit')[0] ?? '', /^\.step-000004\.jsonl\..*\.partial$/);
+
   const next = await start(t, world);
   const ended = await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.versionSha256, whole.versionSha256);
   assert.deepEqual((await reportsOf(next, 'bandit')).map(numbers), reports.map(numbers));
+  // A kill can lose those of the last step. None is torn, and each has the bytes of an undisturbed run.
+  const kept = samples('bandit');
+  for (const step of [1, 2, 5]) assert.ok(kept.includes(`step-00000${step}.jsonl`), kept.join());
+  for (const name of kept) {
+    const [own, other] = ['bandit', 'undisturbed'].map((run) => readFileSync(join(world.directory, 'runs', run, 'samples', name))); // prettier-ignore
+    assert.ok(own !== undefined && other?.equals(own), name);
+  }
   next.child.kill('SIGTERM');
   assert.equal(await next.exited, 0);
 });

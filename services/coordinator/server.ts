@@ -16,6 +16,7 @@ import { targetOf, type Transition } from './runs/lifecycle.js';
 import type { Platform } from './runs/platform.js';
 import type { Run } from './runs/run.js';
 import type { Runs } from './runs/runs.js';
+import { querySamples } from './runs/samples/sampleQuery.js';
 import type { ObjectivesRequest } from './state/objectiveChanges.js';
 import { RefusedError } from './state/refusedError.js';
 
@@ -60,6 +61,11 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         rejectingWith('FAILED_PRECONDITION', 'ListEvaluations', context, async () => ({
           reports: [...(await registry().get(runId).evaluations.list())],
         })),
+      ListSamples: async (request, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'ListSamples', context, async () => {
+          const run = registry().get(request.runId);
+          return querySamples(run.samples, request, run.id);
+        }),
       PauseRun: async ({ runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'PauseRun', context, async () => {
           const run = registry().get(runId);

@@ -31,6 +31,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
   'services/coordinator': [
     ['.'],
     ['runs'],
+    ['runs/samples'],
     ['tracking'],
     ['tracking/mlflow', 'tracking/tensorboard'],
     ['tracking/tracked'],

@@ -19,6 +19,7 @@ export const dataKinds = {
   'events, recent': { perStep: false, holds: 'all events of the newest 5 MiB, shards and rewards among them' },
   'audit log': { perStep: false, holds: 'what users did' },
   checkpoints: { perStep: false, holds: 'the newest two, and milestones' },
+  completions: { perStep: false, holds: 'those of `samples.keep` steps' },
   'run.json and others': { perStep: false, holds: 'state and configuration' },
   'temporary files': { perStep: false, holds: 'writes in progress' },
   'NATS streams': { perStep: false, holds: 'a copy of the newest events, up to the limit of the stream' },
@@ -62,6 +63,7 @@ function dataOf({ dataDirectory, natsStore }: ProcessPlatform, runId: string): R
       add(inRun.endsWith('.compacted.jsonl') ? 'events, lasting' : 'events, recent', bytes);
     else if (inRun.startsWith('audit')) add('audit log', bytes);
     else if (inRun.startsWith('checkpoints/')) add('checkpoints', bytes);
+    else if (inRun.startsWith('samples/')) add('completions', bytes);
     else add('run.json and others', bytes);
   }
   for (const bytes of filesBelow(natsStore).values()) add('NATS streams', bytes);

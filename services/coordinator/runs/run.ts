@@ -38,6 +38,7 @@ import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js
 import { RunHistory } from './runHistory.js';
 import { RunMetrics } from './runMetrics.js';
 import { RunStatus } from './runStatus.js';
+import { SampleFiles } from './samples/sampleFiles.js';
 import { timestampOf } from './timestamp.js';
 import { trackedRun } from './trackedRun.js';
 import { TrainingLoop, type LoopContext } from './trainingLoop.js';
@@ -59,6 +60,8 @@ export class Run {
   readonly audit: AuditLog;
   /** The results of its evaluations. */
   readonly evaluations: Evaluations;
+  /** The completions of its steps that are kept. */
+  readonly samples: SampleFiles;
   readonly #directory: RunDirectory;
   readonly #feed = new RunFeed();
   readonly #events: RunEvents;
@@ -82,6 +85,7 @@ export class Run {
     this.#directory = directory;
     this.audit = new AuditLog(directory, (message) => platform.log.warn({ run: record.id }, message));
     this.evaluations = new Evaluations(directory);
+    this.samples = new SampleFiles(directory);
     this.#configSha256 = configSha256(config);
     this.#metrics = new RunMetrics(record.id, config);
     this.#history = new RunHistory(config, record.id, directory);
@@ -315,6 +319,7 @@ export class Run {
         await describeRewardsOrPause(restored.loop.context.objectives, this.#abort.signal);
       }
       const report = this.#history.rewindTo(restored.content);
+      this.samples.rewindTo(this.#stepsTaken);
       if (report !== undefined) {
         this.#feed.step(report);
         this.#events.step(report);
@@ -459,6 +464,7 @@ export class Run {
       events: this.#events,
       feed: this.#feed,
       metrics: this.#metrics,
+      samples: this.samples,
     };
   }
 

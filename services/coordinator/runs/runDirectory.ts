@@ -1,6 +1,7 @@
 /**
  * The files of a run in DATA_DIR/<runId>/: config.yaml as submitted, run.json with the state, steps.jsonl with a report
- * per line, aims.jsonl with a change of objectives or preference per line, events/ with what was published, and checkpoints/. Small files are written
+ * per line, aims.jsonl with a change of objectives or preference per line, events/ with what was published, samples/
+ * with completions, and checkpoints/. Small files are written
  * synchronously, so that they are on disk before a caller is answered.
  */
 import { createHash } from 'node:crypto';
@@ -85,12 +86,15 @@ export class RunDirectory {
   readonly checkpoints: string;
   /** The directory of its events. Call {@link assertWritable} before a write there. */
   readonly events: string;
+  /** The directory of the completions that are kept. Call {@link assertWritable} before a write there. */
+  readonly samples: string;
   readonly #guard: WriteGuard;
 
   constructor(path: string, guard: WriteGuard) {
     this.path = path;
     this.checkpoints = join(path, 'checkpoints');
     this.events = join(path, 'events');
+    this.samples = join(path, 'samples');
     this.#guard = guard;
   }
 
@@ -158,7 +162,7 @@ export class RunDirectory {
   /** Removes what a process left that ended during a write. @throws UserError if the directory cannot be written */
   async removeLeftovers(): Promise<void> {
     this.#guard.assertHeld();
-    for (const folder of [this.path, this.checkpoints]) await removeLeftovers(folder);
+    for (const folder of [this.path, this.checkpoints, this.samples]) await removeLeftovers(folder);
   }
 
   /** @throws UserError if run.json is missing or damaged */

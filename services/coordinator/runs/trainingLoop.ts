@@ -1,6 +1,6 @@
 /** The training loop of a run: its context, policy versions and state. */
 import { setMaxListeners } from 'node:events';
-import { stalenessOf, type RunConfig } from '@gapo/config';
+import { sampleLimits, stalenessOf, type RunConfig } from '@gapo/config';
 import { RpcError, type StepReport } from '@gapo/rpc';
 import { attributeNames, contextOfRun, spanNames, withSpan, type Span } from '@gapo/tracing';
 import { describeRewardsOrPause } from '../scoring/rewardServices.js';
@@ -20,6 +20,8 @@ import type { Platform } from './platform.js';
 import type { RunGoals } from './runGoals.js';
 import type { RunHistory } from './runHistory.js';
 import type { RunMetrics } from './runMetrics.js';
+import type { SampleFiles } from './samples/sampleFiles.js';
+import { SampleRecorder } from './samples/sampleRecorder.js';
 
 /** What a training loop shares with its run. */
 export interface LoopContext {
@@ -31,6 +33,7 @@ export interface LoopContext {
   readonly events: RunEvents;
   readonly feed: RunFeed;
   readonly metrics: RunMetrics;
+  readonly samples: SampleFiles;
 }
 
 /** The training between a start or resumption and the next stop. */
@@ -45,6 +48,8 @@ export interface Session {
 
 interface StepSession extends Session {
   readonly samplings: Samplings;
+  /** Undefined where the run keeps no completions. */
+  readonly recorder: SampleRecorder | undefined;
 }
 
 /** The training loop of one run. */
@@ -106,13 +111,15 @@ export class TrainingLoop {
       key: session.key,
       sampled: (event) => events.rollout(event),
     });
+    const recorder = this.#recorder();
     try {
       const release = holdWorkers(platform, this.#state.workers);
       try {
-        while (!this.isComplete && !session.stopping()) await this.#step(session, samplings);
+        while (!this.isComplete && !session.stopping()) await this.#step({ ...session, samplings, recorder });
       } finally {
         samplings.end();
         release();
+        await recorder?.settled();
       }
     } catch (error) {
       await this.#saveProgress().catch((also: unknown) => {
@@ -148,7 +155,13 @@ export class TrainingLoop {
     this.#announceCheckpoint(this.#state, directory);
   }
 
-  async #step(session: Session, samplings: Samplings): Promise<void> {
+  #recorder(): SampleRecorder | undefined {
+    const { config, platform, runId, samples: files } = this.#shared;
+    const limits = sampleLimits(config);
+    return limits && new SampleRecorder({ runId, files, tokens: this.training.tokens, limits, log: platform.log });
+  }
+
+  async #step(session: StepSession): Promise<void> {
     const { goals, runId } = this.#shared;
     const step = this.nextStep;
     this.#started = step;
@@ -167,10 +180,10 @@ export class TrainingLoop {
     const end = (): void => ending.abort(session.signal.reason);
     session.signal.addEventListener('abort', end, { once: true });
     if (session.signal.aborted) end();
-    const stepSession = { ...session, signal: ending.signal, samplings };
+    const stepSession = { ...session, signal: ending.signal };
     try {
       await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(step, config, stepSession, span), root);
-      samplings.taken(step);
+      session.samplings.taken(step);
     } finally {
       session.signal.removeEventListener('abort', end);
       this.#started = this.#state.step;
@@ -181,7 +194,7 @@ export class TrainingLoop {
   async #stepInSpan(
     step: number,
     config: RunConfig,
-    { key, signal, stopping, samplings }: StepSession,
+    { key, signal, stopping, samplings, recorder }: StepSession,
     span: Span,
   ): Promise<void> {
     const { config: { steps }, events, feed, goals, history, platform, runId } = this.#shared; // prettier-ignore
@@ -198,7 +211,7 @@ export class TrainingLoop {
     };
     const { versions } = this;
     const context = stepContext({ training, before: this.#state, workers: platform, samplings, versions, key, signal, observer, goalChanges }); // prettier-ignore
-    const { state: taken, findings } = await takeStep(context);
+    const { state: taken, findings, samples } = await takeStep(context);
     const warning = logprobGapWarning(context, findings.maxLogprobGap);
     if (warning !== undefined)
       platform.log.warn({ run: runId, step, gap: findings.maxLogprobGap }, `run ${runId}: ${warning}`);
@@ -234,6 +247,7 @@ export class TrainingLoop {
     this.#state = state;
     feed.step(report);
     events.step(report);
+    if (samples !== undefined) await recorder?.record(samples);
     this.#shared.metrics.stepped(report);
     const rewards = report.objectives.map(({ name, rewardMean }) => `${name} ${rewardMean.toFixed(4)}`).join(', ');
     platform.log.info({ run: runId, step, seconds: report.seconds }, `step ${step} of ${steps}: ${rewards}`);

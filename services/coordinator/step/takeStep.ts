@@ -5,6 +5,7 @@
 import { objectiveNames, type RunConfig } from '@gapo/config';
 import type { Combination, Gram, Memory } from '@gapo/objectives';
 import { spanNames, withSpan } from '@gapo/tracing';
+import type { StepSamples } from '../data/keptSamples.js';
 import { earlierAfter, type TrainingState } from '../state/trainingState.js';
 import type { StepContext } from './context/stepContext.js';
 import { learnFromPairs } from './dpo/dpo.js';
@@ -19,6 +20,8 @@ import { makeUpdates } from './updates/updates.js';
 export interface StepResult {
   readonly state: TrainingState;
   readonly findings: StepFindings;
+  /** The completions that are kept for people to read; undefined where none are. */
+  readonly samples: StepSamples | undefined;
 }
 
 const strategies: Readonly<Record<RunConfig['algorithm'], StepStrategy>> = {
@@ -55,5 +58,6 @@ export async function takeStep(context: StepContext): Promise<StepResult> {
       earlier: earlierAfter(config, before),
     },
     findings: findingsOf(context, learning, updated),
+    samples: learning.samples,
   };
 }

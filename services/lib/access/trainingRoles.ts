@@ -10,6 +10,7 @@ export const trainingRoles: Readonly<Record<MethodName<'gapo.training.v1.Trainin
   GetAudit: 'viewer',
   GetCaller: 'viewer',
   ListEvaluations: 'viewer',
+  ListSamples: 'viewer',
   CreateRun: 'operator',
   PauseRun: 'operator',
   ResumeRun: 'operator',

@@ -22,6 +22,7 @@ export {
 export { textForm, type TextForm } from './textForm.js';
 export { recoveryDefaults, type Recovery } from './run/recovery.js';
 export { servedLogprobGap, stalenessOf, type LogprobGapLimits } from './run/rollout.js';
+export { sampleLimits, type SampleLimits } from './run/samples.js';
 export { checkWeighting, type WeightingConfig } from './run/weighting.js';
 export { updatesPerStep } from './run/optimizer.js';
 export { runConfigJsonSchema } from './run/jsonSchema.js';

@@ -65,6 +65,7 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
     klPerToken: undefined,
     offPolicy: undefined,
     samplerGap: undefined,
+    samples: undefined,
   };
 }
 

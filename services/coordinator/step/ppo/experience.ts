@@ -32,7 +32,11 @@ export interface LogProbsOfStep {
 }
 
 /** The completions of a step, their scores and log-probabilities. */
-export interface Experience extends LogProbsOfStep {
+export interface Experience extends LogProbsOfStep, Pick<StepPrompts, 'drawn'> {
+  /** Every completion, sorted by prompt, then by sample. */
+  readonly samples: readonly Sample[];
+  /** Which of them the step learns from: their indices, ascending. */
+  readonly used: readonly number[];
   /** The completions that the step learns from. */
   readonly batch: Batch;
   /** K arrays with one score per completion of the batch. */
@@ -161,7 +165,7 @@ function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
  */
 function usable(
   { config, step }: StepContext,
-  { bounds, version: sampledVersion }: Sampling,
+  { bounds, drawn, version: sampledVersion }: Sampling,
   samples: readonly Sample[],
   scored: ScoredBatch,
   { reference, current, samplerGap }: LogProbsOfStep,
@@ -178,14 +182,15 @@ function usable(
     );
   }
   const all = createBatch(samples, bounds);
-  const tokens = tokenIndices(
-    all,
-    used.map(({ index }) => index),
-  );
+  const indices = used.map(({ index }) => index);
+  const tokens = tokenIndices(all, indices);
   const rows = (values: Float32Array): Float32Array => pickRows(values, values.length / all.tokens, tokens);
   const part = (of: BatchLogProbs | undefined): BatchLogProbs | undefined =>
     of && { logprobs: rows(of.logprobs), values: of.values && rows(of.values) };
   return {
+    drawn,
+    samples,
+    used: indices,
     scored,
     batch: createBatch(
       used.map(({ sample }) => sample),

@@ -12,6 +12,7 @@ import type { LearningSignal, LossInputs } from '../updates/lossInputs.js';
 import type { ObjectiveFindings, StepLearning } from '../updates/stepStrategy.js';
 import type { PlannedUpdate } from '../updates/updates.js';
 import { gatherExperience, type Experience } from './experience.js';
+import { keptSamples } from './keptSamples.js';
 import { advantageColumns, learningSignal, signalOf, type SignalInput } from './learningSignal.js';
 import { minibatch, minibatchIndices } from './minibatches.js';
 import { decoupled, measuresSampler, offPolicyOf } from './offPolicy.js';
@@ -24,11 +25,11 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
   const { batch, bounds, scored, reference, current, samplerGap, sampledVersion } = experience;
   const measured = measuresSampler(config) ? required(current, 'log-probabilities of the batch').logprobs : undefined;
   const { importanceCap } = config.ppo;
-  const { surrogate, combination } = await clock.time('gradients', spanNames.stepAdvantages, () => {
+  const { surrogate, combination, samples } = await clock.time('gradients', spanNames.stepAdvantages, () => {
     const { signal, combination } = advantages(context, experience, measured);
     const plain = { batch, signal };
     const surrogate = measured && importanceCap !== undefined ? decoupled(plain, measured, importanceCap) : plain;
-    return { surrogate, combination };
+    return { surrogate, combination, samples: keptSamples(context, experience, signal) };
   });
   const klCoefficient = config.kl.in === 'loss' ? before.kl.coefficient : 0;
   const inputs: LossInputs = {
@@ -57,6 +58,7 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
     klPerToken: kl?.perToken,
     offPolicy: measured && offPolicyOf(batch, measured, version - sampledVersion),
     samplerGap,
+    samples,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The part of a training step that depends on the algorithm. */
 import type { KlController } from '@gapo/objectives';
 import type { ObjectiveReport, StepReport } from '@gapo/rpc';
+import type { StepSamples } from '../../data/keptSamples.js';
 import type { CombinationState } from '../../state/trainingState.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { LossInputs, LossSettings } from './lossInputs.js';
@@ -32,6 +33,8 @@ export interface StepLearning {
    * measures it.
    */
   readonly samplerGap: number | undefined;
+  /** The completions that are kept for people to read; undefined where none are. */
+  readonly samples: StepSamples | undefined;
 }
 
 /** The part of an objective's report that depends on the algorithm. */

@@ -173,6 +173,13 @@ test('rules between fields', () => {
     ['', /data\.prompts: found nothing, expected a file's path/, least.replace('prompts: prompts/train.jsonl', '')],
     ['', /data\.pairs: .*nothing, since algorithm is ppo/, least.replace('train.jsonl', 'train.jsonl, pairs: p')],
     ['dpo: { beta: 1 }', /dpo: .*nothing, since algorithm is ppo/],
+    ['samples: on', /samples: .*`off`, or a mapping/],
+    ['samples: { perStep: 0 }', /samples\.perStep: found number 0, expected an integer from 1 to 256/],
+    [
+      'algorithm: dpo\nsamples: { keep: 2 }',
+      /samples: .*off, since algorithm is dpo, which samples no completions/,
+      least.replace('prompts:', 'pairs:'),
+    ],
     [
       'algorithm: dpo\nkl: { coefficient: 0 }',
       /kl: .*nothing, since algorithm is dpo, whose/,

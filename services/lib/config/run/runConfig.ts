@@ -13,6 +13,7 @@ import { policy, withLora } from './policy.js';
 import { completePpo, ppo, type CompletePpo } from './ppo.js';
 import { recovery } from './recovery.js';
 import { rollout } from './rollout.js';
+import { samples } from './samples.js';
 import type { Refuse, Section } from './section.js';
 import { weighting } from './weighting.js';
 
@@ -55,6 +56,7 @@ const sections = {
   compute,
   checkpoints,
   recovery,
+  samples,
   evaluation,
 } satisfies Readonly<Record<string, Section>>;
 

@@ -508,6 +508,91 @@ export interface ListEvaluationsResponseJson {
   reports: EvaluationReportJson[];
 }
 
+/** The order of completions. */
+export type SampleOrderJson = 'SAMPLE_ORDER_UNSPECIFIED' | 'SAMPLE_ORDER_WORST' | 'SAMPLE_ORDER_CONFLICT' | 'SAMPLE_ORDER_LONGEST';
+
+/** What one objective made of a completion. */
+export interface SampleScoreJson {
+  /** The objective's name. */
+  objective: string;
+  /** The score; unset where there is none. */
+  score?: number | null;
+  /** Why there is no score; empty where there is one. */
+  failure: string;
+  /** The advantage that the step trained on: the mean over the completion's tokens where each token has its own. Unset where the step did not train on the completion, since an objective has no score for it or for the others of its prompt. */
+  advantage?: number | null;
+}
+
+/** A completion that a step sampled. */
+export interface SampleJson {
+  /** The step. */
+  step: number;
+  /** Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with one tokenizer. */
+  promptId: string;
+  /** Index of the prompt among those of the step. */
+  prompt: number;
+  /** Which completion of that prompt, from 0. */
+  sample: number;
+  /** The prompt's text: the last turn of the user. */
+  promptText: string;
+  /** The completion's text, without special tokens. It is what a model wrote: never interpret it. */
+  completion: string;
+  /** Whether the text of the prompt or of the completion was cut at 16,384 characters. */
+  cut: boolean;
+  /** Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length. */
+  finished: boolean;
+  /** Number of tokens, with the one that ended it. */
+  tokens: number;
+  /** Sum of its tokens' log-probabilities under the policy that sampled it, in nats. */
+  logprob: number | null;
+  /** One for each objective, in order. */
+  scores: SampleScoreJson[];
+  /** The one advantage of all objectives, of a combination method that trains on one; unset otherwise. */
+  advantage?: number | null;
+}
+
+/** Request for completions. */
+export interface ListSamplesRequestJson {
+  /** The run's id. */
+  runId: string;
+  /** The step; the newest with completions where unset, or an empty page where there is none. */
+  step?: number;
+  /** Only completions of this prompt, at every step that the run keeps; the step must then be unset. Empty: every prompt of one step. */
+  promptId: string;
+  /** The order. */
+  order: SampleOrderJson;
+  /** The objective of SAMPLE_ORDER_WORST; empty in any other order. */
+  objective: string;
+  /** Only completions that reached the limit of their length. */
+  unfinished: boolean;
+  /** Only completions that contain this text, in the prompt or in the completion, upper and lower case alike; at most 200 characters. */
+  search: string;
+  /** Completions of a page, at most: 1 to 100; 20 where 0. A page has fewer where texts are long. */
+  pageSize: number;
+  /** Where the page begins: next_page_token of the page before; empty for the first. */
+  pageToken: string;
+}
+
+/** A page of completions. */
+export interface ListSamplesResponseJson {
+  /** The completions. */
+  samples: SampleJson[];
+  /** The page_token of the next page; empty after the last. */
+  nextPageToken: string;
+  /** Number of completions of all pages. */
+  total: number;
+  /** The step that they are of; unset where they are of every step. */
+  step?: number;
+  /** The policy version that sampled them; unset where they are of every step. */
+  version?: number;
+  /** Completions that the step sampled, of which some are kept; unset where they are of every step. */
+  sampled?: number;
+  /** Completions of the step that are kept; unset where they are of every step. */
+  kept?: number;
+  /** The steps of which completions are kept, ascending. */
+  steps: number[];
+}
+
 /** Request to cancel a run. */
 export interface CancelRunRequestJson {
   /** The run's id. */

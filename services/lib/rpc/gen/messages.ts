@@ -71,6 +71,8 @@ export type { ListEvaluationsRequest, ListEvaluationsRequestInput } from './gapo
 export type { ListEvaluationsResponse, ListEvaluationsResponseInput } from './gapo/training/v1/ListEvaluationsResponse.js';
 export type { ListRunsRequest, ListRunsRequestInput } from './gapo/training/v1/ListRunsRequest.js';
 export type { ListRunsResponse, ListRunsResponseInput } from './gapo/training/v1/ListRunsResponse.js';
+export type { ListSamplesRequest, ListSamplesRequestInput } from './gapo/training/v1/ListSamplesRequest.js';
+export type { ListSamplesResponse, ListSamplesResponseInput } from './gapo/training/v1/ListSamplesResponse.js';
 export type { Objective, ObjectiveInput } from './gapo/training/v1/Objective.js';
 export type { ObjectiveEvaluation, ObjectiveEvaluationInput } from './gapo/training/v1/ObjectiveEvaluation.js';
 export type { ObjectiveReport, ObjectiveReportInput } from './gapo/training/v1/ObjectiveReport.js';
@@ -83,6 +85,9 @@ export type { ResumeRunRequest, ResumeRunRequestInput } from './gapo/training/v1
 export type { ResumeRunResponse, ResumeRunResponseInput } from './gapo/training/v1/ResumeRunResponse.js';
 export type { Run, RunInput } from './gapo/training/v1/Run.js';
 export { RunState, type RunStateInput } from './gapo/training/v1/RunState.js';
+export type { Sample, SampleInput } from './gapo/training/v1/Sample.js';
+export { SampleOrder, type SampleOrderInput } from './gapo/training/v1/SampleOrder.js';
+export type { SampleScore, SampleScoreInput } from './gapo/training/v1/SampleScore.js';
 export type { SetPreferenceRequest, SetPreferenceRequestInput } from './gapo/training/v1/SetPreferenceRequest.js';
 export type { SetPreferenceResponse, SetPreferenceResponseInput } from './gapo/training/v1/SetPreferenceResponse.js';
 export type { StepReport, StepReportInput } from './gapo/training/v1/StepReport.js';

@@ -60,6 +60,10 @@ import type {
   ListRunsRequestInput,
   ListRunsResponse,
   ListRunsResponseInput,
+  ListSamplesRequest,
+  ListSamplesRequestInput,
+  ListSamplesResponse,
+  ListSamplesResponseInput,
   LogProbsRequest,
   LogProbsRequestInput,
   LogProbsResponse,
@@ -252,6 +256,13 @@ export interface Services {
       requestInput: ListEvaluationsRequestInput;
       response: ListEvaluationsResponse;
       responseInput: ListEvaluationsResponseInput;
+    };
+    ListSamples: {
+      kind: 'unary';
+      request: ListSamplesRequest;
+      requestInput: ListSamplesRequestInput;
+      response: ListSamplesResponse;
+      responseInput: ListSamplesResponseInput;
     };
   };
   'gapo.worker.v1.WorkerService': {

@@ -1,0 +1,112 @@
+/** `gapo samples`: completions of a step, with every objective's score and advantage. */
+import type { ListSamplesRequestInput, ListSamplesResponse } from '@gapo/rpc';
+import { UserError } from '@gapo/service';
+import { Command, Option } from 'commander';
+import { Coordinator, coordinatorAddress } from '../client.js';
+import { coordinatorOption, jsonOption, positive, stepNumber } from '../options/options.js';
+import { note, print, printMessage } from '../output.js';
+import { samplesText } from '../render/samples.js';
+
+interface SamplesFlags {
+  worst?: string;
+  conflict?: true;
+  longest?: true;
+  unfinished?: true;
+  search?: string;
+  prompt?: string;
+  limit: number;
+  coordinator?: string;
+  json?: true;
+}
+
+/** Completions of a request, at most. */
+const largestPage = 100;
+
+async function samples(id: string, step: number | undefined, flags: SamplesFlags): Promise<void> {
+  const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
+  try {
+    const found = await pagesOf(coordinator, requestOf(id, step, flags), flags.limit);
+    if (flags.json) return printMessage('gapo.training.v1.ListSamplesResponse', found);
+    print(samplesText(id, found));
+    const left = found.total - found.samples.length;
+    if (left > 0) note(`${left} more; --limit ${found.total} shows them all`);
+  } finally {
+    coordinator.close();
+  }
+}
+
+/** @throws UserError for options that exclude each other */
+function requestOf(runId: string, step: number | undefined, flags: SamplesFlags): ListSamplesRequestInput {
+  const { worst, conflict, longest, unfinished = false, search = '', prompt = '' } = flags;
+  const orders = [worst !== undefined && '--worst', conflict && '--conflict', longest && '--longest'].filter(Boolean);
+  if (orders.length > 1) throw new UserError(`${orders.join(' and ')} are orders: give one of them`);
+  if (prompt !== '' && step !== undefined) {
+    throw new UserError(`--prompt shows a prompt at every step that is kept: leave out the step ${step}`);
+  }
+  const order =
+    worst !== undefined
+      ? 'SAMPLE_ORDER_WORST'
+      : conflict
+        ? 'SAMPLE_ORDER_CONFLICT'
+        : longest
+          ? 'SAMPLE_ORDER_LONGEST'
+          : 'SAMPLE_ORDER_UNSPECIFIED';
+  return {
+    runId,
+    ...(step !== undefined && { step }),
+    promptId: prompt,
+    order,
+    objective: worst ?? '',
+    unfinished,
+    search,
+  };
+}
+
+/** Returns the first completions, of as many pages as they take, as one page. */
+async function pagesOf(
+  coordinator: Coordinator,
+  request: ListSamplesRequestInput,
+  limit: number,
+): Promise<ListSamplesResponse> {
+  const pageAfter = (pageToken: string, taken: number): Promise<ListSamplesResponse> =>
+    coordinator.samples({ ...request, pageToken, pageSize: Math.min(largestPage, limit - taken) });
+  const first = await pageAfter('', 0);
+  const all = [...first.samples];
+  let next = first.nextPageToken;
+  // The step of the first page: the newest may be another one by now.
+  if (first.step !== undefined) request = { ...request, step: first.step };
+  while (next !== '' && all.length < limit) {
+    const page = await pageAfter(next, all.length);
+    all.push(...page.samples);
+    next = page.nextPageToken;
+  }
+  return { ...first, samples: all, nextPageToken: next };
+}
+
+/** Creates the command. */
+export function samplesCommand(): Command {
+  return new Command('samples')
+    .description("show completions of a step, with every objective's score and advantage")
+    .argument('<id>', "the run's id, as `gapo runs` lists it")
+    .argument('[step]', 'the step (default: the newest whose completions are kept)', stepNumber)
+    .addOption(new Option('--worst <objective>', "the objective's lowest scores first"))
+    .addOption(new Option('--conflict', 'the largest conflicts between objectives first, by their advantages'))
+    .addOption(new Option('--longest', 'the most tokens first'))
+    .addOption(new Option('--unfinished', 'only those that reached the limit of their length'))
+    .addOption(new Option('--search <text>', 'only those with this text, in the prompt or in the completion'))
+    .addOption(new Option('--prompt <id>', 'only those of this prompt, at every step that is kept'))
+    .addOption(new Option('--limit <n>', 'completions, at most').default(10).argParser(positive))
+    .addOption(coordinatorOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+A run keeps some completions of some steps: samples.perStep and samples.keep of its configuration. The id of a prompt is
+before its text, and is the same in all steps and runs.
+
+Example:
+  gapo samples assistant-20250101-120000 12 --worst harmless
+  gapo samples assistant-20250101-120000 --prompt 34fb5c825de7ca4a`,
+    )
+    .action(samples);
+}

@@ -1,0 +1,41 @@
+/** Completions as text: what models wrote is shown without control characters, which could change the terminal. */
+import type { ListSamplesResponse, Sample, SampleScore } from '@gapo/rpc';
+import { count, fixed, signed } from './numbers.js';
+import { oneLine } from './width.js';
+
+/** Formats a page of completions, each prompt once where its completions follow each other. */
+export function samplesText(
+  runId: string,
+  { samples, step, steps, version, sampled, kept, total }: ListSamplesResponse,
+): string {
+  if (steps.length === 0) return `${runId}: no completions are kept yet, or samples is off in its configuration`;
+  const head =
+    step === undefined
+      ? `${runId}: ${total} completions of one prompt`
+      : `${runId}, step ${step}, sampled by version ${version ?? 0}: ${kept ?? 0} of ${count(sampled)} completions are kept, ${total} fit`;
+  const blocks = samples.map((sample, i) => {
+    const before = samples[i - 1];
+    const isNew = before?.promptId !== sample.promptId;
+    const prompt = isNew ? `\n${sample.promptId}  ${oneLine(sample.promptText)}\n` : '';
+    return prompt + sampleText(sample, step === undefined);
+  });
+  return [head, ...blocks].join('\n');
+}
+
+function sampleText(sample: Sample, withStep: boolean): string {
+  const { step, tokens, finished, cut, scores, advantage, completion } = sample;
+  const facts = [
+    ...(withStep ? [`step ${step}`] : []),
+    ...scores.map(scoreText),
+    ...(advantage === undefined ? [] : [`advantage ${signed(advantage, 2)}`]),
+    `${tokens} tokens`,
+    ...(finished ? [] : ['unfinished']),
+    ...(cut ? ['text cut'] : []),
+  ];
+  return `  ${facts.join(', ')}\n    ${oneLine(completion) || '(empty)'}`;
+}
+
+function scoreText({ objective, score, failure, advantage }: SampleScore): string {
+  const shown = score === undefined ? `no score: ${oneLine(failure)}` : fixed(score, 3);
+  return `${objective} ${shown}${advantage === undefined ? '' : ` (${signed(advantage, 2)})`}`;
+}

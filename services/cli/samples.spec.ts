@@ -1,0 +1,80 @@
+// `samples`, against a stub of the coordinator.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ListSamplesRequest, SampleInput } from '@gapo/rpc';
+import { gapo, trainingService } from './cli.fixture.js';
+
+const sample = (number: number, more: SampleInput = {}): SampleInput => ({
+  step: 3,
+  promptId: '34fb5c825de7ca4a',
+  sample: number,
+  promptText: 'say\nit',
+  completion: `text ${number}`,
+  finished: true,
+  tokens: 4,
+  scores: [
+    { objective: 'short', score: -0.5, advantage: 0.25 },
+    { objective: 'vowels', failure: 'timed out' },
+  ],
+  ...more,
+});
+
+test('samples shows what models wrote as text, by pages up to the limit', async (t) => {
+  const asked: ListSamplesRequest[] = [];
+  const coordinator = await trainingService(t, {
+    ListSamples: async (request) => {
+      asked.push(request);
+      const page = { step: 3, version: 2, sampled: 128, kept: 32, steps: [1, 2, 3], total: 5 };
+      if (request.pageToken === '') return { ...page, samples: [sample(0), sample(1)], nextPageToken: '2' };
+      return {
+        ...page,
+        samples: [sample(2, { completion: '\u001b[2Jevil\nline', finished: false })],
+        nextPageToken: '3',
+      };
+    },
+  });
+  const env = { GAPO_COORDINATOR: coordinator };
+  const args = ['samples', 'a', '--worst', 'short', '--unfinished', '--search', 'it', '--limit', '3'];
+  const { code, stdout, stderr } = await gapo(t, args, env);
+  assert.equal(code, 0, stderr);
+  assert.equal(
+    stdout,
+    `a, step 3, sampled by version 2: 32 of 128 completions are kept, 5 fit
+
+34fb5c825de7ca4a  say⏎ it
+  short -0.500 (+0.25), vowels no score: timed out, 4 tokens
+    text 0
+  short -0.500 (+0.25), vowels no score: timed out, 4 tokens
+    text 1
+  short -0.500 (+0.25), vowels no score: timed out, 4 tokens, unfinished
+    [2Jevil⏎ line
+`,
+  );
+  assert.match(stderr, /^2 more; --limit 5 shows them all$/m);
+  const wanted = { order: 'SAMPLE_ORDER_WORST', objective: 'short', unfinished: true, search: 'it', promptId: '' };
+  assert.deepEqual(
+    asked.map(({ step, pageSize, pageToken }) => [step, pageSize, pageToken]),
+    [
+      [undefined, 3, ''],
+      [3, 1, '2'], // the step of the first page, whatever is newer by now
+    ],
+  );
+  for (const request of asked) assert.deepEqual({ ...request, ...wanted }, request);
+
+  const json = await gapo(t, ['samples', 'a', '3', '--limit', '3', '--json'], env);
+  const { samples, step } = JSON.parse(json.stdout) as { samples: { scores: object[] }[]; step: number };
+  assert.deepEqual(
+    [step, samples.length, samples[0]?.scores[1]],
+    [3, 3, { objective: 'vowels', failure: 'timed out' }],
+  );
+});
+
+test('orders that exclude each other, and a step beside --prompt, are refused by name', async (t) => {
+  const two = await gapo(t, ['samples', 'a', '--worst', 'short', '--longest']);
+  assert.deepEqual([two.code, /--worst and --longest are orders: give one of them/.test(two.stderr)], [2, true]);
+  const both = await gapo(t, ['samples', 'a', '2', '--prompt', 'ab']);
+  assert.deepEqual(
+    [both.code, /--prompt shows a prompt at every step .* leave out the step 2/.test(both.stderr)],
+    [2, true],
+  );
+});

@@ -1,0 +1,54 @@
+// The files of completions: whole or not there, named where they are damaged, and of no step that is taken again.
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { removeLeftovers } from '@gapo/service';
+import { temporaryDirectory } from '@gapo/service/testing';
+import { someSample } from './sample.fixture.js';
+import { SampleFiles, type SampleDirectory } from './sampleFiles.js';
+
+async function filesOf(t: TestContext): Promise<{ directory: SampleDirectory; files: SampleFiles }> {
+  const samples = join(await temporaryDirectory(t), 'samples');
+  const directory = { samples, assertWritable: () => undefined };
+  return { directory, files: new SampleFiles(directory) };
+}
+
+const record = (step: number) => ({
+  step,
+  version: step - 1,
+  sampled: 9,
+  samples: [someSample({ step, completion: 'line one\nline two\u2028 é👋' }), someSample({ step, logprob: -Infinity })],
+});
+
+test('completions are read as they were written, of the steps that stay', async (t) => {
+  const { files } = await filesOf(t);
+  assert.deepEqual([await files.steps(), await files.read(1)], [[], undefined]);
+  files.rewindTo(0);
+  for (let step = 1; step <= 9; step++) await files.write(record(step), 4);
+  assert.deepEqual(await files.steps(), [1, 5, 8, 9]);
+  const read = await files.read(8);
+  assert.deepEqual(read?.samples[0], record(8).samples[0]);
+  assert.ok(Number.isNaN(read?.samples[1]?.logprob), 'a number that is not finite is none');
+  files.rewindTo(5);
+  assert.deepEqual(await files.steps(), [1, 5]);
+});
+
+test('a file that a process left half written is removed, and one with other bytes is named', async (t) => {
+  const { directory, files } = await filesOf(t);
+  await files.write(record(1), 4);
+  const path = join(directory.samples, 'step-000001.jsonl');
+  const text = await readFile(path, 'utf8');
+  await writeFile(join(directory.samples, '.step-000002.jsonl.0123456789ab.partial'), text.slice(0, 40));
+  await removeLeftovers(directory.samples);
+  assert.deepEqual(await readdir(directory.samples), ['step-000001.jsonl']);
+  for (const damaged of [
+    text.slice(0, -20),
+    text.replace('line one', 'line 0ne'),
+    text.replace('"step":1', '"step":2'),
+    '',
+  ]) {
+    await writeFile(path, damaged);
+    await assert.rejects(files.read(1), { name: 'UserError', message: /step-000001\.jsonl is damaged: .*; remove it/ });
+  }
+});

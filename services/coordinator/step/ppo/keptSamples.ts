@@ -1,0 +1,50 @@
+/** The completions of a step that are kept for people to read, with their scores and the advantages that the step trains on. */
+import { objectiveNames, sampleLimits } from '@gapo/config';
+import { at } from '@gapo/numeric';
+import type { SampleScoreInput } from '@gapo/rpc';
+import { chosenSamples, columnMean, type StepSamples } from '../../data/keptSamples.js';
+import type { StepContext } from '../context/stepContext.js';
+import type { LearningSignal } from '../updates/lossInputs.js';
+import type { Experience } from './experience.js';
+
+/** Returns the completions that are kept; undefined where a run keeps none. */
+export function keptSamples(
+  { config, step }: Pick<StepContext, 'config' | 'step'>,
+  experience: Pick<Experience, 'batch' | 'drawn' | 'sampledVersion' | 'samples' | 'scored' | 'used'>,
+  { perToken, advantages, scalar }: LearningSignal,
+): StepSamples | undefined {
+  const limits = sampleLimits(config);
+  if (limits === undefined) return undefined;
+  const { batch, drawn, sampledVersion: version, samples, scored, used } = experience;
+  const names = objectiveNames(config);
+  const rowOf = new Map(used.map((index, row) => [index, row]));
+  const failures = scored.objectives.map((of) => new Map(of.failures.map(({ index, message }) => [index, message])));
+  const firstToken = [0];
+  for (const length of batch.lengths) firstToken.push(at(firstToken, firstToken.length - 1) + length);
+  const meanOf = (matrix: Float32Array, columns: number, column: number, index: number): number | undefined => {
+    const row = rowOf.get(index);
+    if (row === undefined) return undefined;
+    const [start, end] = perToken ? [at(firstToken, row), at(firstToken, row + 1)] : [row, row + 1];
+    return columnMean(matrix, columns, column, start, end);
+  };
+  const scoreOf = (objective: string, k: number, index: number): SampleScoreInput => {
+    const score = scored.objectives[k]?.values[index];
+    const advantage = meanOf(advantages, names.length, k, index);
+    return {
+      objective,
+      ...(score === undefined ? { failure: failures[k]?.get(index) ?? 'no score' } : { score }),
+      ...(advantage !== undefined && { advantage }),
+    };
+  };
+  const kept = chosenSamples(samples, limits.perStep).map(({ index, promptId }) => {
+    const sample = at(samples, index);
+    return {
+      sample,
+      promptId,
+      promptText: at(drawn, sample.prompt).record.text,
+      scores: names.map((objective, k) => scoreOf(objective, k, index)),
+      advantage: scalar && meanOf(scalar, 1, 0, index),
+    };
+  });
+  return { step, version, sampled: samples.length, kept };
+}

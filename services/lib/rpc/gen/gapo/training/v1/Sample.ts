@@ -1,0 +1,114 @@
+// Original file: gapo/training/v1/training.proto
+
+import type { SampleScoreInput as _gapo_training_v1_SampleScoreInput, SampleScore as _gapo_training_v1_SampleScore } from '../../../gapo/training/v1/SampleScore.js';
+import type { Long } from '@grpc/proto-loader';
+
+/**
+ * A completion that a step sampled.
+ */
+export interface SampleInput {
+  /**
+   * The step.
+   */
+  'step'?: (number | string | Long);
+  /**
+   * Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with one tokenizer.
+   */
+  'promptId'?: (string);
+  /**
+   * Index of the prompt among those of the step.
+   */
+  'prompt'?: (number);
+  /**
+   * Which completion of that prompt, from 0.
+   */
+  'sample'?: (number);
+  /**
+   * The prompt's text: the last turn of the user.
+   */
+  'promptText'?: (string);
+  /**
+   * The completion's text, without special tokens. It is what a model wrote: never interpret it.
+   */
+  'completion'?: (string);
+  /**
+   * Whether the text of the prompt or of the completion was cut at 16,384 characters.
+   */
+  'cut'?: (boolean);
+  /**
+   * Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length.
+   */
+  'finished'?: (boolean);
+  /**
+   * Number of tokens, with the one that ended it.
+   */
+  'tokens'?: (number);
+  /**
+   * Sum of its tokens' log-probabilities under the policy that sampled it, in nats.
+   */
+  'logprob'?: (number | string);
+  /**
+   * One for each objective, in order.
+   */
+  'scores'?: (_gapo_training_v1_SampleScoreInput)[];
+  /**
+   * The one advantage of all objectives, of a combination method that trains on one; unset otherwise.
+   */
+  'advantage'?: (number | string);
+  '_advantage'?: "advantage";
+}
+
+/**
+ * A completion that a step sampled.
+ */
+export interface Sample {
+  /**
+   * The step.
+   */
+  'step': (number);
+  /**
+   * Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with one tokenizer.
+   */
+  'promptId': (string);
+  /**
+   * Index of the prompt among those of the step.
+   */
+  'prompt': (number);
+  /**
+   * Which completion of that prompt, from 0.
+   */
+  'sample': (number);
+  /**
+   * The prompt's text: the last turn of the user.
+   */
+  'promptText': (string);
+  /**
+   * The completion's text, without special tokens. It is what a model wrote: never interpret it.
+   */
+  'completion': (string);
+  /**
+   * Whether the text of the prompt or of the completion was cut at 16,384 characters.
+   */
+  'cut': (boolean);
+  /**
+   * Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length.
+   */
+  'finished': (boolean);
+  /**
+   * Number of tokens, with the one that ended it.
+   */
+  'tokens': (number);
+  /**
+   * Sum of its tokens' log-probabilities under the policy that sampled it, in nats.
+   */
+  'logprob': (number);
+  /**
+   * One for each objective, in order.
+   */
+  'scores': (_gapo_training_v1_SampleScore)[];
+  /**
+   * The one advantage of all objectives, of a combination method that trains on one; unset otherwise.
+   */
+  'advantage'?: (number);
+  '_advantage'?: "advantage";
+}
