@@ -1,5 +1,5 @@
 /** Analyses a set of policies: which are dominated, and the hypervolume of each group. */
-import { dominates, hypervolume, mostHypervolumeObjectives, paretoFront } from '@gapo/objectives';
+import { dominates, hypervolume, mostHypervolumeObjectives, paretoFront, referenceBelow } from '@gapo/objectives';
 import { UserError } from '@gapo/service';
 import type { Front, FrontPolicy } from './front.js';
 
@@ -16,9 +16,6 @@ export interface FrontAnalysis {
   /** One for each group, in order of appearance; `value` is undefined for more objectives than are supported. */
   hypervolumes: readonly { group: string; policies: number; value: number | undefined }[];
 }
-
-/** Distance of the default reference point below the worst value, as a share of the range. */
-const margin = 0.1;
 
 /**
  * Analyses a front by the policies' mean rewards.
@@ -51,14 +48,10 @@ export function pointOf({ objectives }: Front, { rewards }: FrontPolicy): number
   return objectives.map((name) => rewards[name]?.mean ?? NaN);
 }
 
+/** @param points of the policies, to which that of the starting policy is added */
 function defaultReference({ objectives, start }: Front, points: readonly (readonly number[])[]): number[] {
-  return objectives.map((name, k) => {
-    const begun = start?.[name]?.mean;
-    const values = [...points.map((point) => point[k] ?? NaN), ...(begun === undefined ? [] : [begun])];
-    const [low, high] = [Math.min(...values), Math.max(...values)];
-    // If all values are equal, any distance will do.
-    return low - margin * (high > low ? high - low : 1);
-  });
+  const begun = objectives.flatMap((name) => start?.[name]?.mean ?? []);
+  return referenceBelow(begun.length === objectives.length ? [...points, begun] : points);
 }
 
 function givenReference({ objectives }: Front, reference: Readonly<Record<string, number>>): number[] {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { at, NonFiniteError, uniform } from '@gapo/numeric';
 import fc from 'fast-check';
 import { assertClose } from './gram/sampleGradients.fixture.js';
-import { dominates, hypervolume, paretoFront } from './mod.js';
+import { dominates, hypervolume, paretoFront, referenceBelow } from './mod.js';
 
 const pointsOf = (size: number, most: number): fc.Arbitrary<number[][]> =>
   fc.array(fc.array(fc.integer({ min: -3, max: 6 }), { minLength: size, maxLength: size }), { maxLength: most });
@@ -78,4 +78,16 @@ test('no point on the front is dominated, and every other point is dominated by 
   assert.ok(!dominates([1, 1], [1, 1]));
   assert.throws(() => paretoFront([[1, 2], [1]]), /point 1 has 1 values/);
   assert.throws(() => paretoFront([[1, Infinity]]), NonFiniteError);
+});
+
+test('a reference is a tenth of the range below the worst of each objective', () => {
+  const [first = NaN, second = NaN] = referenceBelow([
+    [1, 5],
+    [3, 5],
+    [2, 5],
+  ]);
+  assertClose(first, 0.8, 1e-12);
+  assertClose(second, 4.9, 1e-12);
+  assert.throws(() => referenceBelow([]), RangeError);
+  assert.throws(() => referenceBelow([[NaN]]), NonFiniteError);
 });

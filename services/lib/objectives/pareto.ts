@@ -64,6 +64,26 @@ export function hypervolume(points: readonly Point[], reference: Point): number 
   return coveredBy(edges, size);
 }
 
+/** Distance of a reference below the worst value, as a share of the range. */
+const margin = 0.1;
+
+/**
+ * Returns a reference point for {@link hypervolume}: a tenth of each objective's range below its worst value, or a tenth below where all
+ * values are equal. It depends on the points: hypervolumes of different sets compare only with one reference.
+ *
+ * @param points N ≥ 1 points of K values each, usually with the starting policy's
+ * @returns K values
+ * @throws RangeError without points, or when lengths differ; NonFiniteError for a value that is not finite
+ */
+export function referenceBelow(points: readonly Point[]): number[] {
+  checkPoints(points);
+  return Array.from(at(points, 0), (_, k) => {
+    const values = points.map((point) => at(point, k));
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    return low - margin * (high > low ? high - low : 1);
+  });
+}
+
 /** How far a point exceeds the reference on each objective. */
 type Edge = readonly number[];
 

@@ -2,5 +2,6 @@
 export type { Asset } from './assets.js';
 export { pageAssets, renderReport, type ReportData } from './render.js';
 export { addStep, columnsBetween, noColumns, type Columns } from './columns.js';
+export { planeOf, type EvaluatedRun, type PlaneChoice } from './plane.js';
 export { stepDetail } from './why.js';
 export { seriesKinds, type Series, type SeriesKind } from './browser/series.js';

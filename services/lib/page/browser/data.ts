@@ -1,5 +1,5 @@
 /** What the page shows: the data inside a report, and the answers of a gateway. */
-import type { EvaluationReportJson, RunJson, StepReportJson } from '@gapo/rpc/json';
+import type { EvaluationReportJson, IntervalJson, RunJson, StepReportJson } from '@gapo/rpc/json';
 import type { Series } from '#page/series.js';
 
 /** A change that a person made to a run, from its audit log. */
@@ -63,4 +63,39 @@ export interface ReportContent {
   details: StepDetail[];
   evaluation?: EvaluationReportJson;
   audit?: AuditTrail;
+}
+
+/** An evaluated version of a run, by its mean rewards on two objectives. */
+export interface PlanePoint {
+  run: string;
+  version: number;
+  /** Its run's method, or `average`. */
+  group: string;
+  x: IntervalJson;
+  y: IntervalJson;
+  /** Whether no other point is at least as good on both objectives and better on one. */
+  front: boolean;
+  /** The runs that it is an average of; empty if it was trained. */
+  ingredients: string[];
+}
+
+/** The plane of two objectives: the evaluated versions of all runs on one set of held-out prompts. */
+export interface Plane {
+  /** The sets of held-out prompts that versions were evaluated on, the one with the most points first. */
+  sets: { id: string; file: string; points: number }[];
+  /** The id of the set that is shown. */
+  set: string;
+  /** The objectives of its points. */
+  objectives: string[];
+  x: string;
+  y: string;
+  points: PlanePoint[];
+  /** The starting policies of the points, each once. */
+  starts: [number, number][];
+  /** The reference point of the hypervolumes. */
+  reference: [number, number] | null;
+  /** The hypervolume of all points, then of each group. */
+  hypervolumes: { group: string; points: number; value: number }[];
+  /** Older runs, whose evaluations were not read. */
+  left: number;
 }
