@@ -111,6 +111,8 @@ export class SteerView implements View {
     const { objectives, id } = this.#live.run;
     const alike = (run: RunJson): boolean =>
       run.id !== id &&
+      // An average was not trained for a preference; what it has is that of a run it is made of.
+      Object.keys(run.ingredients).length === 0 &&
       objectives.length === run.objectives.length &&
       objectives.every((name) => name in run.preference);
     const runs = (await fetchRuns()).filter(alike).slice(0, mostEvaluated);
