@@ -106,6 +106,7 @@ export async function trainingService(
     },
     GetCaller: async (_, { caller }) => ({ name: caller?.name ?? '', role: caller?.role ?? '' }),
     ListEvaluations: async () => ({ reports: [] }),
+    ListSamples: async () => ({}),
     ...handlers,
   });
   const admit: Admission['admit'] = async ({ authorization, method }) => {

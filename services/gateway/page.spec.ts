@@ -49,7 +49,17 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   one.publish('step', testStep(2), { id: '2' });
   await page.waitForSelector('main[data-step="2"]');
   const helpful = page.locator('main .scroll tr', { hasText: 'helpful' });
-  assert.match(await helpful.innerText(), /0\.200[\s\S]*0\.625/);
+  assert.match(await helpful.first().innerText(), /0\.200[\s\S]*0\.625/);
+  // Phases of 0.7, 0.1, 0.6, 0.05 and 0.05 seconds fill the step's 1.5.
+  assert.deepEqual(await page.locator('.timeline li').allInnerTexts(), [
+    'sampling\n0.7 s, 47 %',
+    'rewards\n0.1 s, 7 %',
+    'gradients\n0.6 s, 40 %',
+    'combination\n0.1 s, 3 %',
+    'checkpoint\n0.1 s, 3 %',
+  ]);
+  const failures = ['3.0.1: <b>timed</b> out'];
+  one.publish('reward', { step: 3, objective: 'harmless', service: 'h:50062', failed: 1, failures, seconds: 2 }, { id: '3.harmless.0' }); // prettier-ignore
 
   // Objectives come and go: each has its line, the table is that of the last step.
   const remaining = testStep(3).objectives.slice(1);
@@ -60,8 +70,12 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   assert.equal(await charts.count(), 6);
   const legend = await charts.first().locator('.u-label').allInnerTexts();
   assert.deepEqual(legend, ['step', 'helpful', 'harmless', 'concise']);
-  const rows = await page.locator('main .scroll td:first-child').allInnerTexts();
+  const rows = await page.locator('main .scroll >> nth=0 >> td:first-child').allInnerTexts();
   assert.deepEqual(rows, ['harmless', 'concise']);
+  assert.match(
+    await page.locator('section[aria-label="Reward services"] tr', { hasText: 'harmless' }).innerText(),
+    /^harmless\th:50062\t0\.0 s\t0\t3\.0\.1: <b>timed<\/b> out$/,
+  );
 
   one.publish('state', { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_PAUSED', reason: 'asked' }, { id: '2' });
   await page.waitForSelector('main[data-state="paused"]');

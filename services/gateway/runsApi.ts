@@ -9,6 +9,8 @@ import {
   type Client,
   type GetCallerResponse,
   type ListEvaluationsResponseJson,
+  type ListSamplesRequestInput,
+  type ListSamplesResponseJson,
   type SetPreferenceRequestInput,
   type SetPreferenceResponseJson,
   type ListRunsResponseJson,
@@ -119,6 +121,12 @@ export class RunsApi {
   async evaluations(id: string, metadata: Credentials): Promise<ListEvaluationsResponseJson> {
     const answer = await this.#client.ListEvaluations({ runId: id }, { deadlineMs, metadata });
     return toJson('gapo.training.v1.ListEvaluationsResponse', answer);
+  }
+
+  /** Returns a page of the completions that a run keeps. */
+  async samples(request: ListSamplesRequestInput, metadata: Credentials): Promise<ListSamplesResponseJson> {
+    const answer = await this.#client.ListSamples(request, { deadlineMs, metadata });
+    return toJson('gapo.training.v1.ListSamplesResponse', answer);
   }
 
   /** Pauses, resumes or cancels a run. */

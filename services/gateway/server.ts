@@ -12,9 +12,11 @@ import { serveChanges } from './changeRoutes.js';
 import { Changes } from './changes.js';
 import { CredentialChecks } from './credentialChecks.js';
 import { EventHub } from './eventHub.js';
+import { servePlane } from './planeRoute.js';
 import { clientError, guardRequests, probePath } from './requestGuard.js';
 import { serveRuns } from './runRoutes.js';
 import { httpError, RunsApi } from './runsApi.js';
+import { serveSamples } from './sampleRoute.js';
 import { securityHeaders } from './securityHeaders.js';
 import { sendEvents } from './serverSentEvents.js';
 import { credentialsOf } from './session.js';
@@ -99,6 +101,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   servePage(app, assets);
   serveRuns(app, api);
+  serveSamples(app, api);
+  servePlane(app, api);
   serveChanges(app, api, new Changes(api, host));
   serveSession(app, api, listener.scheme);
 

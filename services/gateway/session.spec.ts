@@ -37,7 +37,10 @@ function ask(address: string, path: string, headers: Record<string, string> = {}
   });
 }
 
-const paths = ['/api/runs', '/api/runs/one', '/api/runs/one/steps', '/api/runs/one/events'];
+const paths = [
+  ...['/api/runs', '/api/runs/one', '/api/runs/one/steps', '/api/runs/one/events'],
+  ...['/api/runs/one/samples', '/api/runs/one/evaluations', '/api/plane'],
+];
 
 test('everything about runs needs a token: in the header, or in the cookie of a session', async (t) => {
   const address = await started(t);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { uniform } from '@gapo/numeric';
-import { serve, type RunInput, type StepReport } from '@gapo/rpc';
+import { serve, type RunInput, type SampleInput, type StepReport } from '@gapo/rpc';
 import { implementSome } from '@gapo/rpc/testing';
 import { project } from '../platform.fixture.js';
 
@@ -64,6 +64,30 @@ export function stepsOf(names: readonly string[], count: number): StepReport[] {
   });
 }
 
+/** Returns a completion with scores that differ. @param number among those of its step */
+function sampleOf(names: readonly string[], step: number, number: number): SampleInput {
+  const prompt = Math.floor(number / 4);
+  return {
+    step,
+    promptId: String(prompt).padStart(16, '0'),
+    prompt,
+    sample: number % 4,
+    promptText: `How do I keep a houseplant alive in room ${prompt}, which has no window?`,
+    completion: 'Place it near a lamp, water it when the soil is dry, and turn it every week. '.repeat(
+      1 + (number % 3),
+    ),
+    finished: number % 3 > 0,
+    tokens: 18 * (1 + (number % 3)),
+    logprob: -20,
+    scores: names.map((objective, k) => {
+      const score = uniform(11, number * names.length + k) - 0.5;
+      return k === 3 && number % 5 === 0
+        ? { objective, failure: 'the service answered 503' }
+        : { objective, score, advantage: 2 * score };
+    }),
+  };
+}
+
 /** Starts both. `stop` ends them. */
 export async function serveLongRun(names: readonly string[], count: number) {
   const steps = stepsOf(names, count);
@@ -91,6 +115,12 @@ export async function serveLongRun(names: readonly string[], count: number) {
     GetAudit: async () => ({ lines: [], headEntries: 0, headSha256: '0'.repeat(64) }),
     GetCaller: async () => ({}),
     ListEvaluations: async () => ({ reports: [] }),
+    ListSamples: async ({ pageToken }) => {
+      const [start, total] = [Number(pageToken), 64];
+      const samples = Array.from({ length: 20 }, (_, i) => sampleOf(names, count, start + i));
+      const page = { step: count, version: count - 1, sampled: 128, kept: total, steps: [1, count] };
+      return { ...page, total, samples, nextPageToken: String(start + 20) };
+    },
   });
   const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
   const folder = mkdtempSync(join(tmpdir(), 'gapo-page-'));

@@ -23,11 +23,14 @@ describe('a live run', () => {
   before(async () => {
     workspace = await makeWorkspace();
     platform = await startPlatform({ directory: workspace.directory });
+    const command = async (...args: string[]) => {
+      const { code, stderr } = await gapo([...args, '--coordinator', platform.coordinator]);
+      assert.equal(code, 0, stderr);
+    };
     const train = async (id: string, lines: Record<string, string>, ...more: string[]) => {
       const path = join(workspace.directory, `${id}.yaml`);
       await writeFile(path, runYaml(lines));
-      const { code, stderr } = await gapo(['train', path, '--id', id, ...more, '--coordinator', platform.coordinator]);
-      assert.equal(code, 0, stderr);
+      await command('train', path, '--id', id, ...more);
     };
     // Two ends of a front, which say where a preference lands.
     for (const [id, short] of [
@@ -35,9 +38,10 @@ describe('a live run', () => {
       ['high', 0.9],
     ] as const) {
       await train(id, preferring(short), '--watch');
-      const { code, stderr } = await gapo(['eval', id, '--coordinator', platform.coordinator]);
-      assert.equal(code, 0, stderr);
+      await command('eval', id);
     }
+    await command('soup', 'low=0.5', 'high=0.5', '--id', 'half');
+    await command('eval', 'half');
     await train('live', { ...preferring(0.5), steps: String(steps) });
   });
   after(async () => {
@@ -45,8 +49,10 @@ describe('a live run', () => {
     await workspace.remove();
   });
 
+  const read = async <T>(path: string): Promise<T> =>
+    (await (await fetch(`${platform.page}api/runs/${path}`)).json()) as T;
   const step = async (number: number): Promise<StepReportJson> =>
-    ((await (await fetch(`${platform.page}api/runs/live/steps/${number}`)).json()) as { step: StepReportJson }).step;
+    (await read<{ step: StepReportJson }>(`live/steps/${number}`)).step;
 
   test('the dial is moved, the event follows, and so do the weights of the next step', async () => {
     const { page, problems } = await openPage(browser, `${platform.page}#live/steer`);
@@ -79,13 +85,21 @@ describe('a live run', () => {
     await page.waitForSelector('main[data-state="paused"]');
     for (const [name, view, ready] of [
       ['runs', '#', 'main table'],
+      ['compare', '#/compare?runs=low,high', '.chart canvas >> nth=4'],
+      ['pareto', '#/pareto', '.point >> nth=2'],
       ['overview', '#live', '.charts canvas >> nth=5'],
       ['why', '#live/why', '.certificate'],
       ['steer', '#live/steer', 'text=Lands near'],
+      ['samples', '#live/samples', '.sample'],
       ['audit', '#live/audit', 'section[aria-label="Audit log"] table'],
     ] as const) {
       await lookAt(browser, platform.page, view, name, ready);
     }
+    const { samples } = await read<{ samples: { promptId: string; scores: { score?: number }[] }[] }>('live/samples');
+    const [first] = samples;
+    assert.ok(first?.scores.every(({ score }) => score !== undefined));
+    const prompt = `#live/samples?prompt=${first?.promptId}`;
+    await lookAt(browser, platform.page, prompt, 'samples-prompt', '.stepColumns section >> nth=1');
     await confirm(page, 'Remove vowels');
     await page.waitForSelector('[role=status]:has-text("vowels is removed from step")');
     await confirm(page, 'Resume');
@@ -117,14 +131,18 @@ describe('a long run', () => {
       const rounds: Record<string, number>[] = [];
       for (let round = 0; round < 3; round++) {
         const times: Record<string, number> = {};
-        times['to why'] = await answerTime(page, tab(1));
+        times['to why'] = await answerTime(page, tab('why'));
         await page.waitForSelector('.heat canvas[aria-label*="28 pairs"]');
         times['a column'] = await answerTime(page, input('.heat input', String(100 + round)));
         await page.waitForSelector('.certificate');
-        times['to steer'] = await answerTime(page, tab(2));
+        times['to samples'] = await answerTime(page, tab('samples'));
+        await page.waitForSelector('.sample >> nth=19');
+        times['more samples'] = await answerTime(page, `document.querySelector('.samplesView > button').click()`);
+        await page.waitForSelector('.sample >> nth=39');
+        times['to steer'] = await answerTime(page, tab('steer'));
         await page.waitForSelector('.dial');
         times['the dial'] = await answerTime(page, input('.dial input[type=range]', '0.5'));
-        times['to overview'] = await answerTime(page, tab(0));
+        times['to overview'] = await answerTime(page, tab(''));
         rounds.push(times);
       }
       const median = (what: string): number =>
@@ -146,6 +164,7 @@ describe('a long run', () => {
     try {
       await lookAt(browser, long.url, '#long', 'overview-16', '.charts canvas >> nth=5');
       await lookAt(browser, long.url, '#long/why', 'why-16', '.certificate');
+      await lookAt(browser, long.url, '#long/samples', 'samples-16', '.sample');
       await lookAt(browser, long.url, '#long/steer', 'steer-16', '.dial');
     } finally {
       await long.stop();
@@ -182,8 +201,8 @@ async function nextEvent(url: string, wanted: string): Promise<Record<string, un
 }
 
 /** Returns a script that opens a view of the run. */
-function tab(number: number): string {
-  return `document.querySelectorAll('.tabs a')[${number}].click()`;
+function tab(view: string): string {
+  return `document.querySelector('.tabs a[href="#long${view === '' ? '' : `/${view}`}"]').click()`;
 }
 
 /** Returns a script that moves a control, as a person would. */

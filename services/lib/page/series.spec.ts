@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { append, averaged, between, noSeries, thinned, type Series } from '#page/series.js';
+import { append, averaged, between, joined, noSeries, thinned, type Series } from '#page/series.js';
 
 const values = fc.array(fc.option(fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 })), {
   minLength: 1,
@@ -45,4 +45,23 @@ test('a step that is repeated after a resume replaces those from there on; colum
   append(series, 2, { a: null, c: 7 });
   assert.deepEqual(series, { steps: [1, 2], columns: { a: [1, null], b: [null, null], c: [null, 7] } });
   assert.deepEqual(between(series, 2, 9), { steps: [2], columns: { a: [null], b: [null], c: [7] } });
+});
+
+test('the curves of several runs are joined by step, each column named after its run', () => {
+  const a = { steps: [1, 2], columns: { 'reward\nhelpful': [1, 2], kl: [0.1, null], age: [0, 0] } };
+  const b = { steps: [2, 5], columns: { 'reward\nhelpful': [3, 4], 'phase\nsampling': [1, 1] } };
+  assert.deepEqual(
+    joined([
+      { id: 'a', series: a },
+      { id: 'b', series: b },
+    ]),
+    {
+      steps: [1, 2, 5],
+      columns: {
+        'reward\nhelpful · a': [1, 2, null],
+        'kl\na': [0.1, null, null],
+        'reward\nhelpful · b': [null, 3, 4],
+      },
+    },
+  );
 });

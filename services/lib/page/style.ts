@@ -358,6 +358,129 @@ input[type='range'] {
   background: var(--accent);
   border-color: var(--accent);
 }
+.hidden {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+}
+.check {
+  white-space: nowrap;
+}
+blockquote {
+  flex: 1 1 20rem;
+  margin: 0.25rem 0;
+  padding: 0.1rem 0.75rem;
+  border-left: 3px solid var(--line);
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+.prompt {
+  margin: 1rem 0 1.5rem;
+}
+.sampleGrid {
+  display: grid;
+  grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr));
+  gap: 0.75rem;
+  margin-top: 0.5rem;
+}
+.sample {
+  min-width: 0;
+  padding: 0.5rem 0.75rem;
+  background: var(--raised);
+  border: 1px solid var(--line);
+  border-radius: 0.4rem;
+}
+.sampleText {
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+.scores {
+  display: flex;
+  flex-wrap: wrap;
+  gap: 0.1rem 1rem;
+  margin: 0.4rem 0;
+  padding: 0;
+  list-style: none;
+  font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere;
+}
+.advantage[data-sign='up'] {
+  color: var(--good);
+}
+.advantage[data-sign='down'] {
+  color: var(--bad);
+}
+.plane {
+  position: relative;
+  margin: 0.5rem 0;
+}
+.plane .u-over {
+  overflow: visible;
+}
+.point {
+  position: absolute;
+  box-sizing: border-box;
+  width: 14px;
+  height: 14px;
+  translate: -50% -50%;
+  border: 3px solid;
+  border-radius: 50%;
+  background: var(--ground);
+}
+.point:hover,
+.point:focus-visible {
+  scale: 1.5;
+  z-index: 1;
+}
+.timeline {
+  padding: 0;
+  list-style: none;
+  max-width: 44rem;
+}
+.timeline li {
+  display: grid;
+  grid-template-columns: 7rem 1fr 8rem;
+  gap: 0.75rem;
+  align-items: center;
+}
+.track {
+  position: relative;
+  height: 0.8rem;
+  background: var(--raised);
+}
+.track span {
+  position: absolute;
+  height: 100%;
+  min-width: 1px;
+  background: var(--accent);
+}
+.swatch {
+  display: inline-block;
+  width: 0.7rem;
+  height: 0.7rem;
+  margin-right: 0.4rem;
+  border-radius: 50%;
+}
+.stepColumns {
+  display: grid;
+  grid-auto-flow: column;
+  grid-auto-columns: minmax(min(18rem, 85vw), 1fr);
+  gap: 0.75rem;
+  overflow-x: auto;
+  padding-bottom: 0.5rem;
+}
+.stepColumns section {
+  display: flex;
+  flex-direction: column;
+  gap: 0.5rem;
+  min-width: 0;
+}
+h3 {
+  margin: 0.5rem 0 0;
+  font-size: 1rem;
+}
 .objectives {
   padding: 0;
   list-style: none;

@@ -1,22 +1,33 @@
 /** The page: the view that the address names, of all runs or of one. */
-import { addressOf, type Address } from '#page/address.js';
+import { addressOf, linkTo, type Address } from '#page/address.js';
 import { AuditView } from '#page/audit.js';
+import { CompareView } from '#page/compare.js';
 import type { ReportContent } from '#page/data.js';
-import { embeddedReport, fetchRuns, fetchSeries, fetchStep, logIn, LoginNeeded } from '#page/feed.js';
+import {
+  embeddedReport,
+  fetchPlane,
+  fetchRun,
+  fetchRuns,
+  fetchSamples,
+  fetchSeries,
+  fetchStep,
+  logIn,
+  LoginNeeded,
+} from '#page/feed.js';
 import { element } from '#page/format.js';
 import { LiveRun, type ShownRun } from '#page/liveRun.js';
 import { Overview } from '#page/overview.js';
+import { PlaneView } from '#page/plane.js';
 import { RunPage, type RunViews } from '#page/runPage.js';
+import { mostCompared, RunsView } from '#page/runsView.js';
+import { SamplesView } from '#page/samples.js';
 import { SteerView } from '#page/steer.js';
-import { auditSection, evaluationSection, runsTable } from '#page/tables.js';
+import { auditSection, evaluationSection } from '#page/tables.js';
 import { messageOf, problemText } from '#page/view.js';
 import { WhyView } from '#page/why.js';
 
 const main = document.getElementById('main') as HTMLElement;
 const runsNav = document.getElementById('runs') as HTMLElement;
-
-/** How often the list of runs is refreshed. */
-const refreshMs = 5000;
 
 /** What is shown: it can show another view of the same run, and releases what it holds. */
 interface Shown {
@@ -34,7 +45,7 @@ function stepIn({ step = '' }: Readonly<Record<string, string>>): number | undef
 /** Shows the run of a report, without a server. */
 function showReport({ run, curves, conflicts, details, evaluation, audit }: ReportContent): void {
   const last = details.at(-1)?.step;
-  const shown: ShownRun = { run, curves, last, state: run.state, reason: run.reason, doing: '' };
+  const shown: ShownRun = { run, curves, last, state: run.state, reason: run.reason, doing: '', scored: new Map() };
   const overview = (): Overview => {
     const view = new Overview(shown);
     if (evaluation !== undefined) view.append(evaluationSection(evaluation));
@@ -70,6 +81,10 @@ function viewsOf(live: LiveRun): RunViews {
   return {
     '': { title: 'Overview', stays: true, open: () => new Overview(live, (range) => fetchSeries(id, 'curves', range)) },
     why: { title: 'Why this direction', open: (query) => new WhyView(live, why, stepIn(query)) },
+    samples: {
+      title: 'Samples',
+      open: (query) => new SamplesView(live, (settings) => fetchSamples(id, settings), query),
+    },
     steer: { title: 'Steer', open: () => new SteerView(live) },
     audit: { title: 'Audit', open: () => new AuditView(id) },
   };
@@ -90,12 +105,60 @@ async function showRun(address: Address): Promise<Shown> {
   };
 }
 
-async function showRuns(): Promise<Shown> {
-  document.title = 'gapo';
-  const show = async (): Promise<void> => main.replaceChildren(element('h2', {}, 'Runs'), runsTable(await fetchRuns()));
-  await show();
-  const timer = setInterval(() => void show().catch(showProblem), refreshMs);
-  return { run: undefined, leave: () => clearInterval(timer) };
+/** The views of all runs, by the name in their address. */
+const titles: Readonly<Record<string, string>> = { '': 'Runs', pareto: 'Pareto plane', compare: 'Compare runs' };
+
+/** Shows a view of all runs below the links to the others. */
+function showAll(view: string, content: HTMLElement): void {
+  document.title = view === '' ? 'gapo' : `gapo: ${titles[view] ?? ''}`;
+  const links = ['', 'pareto'].map((name) => {
+    const current = name === view ? { 'aria-current': 'page' } : undefined;
+    return element('a', { href: linkTo({ view: name }), ...current }, titles[name] ?? '');
+  });
+  const tabs = element('nav', { class: 'tabs', 'aria-label': 'Views of all runs' }, ...links);
+  main.replaceChildren(tabs, element('h2', {}, titles[view] ?? ''), content);
+}
+
+async function showRuns(query: Address['query']): Promise<Shown> {
+  const view = new RunsView(fetchRuns, query, showProblem);
+  showAll('', view.element);
+  return loaded(view);
+}
+
+async function showPlane(query: Address['query']): Promise<Shown> {
+  const view = new PlaneView(fetchPlane, query);
+  showAll('pareto', view.element);
+  return loaded(view);
+}
+
+/** Loads a view of all runs. @throws what its load throws; the view is then left */
+async function loaded(view: { load(): Promise<void>; leave(): void }): Promise<Shown> {
+  const leave = (): void => view.leave();
+  try {
+    await view.load();
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  return { run: undefined, leave };
+}
+
+async function showComparison({ runs = '' }: Address['query']): Promise<Shown> {
+  const content = element('div');
+  showAll('compare', content);
+  const ids = runs.split(',').filter((id) => id !== '');
+  const compared = ids
+    .slice(0, mostCompared)
+    .map(async (id) => ({ run: await fetchRun(id), series: await fetchSeries(id, 'curves') }));
+  const view = new CompareView(await Promise.all(compared));
+  content.append(view.element);
+  return { run: undefined, leave: () => view.leave() };
+}
+
+function showView(address: Address): Promise<Shown> {
+  if (address.run !== '') return showRun(address);
+  if (address.view === 'pareto') return showPlane(address.query);
+  return address.view === 'compare' ? showComparison(address.query) : showRuns(address.query);
 }
 
 function showLogin(problem: string): void {
@@ -140,7 +203,7 @@ async function route(): Promise<void> {
   main.setAttribute('aria-busy', 'true');
   if (main.childElementCount === 0) main.replaceChildren(element('p', { class: 'quiet' }, 'Loading…'));
   try {
-    const next = await (address.run === '' ? showRuns() : showRun(address));
+    const next = await showView(address);
     // Another view may have been requested while this one was fetched.
     if (mine === asked) shown = next;
     else next.leave();

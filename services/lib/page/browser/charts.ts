@@ -4,7 +4,7 @@ import { element, significant, type Value } from '#page/format.js';
 import { separator, type Series } from '#page/series.js';
 
 /** Colours that differ in lightness as well as in hue, and are legible on a light and on a dark background. */
-const colours = ['#3b82d9', '#d97706', '#16a079', '#c2519c', '#7c6ae0', '#a3a31a', '#5aa5c8', '#c4513f'];
+export const colours = ['#3b82d9', '#d97706', '#16a079', '#c2519c', '#7c6ae0', '#a3a31a', '#5aa5c8', '#c4513f'];
 
 const heightPixels = 200;
 
@@ -51,8 +51,11 @@ function plansOf({ columns }: Series): Plan[] {
     { title: 'Weight in the update', lines: each('weight') },
     { title: 'Lagrange multiplier', lines: each('multiplier') },
     { title: 'Accuracy on labelled pairs', lines: each('accuracy') },
-    { title: 'KL to the reference, per token', lines: one('kl', 'KL') },
-    { title: 'Stationarity (0: Pareto stationary)', lines: one('stationarity', 'stationarity') },
+    { title: 'KL to the reference, per token', lines: [...one('kl', 'KL'), ...each('kl')] },
+    {
+      title: 'Stationarity (0: Pareto stationary)',
+      lines: [...one('stationarity', 'stationarity'), ...each('stationarity')],
+    },
     { title: 'Effective sample size, as a share of tokens', lines: one('sampleSize', 'effective sample size') },
     { title: 'Age of the weights in steps', lines: reused ? one('age', 'age') : [] },
     { title: 'Angle to the exact update in degrees', lines: one('angle', 'angle'), connected: true },
@@ -60,7 +63,7 @@ function plansOf({ columns }: Series): Plan[] {
       title: 'Seconds of each phase',
       lines: phases.map((name, i) => line(name.split(separator)[1] ?? '', columns[name] ?? [], i)),
     },
-    { title: 'Completion length in tokens', lines: one('length', 'tokens') },
+    { title: 'Completion length in tokens', lines: [...one('length', 'tokens'), ...each('length')] },
   ];
   return plans.filter((plan) => plan.lines.length > 0);
 }
@@ -83,12 +86,17 @@ export class Charts {
   #frame = 0;
   /** The range of steps that a person has chosen by dragging; undefined for all. */
   #range: readonly [number, number] | undefined;
+  readonly #connected: boolean;
   readonly #onZoom: (range: readonly [number, number] | undefined) => void;
   readonly #resizing = new ResizeObserver(() => this.#fit());
 
-  /** @param onZoom observes which steps a person wants to see closer; undefined for all */
-  constructor(onZoom: (range: readonly [number, number] | undefined) => void = () => undefined) {
+  /**
+   * @param onZoom observes which steps a person wants to see closer; undefined for all
+   * @param connected whether every line connects its values across steps without one
+   */
+  constructor(onZoom: (range: readonly [number, number] | undefined) => void = () => undefined, connected = false) {
     this.#onZoom = onZoom;
+    this.#connected = connected;
     this.#resizing.observe(this.element);
   }
 
@@ -143,7 +151,7 @@ export class Charts {
     }
   }
 
-  #options({ lines, connected = false }: Plan): uPlot.Options {
+  #options({ lines, connected = this.#connected }: Plan): uPlot.Options {
     const show = (_: uPlot, value: number | null): string => significant(value);
     return {
       width: 420,

@@ -1,6 +1,12 @@
 /** Where the page's data come from: the gateway that served it, or the data inside a report. */
-import type { GetRunResponseJson, ListRunsResponseJson, RunEventJson, RunJson } from '@gapo/rpc/json';
-import type { ReportContent, StepDetail } from '#page/data.js';
+import type {
+  GetRunResponseJson,
+  ListRunsResponseJson,
+  ListSamplesResponseJson,
+  RunEventJson,
+  RunJson,
+} from '@gapo/rpc/json';
+import type { Plane, ReportContent, StepDetail } from '#page/data.js';
 import type { Series, SeriesKind } from '#page/series.js';
 
 /** Returns the data inside this file; undefined where a server sent the page. */
@@ -66,6 +72,19 @@ export async function fetchRun(id: string): Promise<RunJson> {
 export async function fetchSeries(id: string, kind: SeriesKind, range?: readonly [number, number]): Promise<Series> {
   const query = new URLSearchParams({ kind, ...(range && { from: String(range[0]), to: String(range[1]) }) });
   return getJson<Series>(`${runPath(id)}/series?${query}`);
+}
+
+/** Returns the evaluated versions of all runs in the plane of two objectives. @param choice x, y and set */
+export async function fetchPlane(choice: Readonly<Record<string, string>>): Promise<Plane> {
+  return getJson<Plane>(`/api/plane?${new URLSearchParams(choice)}`);
+}
+
+/** Returns a page of the completions that a run keeps. @param settings parameters of the gateway's API */
+export async function fetchSamples(
+  id: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<ListSamplesResponseJson> {
+  return getJson<ListSamplesResponseJson>(`${runPath(id)}/samples?${new URLSearchParams(settings)}`);
 }
 
 /** Returns one step, and why it took its direction. */

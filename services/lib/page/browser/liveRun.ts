@@ -1,5 +1,5 @@
 /** A run that the page follows: its state, its curves and its last step, from the gateway, and then from its events. */
-import type { RunEventJson, RunJson, StepReportJson } from '@gapo/rpc/json';
+import type { RewardEventJson, RunEventJson, RunJson, StepReportJson } from '@gapo/rpc/json';
 import { fetchRun, fetchSeries, followRun } from '#page/feed.js';
 import { missingText, nothingYet, recoveryText, take, type Following } from '#page/progress.js';
 import { append, columnsOf, noSeries, thinned, type Series } from '#page/series.js';
@@ -20,6 +20,8 @@ export interface ShownRun {
   readonly curves: Series;
   /** What it does or waits for; empty where that is not known. */
   readonly doing: string;
+  /** The newest scores of each objective that events told of, by its name. */
+  readonly scored: ReadonlyMap<string, RewardEventJson>;
 }
 
 /** What a view observes: that the run changed, and the event that said so. */
@@ -28,6 +30,7 @@ export type OnChange = (event?: RunEventJson) => void;
 /** Follows one run. */
 export class LiveRun implements ShownRun {
   readonly id: string;
+  readonly scored = new Map<string, RewardEventJson>();
   readonly #following: Following = nothingYet();
   readonly #listeners = new Set<OnChange>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -109,6 +112,7 @@ export class LiveRun implements ShownRun {
       (event, sequence) => {
         take(this.#following, event, sequence);
         if (event.step) this.#addStep(event.step);
+        if (event.reward) this.scored.set(event.reward.objective, event.reward);
         // Goals are part of the run, not of these events.
         if (event.preference || event.objective) void this.refresh().catch(() => undefined);
         this.#tell(event);

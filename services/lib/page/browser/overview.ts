@@ -3,7 +3,8 @@ import { Charts } from '#page/charts.js';
 import { duration, element, fixed, percent, significant, unknown } from '#page/format.js';
 import type { ShownRun } from '#page/liveRun.js';
 import type { Series } from '#page/series.js';
-import { objectivesTable } from '#page/tables.js';
+import { objectivesTable, servicesSection } from '#page/tables.js';
+import { timelineOf } from '#page/timeline.js';
 import type { View } from '#page/view.js';
 
 /** Shows a run. */
@@ -35,7 +36,7 @@ export class Overview implements View {
   }
 
   draw(): void {
-    const { run, state, last, curves, doing } = this.#shown;
+    const { run, state, last, curves, doing, scored } = this.#shown;
     const step = last?.step ?? run.step;
     this.#doing.textContent = doing;
     const running = state === 'RUN_STATE_RUNNING' && step < run.totalSteps;
@@ -68,7 +69,13 @@ export class Overview implements View {
     this.#last.replaceChildren(
       ...(last === undefined
         ? [element('p', { class: 'quiet' }, 'No step has been taken yet.')]
-        : [element('h2', {}, `Objectives at step ${last.step}`), objectivesTable(last)]),
+        : [
+            element('h2', {}, `Objectives at step ${last.step}`),
+            objectivesTable(last),
+            element('h2', {}, `Time of step ${last.step}`),
+            timelineOf(last),
+            ...servicesSection(last, scored),
+          ]),
     );
   }
 

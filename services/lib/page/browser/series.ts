@@ -92,6 +92,27 @@ export function seriesOf(steps: readonly StepReportJson[], kind: SeriesKind): Se
   return series;
 }
 
+/** The columns by which runs are compared: those of each objective, then those of a run. */
+const comparedOfObjective: readonly string[] = ['reward', 'weight'];
+const comparedOfRun: readonly string[] = ['kl', 'stationarity', 'length'];
+
+/** Puts the curves of several runs into one series: `reward⏎helpful · RUN` and `kl⏎RUN`, with a null at the steps that a run has no value for. */
+export function joined(runs: readonly { readonly id: string; readonly series: Series }[]): Series {
+  const steps = [...new Set(runs.flatMap(({ series }) => series.steps))].sort((a, b) => a - b);
+  const columns: Series['columns'] = {};
+  for (const { id, series } of runs) {
+    const place = new Map(series.steps.map((step, i) => [step, i]));
+    for (const [name, column] of Object.entries(series.columns)) {
+      const [what = '', objective] = name.split(separator);
+      const compared = objective === undefined ? comparedOfRun : comparedOfObjective;
+      if (!compared.includes(what)) continue;
+      const joint = what + separator + (objective === undefined ? id : `${objective} · ${id}`);
+      columns[joint] = steps.map((step) => column[place.get(step) ?? -1] ?? null);
+    }
+  }
+  return { steps, columns };
+}
+
 /** Returns the part from one step to another. */
 export function between({ steps, columns }: Series, from: number, to: number): Series {
   const first = steps.findIndex((step) => step >= from);

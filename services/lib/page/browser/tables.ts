@@ -1,8 +1,15 @@
-/** The tables of the page: runs, the last step's objectives, an evaluation. */
-import type { EvaluationReportJson, EvaluationSampleJson, IntervalJson, RunJson, StepReportJson } from '@gapo/rpc/json';
+/** The tables of the page: the last step's objectives and reward services, an evaluation, the audit log. */
+import type {
+  EvaluationReportJson,
+  EvaluationSampleJson,
+  IntervalJson,
+  RewardEventJson,
+  RunJson,
+  StepReportJson,
+} from '@gapo/rpc/json';
 import { stateWord } from '@gapo/rpc/runState';
 import type { AuditTrail } from '#page/data.js';
-import { element, fixed, percent, significant, unknown, type Content } from '#page/format.js';
+import { duration, element, fixed, percent, significant, unknown, type Content } from '#page/format.js';
 
 /** A column: its head, and whether it holds numbers. */
 export type Column = [head: string, number?: 'number'];
@@ -31,20 +38,9 @@ export function stateBadge(state: string): HTMLElement {
   return element('span', { class: 'state', 'data-state': word }, word);
 }
 
-/** Makes the table of runs, newest first. */
-export function runsTable(runs: readonly RunJson[]): HTMLElement {
-  if (runs.length === 0) {
-    return element('p', { class: 'quiet' }, 'No runs yet. Create one: ', element('code', {}, 'gapo train run.yaml'));
-  }
-  const rows = runs.map((run) => [
-    element('a', { href: `#${run.id}` }, run.id),
-    stateBadge(run.state),
-    `${run.step}/${run.totalSteps}`,
-    run.method,
-    run.lastStep?.objectives.map(({ name, rewardMean }) => `${name} ${fixed(rewardMean, 3)}`).join('  ') ?? unknown,
-    run.created === undefined ? unknown : new Date(run.created).toLocaleString(),
-  ]);
-  return table([['run'], ['state'], ['step', 'number'], ['method'], ['mean rewards'], ['created']], rows);
+/** Returns the mean rewards of a run at its last step. */
+export function rewardsText({ lastStep }: RunJson): string {
+  return lastStep?.objectives.map(({ name, rewardMean }) => `${name} ${fixed(rewardMean, 3)}`).join('  ') ?? unknown;
 }
 
 /** Makes the table of the objectives of a step. */
@@ -72,6 +68,37 @@ export function objectivesTable(step: StepReportJson): HTMLElement {
     ['not scored', 'number'],
   ];
   return table(columns, rows);
+}
+
+/** How many failures and outliers of one service are shown. */
+const quoted = 3;
+
+/**
+ * Makes the section of the reward services as a list of one; of none with DPO, which has no services.
+ *
+ * @param scored the newest event of each objective, which has the address of its service, and what the service said
+ */
+export function servicesSection(
+  { objectives }: StepReportJson,
+  scored: ReadonlyMap<string, RewardEventJson>,
+): HTMLElement[] {
+  if (objectives.every(({ accuracy }) => accuracy !== undefined)) return [];
+  const rows = objectives.map(({ name, latencyMs, failed, outliers }) => {
+    const event = scored.get(name);
+    const said = [...(event?.failures ?? []), ...(event?.outliers ?? [])].slice(0, quoted);
+    return [
+      name,
+      event?.service || unknown,
+      latencyMs === null ? unknown : duration(latencyMs / 1000),
+      failed > 0 ? element('span', { class: 'problem' }, String(failed)) : '0',
+      outliers === undefined ? unknown : String(outliers),
+      said.length === 0 ? unknown : said.join('; '),
+    ];
+  });
+  const columns: Column[] = [['objective'], ['service'], ['slowest call', 'number'], ['not scored', 'number'], ['outliers', 'number'], ['for example']]; // prettier-ignore
+  return [
+    element('section', { 'aria-label': 'Reward services' }, element('h2', {}, 'Reward services'), table(columns, rows)),
+  ];
 }
 
 /** Makes the section of what people did to the run. */

@@ -1,0 +1,42 @@
+/** The plane of two objectives: the evaluations of all runs, from the coordinator. */
+import { planeOf, type EvaluatedRun } from '@gapo/page';
+import { RpcError, type RunJson } from '@gapo/rpc';
+import type { FastifyInstance } from 'fastify';
+import { answered } from './answered.js';
+import type { Credentials, RunsApi } from './runsApi.js';
+import { credentialsOf } from './session.js';
+
+/** The newest runs, whose evaluations are read. The answer says how many are left. */
+const mostRuns = 500;
+
+/** Calls in progress. */
+const atOnce = 8;
+
+/** Adds the route. */
+export function servePlane(app: FastifyInstance, api: RunsApi): void {
+  app.get<{ Querystring: { x?: string; y?: string; set?: string } }>('/api/plane', ({ query, headers }) => {
+    const { x, y, set } = query;
+    return answered(undefined, async () => {
+      const metadata = credentialsOf(headers);
+      const { runs } = await api.list(metadata);
+      const newest = runs.slice(0, mostRuns);
+      return planeOf(await evaluated(api, newest, metadata), { x, y, set }, runs.length - newest.length);
+    });
+  });
+}
+
+/** Reads the evaluations of runs. A run that has been removed has none. */
+async function evaluated(api: RunsApi, runs: readonly RunJson[], metadata: Credentials): Promise<EvaluatedRun[]> {
+  const found: EvaluatedRun[] = [];
+  for (let next = 0; next < runs.length; next += atOnce) {
+    const part = runs.slice(next, next + atOnce).map(async (run) => {
+      const { reports } = await api.evaluations(run.id, metadata).catch((error: unknown) => {
+        if (error instanceof RpcError && error.code === 'NOT_FOUND') return { reports: [] };
+        throw error;
+      });
+      return { run, reports };
+    });
+    found.push(...(await Promise.all(part)));
+  }
+  return found;
+}

@@ -1,0 +1,49 @@
+/** The completions that a run keeps, over HTTP: the fields of ListSamples as parameters of the address. */
+import type { ListSamplesRequestInput, SampleOrderInput } from '@gapo/rpc';
+import type { FastifyInstance } from 'fastify';
+import { answered, oneOf, stepNumber, type RunRequest } from './answered.js';
+import { RequestError } from './requestGuard.js';
+import type { RunsApi } from './runsApi.js';
+import { credentialsOf } from './session.js';
+
+/** Orders by the words of the address. */
+const orders = {
+  sampled: 'SAMPLE_ORDER_UNSPECIFIED',
+  worst: 'SAMPLE_ORDER_WORST',
+  conflict: 'SAMPLE_ORDER_CONFLICT',
+  longest: 'SAMPLE_ORDER_LONGEST',
+} as const satisfies Record<string, SampleOrderInput>;
+
+const orderWords = Object.keys(orders) as (keyof typeof orders)[];
+
+type Parameter = 'step' | 'prompt' | 'order' | 'objective' | 'unfinished' | 'search' | 'size' | 'page';
+
+/** Adds the route. */
+export function serveSamples(app: FastifyInstance, api: RunsApi): void {
+  app.get<RunRequest<Parameter>>('/api/runs/:id/samples', ({ params: { id }, query, headers }) => {
+    const request = requestOf(id, query);
+    return answered(id, () => api.samples(request, credentialsOf(headers)));
+  });
+}
+
+/** @throws RequestError for a parameter that is wrong; the coordinator checks what their values mean */
+function requestOf(runId: string, query: RunRequest<Parameter>['Querystring']): ListSamplesRequestInput {
+  const { step, prompt = '', order = 'sampled', objective = '', unfinished = 'false', search = '', size = '0', page = '' } = query; // prettier-ignore
+  return {
+    runId,
+    ...(step !== undefined && { step: stepNumber('step', step) }),
+    promptId: prompt,
+    order: orders[oneOf('order', order, orderWords)],
+    objective,
+    unfinished: oneOf('unfinished', unfinished, ['true', 'false']) === 'true',
+    search,
+    pageSize: sizeOf(size),
+    pageToken: page,
+  };
+}
+
+/** @throws RequestError for what is no size of a page */
+function sizeOf(text: string): number {
+  if (/^\d{1,3}$/.test(text)) return Number(text);
+  throw new RequestError(400, `size: found ${JSON.stringify(text)}, expected an integer from 0 to 100`);
+}

@@ -1,0 +1,103 @@
+/** Completions as elements. What models and services wrote is text, whatever it looks like. */
+import type { SampleJson, SampleScoreJson } from '@gapo/rpc/json';
+import { linkTo } from '#page/address.js';
+import { element, fixed, significant, type Content } from '#page/format.js';
+
+/** Characters that are shown of a text before a person asks for all of it. */
+const shownAtFirst = 600;
+
+/** Makes the sections of prompts, each with its completions, in the order in which they come. */
+export function promptSections(run: string, samples: readonly SampleJson[]): HTMLElement[] {
+  return grouped(samples, ({ promptId }) => promptId).map((group) => {
+    const [{ promptId = '', promptText = '' } = {}] = group;
+    const link = linkTo({ run, view: 'samples', query: { prompt: promptId } });
+    return element(
+      'section',
+      { class: 'prompt', 'aria-label': `Prompt ${promptId}` },
+      element(
+        'div',
+        { class: 'bar' },
+        promptHead(promptText),
+        element('a', { href: link }, 'This prompt over the steps'),
+      ),
+      element('div', { class: 'sampleGrid' }, ...group.map(sampleCard)),
+    );
+  });
+}
+
+/** Makes a column for each step, with the completions of one prompt. */
+export function stepColumns(run: string, samples: readonly SampleJson[]): HTMLElement[] {
+  const [{ promptText = '' } = {}] = samples;
+  const columns = grouped(samples, ({ step }) => String(step)).map((group) => {
+    const step = String(group[0]?.step ?? '');
+    const link = element('a', { href: linkTo({ run, view: 'samples', query: { step } }) }, `Step ${step}`);
+    return element('section', { 'aria-label': `Step ${step}` }, element('h3', {}, link), ...group.map(sampleCard));
+  });
+  const label = 'Completions of the prompt, a column for each step';
+  // A keyboard scrolls what has the focus.
+  const scroll = { class: 'stepColumns', tabindex: '0', role: 'region', 'aria-label': label };
+  return [promptHead(promptText), element('div', scroll, ...columns)];
+}
+
+/** Puts completions that follow each other and have the same key into one group. */
+function grouped(samples: readonly SampleJson[], keyOf: (sample: SampleJson) => string): SampleJson[][] {
+  const groups: SampleJson[][] = [];
+  for (const sample of samples) {
+    const last = groups.at(-1);
+    if (last?.[0] !== undefined && keyOf(last[0]) === keyOf(sample)) last.push(sample);
+    else groups.push([sample]);
+  }
+  return groups;
+}
+
+function promptHead(text: string): HTMLElement {
+  return element('blockquote', {}, ...longText(text));
+}
+
+function sampleCard(sample: SampleJson): HTMLElement {
+  const { tokens, finished, cut, logprob, scores, advantage, completion } = sample;
+  const facts = [
+    `${tokens} tokens`,
+    ...(logprob === null || tokens === 0 ? [] : [`${significant(logprob / tokens)} log-probability per token`]),
+    ...(advantage === undefined ? [] : [`advantage ${signed(advantage)}`]),
+    ...(cut ? ['text cut'] : []),
+  ];
+  const state = finished ? [] : [element('span', { class: 'problem' }, ', unfinished')];
+  const text = completion === '' ? [element('span', { class: 'quiet' }, '(empty)')] : longText(completion);
+  return element(
+    'article',
+    { class: 'sample', 'aria-label': `Completion ${sample.sample + 1}` },
+    element('div', { class: 'sampleText' }, ...text),
+    element('ul', { class: 'scores', 'aria-label': 'Scores' }, ...scores.map(scoreItem)),
+    element('div', { class: 'quiet' }, facts.join(', '), ...state),
+  );
+}
+
+function scoreItem({ objective, score, failure, advantage }: SampleScoreJson): HTMLElement {
+  const shown = score === undefined ? element('span', { class: 'problem' }, `no score: ${failure}`) : fixed(score, 3);
+  const rounded = Number(fixed(advantage, 2));
+  const sign = rounded > 0 ? 'up' : rounded < 0 ? 'down' : 'none';
+  const gain =
+    advantage === undefined
+      ? []
+      : [element('span', { class: 'advantage', 'data-sign': sign, title: 'advantage' }, signed(advantage))];
+  return element('li', {}, element('span', { class: 'quiet' }, objective), ' ', shown, ' ', ...gain);
+}
+
+function signed(value: number | null): string {
+  const text = fixed(value, 2);
+  if (Number(text) === 0) return '0.00';
+  return Number(text) > 0 ? `+${text}` : text;
+}
+
+/** A text, of which a person sees the begin first where it is long. */
+function longText(text: string): Content[] {
+  if (text.length <= shownAtFirst) return [text];
+  const begin = element('span', {}, `${text.slice(0, shownAtFirst)}… `);
+  const all = element('button', { type: 'button' }, `Show all ${text.length} characters`);
+  all.addEventListener('click', () => {
+    begin.textContent = text;
+    all.remove();
+  });
+  return [begin, all];
+}
