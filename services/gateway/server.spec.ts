@@ -1,6 +1,8 @@
 /** The gateway's API against a real TrainingService, and its event streams against a real NATS server. */
 import assert from 'node:assert/strict';
+import { request, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import {
   gatewayOn,
   inProcessBus,
@@ -227,5 +229,30 @@ test('the page and every file that it names are served, with their types', async
     assert.equal(response.status, 200, url);
     assert.match(response.headers.get('content-type') ?? '', url.endsWith('.css') ? /text\/css/ : /text\/javascript/);
     await response.arrayBuffer();
+  }
+});
+
+test('files of the page are compressed for those who accept it', async (t) => {
+  const coordinator = await trainingService(t, { runs: [], watch: nothing });
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  // fetch would decompress.
+  const get = async (accepted: string): Promise<[string | undefined, Buffer]> => {
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const headers = { 'accept-encoding': accepted };
+      request(`http://${address}/page/uPlot.js`, { headers }, resolve).on('error', reject).end();
+    });
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+    return [answer.headers['content-encoding'], Buffer.concat(chunks)];
+  };
+  const [none, plain] = await get('identity');
+  assert.equal(none, undefined);
+  for (const accepted of ['gzip', 'br, gzip;q=0.5', 'deflate,gzip ;q=1']) {
+    const [encoding, bytes] = await get(accepted);
+    assert.equal(encoding, 'gzip', accepted);
+    assert.ok(bytes.length < plain.length / 2 && gunzipSync(bytes).equals(plain));
+  }
+  for (const refused of ['', 'br', 'gzip;q=0', 'x-gzip', 'gzip; q=0.0, br']) {
+    assert.equal((await get(refused))[0], undefined, refused);
   }
 });

@@ -1,4 +1,5 @@
 /** The gateway's HTTP server: the page's files, the API and the streams of events. */
+import { constants, gzipSync } from 'node:zlib';
 import type { EventBus } from '@gapo/events';
 import { at } from '@gapo/numeric';
 import { pageAssets, type Asset } from '@gapo/page';
@@ -147,10 +148,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 /** Methods that metrics name: a client may send any other. */
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** Serves the page's files, which are small and read once. */
+/** Whether a client takes gzip, by its header. */
+function acceptsGzip(header: string | string[] = ''): boolean {
+  return /(^|,)\s*gzip\s*(,|$|;(?!\s*q=0(\.0*)?\s*(,|$)))/i.test(String(header));
+}
+
+/** Serves the page's files, which are small, and are read and compressed once. */
 function servePage(app: FastifyInstance, assets: readonly Asset[]): void {
   for (const { url, contentType, body } of assets) {
-    app.get(url, (_request, reply) => reply.type(contentType).header('cache-control', 'no-cache').send(body));
+    const compressed = gzipSync(body, { level: constants.Z_BEST_COMPRESSION });
+    app.get(url, ({ headers }, reply) => {
+      void reply.type(contentType).headers({ 'cache-control': 'no-cache', vary: 'accept-encoding' });
+      if (!acceptsGzip(headers['accept-encoding'])) return reply.send(body);
+      return reply.header('content-encoding', 'gzip').send(compressed);
+    });
   }
 }
 
