@@ -5,6 +5,7 @@ import { auditCommand } from './commands/audit.js';
 import { certsCommand } from './commands/certs.js';
 import { configCommand } from './commands/config.js';
 import { controlCommands } from './commands/control.js';
+import { dataCommand } from './commands/data.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evalCommand } from './commands/eval.js';
 import { explainCommand } from './commands/explain.js';
@@ -59,6 +60,7 @@ Example:
     frontCommand(),
     paretoCommand(),
     exportCommand(),
+    dataCommand(),
     sftCommand(),
     configCommand(),
     planCommand(),

@@ -2,6 +2,7 @@
  * The configuration files: run.yaml with its schema, defaults, checks and generated documentation, and rewards.yaml with the
  * kinds of rewards.
  */
+export { columnMap } from './data/dataSettings.js';
 export {
   checkCombination,
   combinerSettings,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { preferenceForm, promptForm, readRecords } from '@gapo/data';
+import { type Columns, comparisonForm, preferenceForm, promptForm, readRecords } from '@gapo/data';
 import fc from 'fast-check';
 import { project } from '../../platform.fixture.js';
 import { damagedBytes } from '../mutations/bytes.js';
@@ -18,6 +18,8 @@ const rows: readonly string[] = [
   '{"instruction":"i","input":"x","output":"o","system":"s","history":[["a","b"]]}',
   '{"prompt":"p","chosen":"c","rejected":"r","labels":{"a":1,"b":-1}}',
   '{"chosen":[{"role":"user","content":"u"},{"role":"assistant","content":"a"}],"rejected":[{"role":"user","content":"u"},{"role":"assistant","content":"b"}]}',
+  '{"instruction":"i","completions":[{"response":"a","annotations":{"helpfulness":{"Rating":"5"}}},{"response":"b","annotations":{"helpfulness":{"Rating":"N/A"}}},{"response":"c","annotations":{"helpfulness":{"Rating":"1"}}}]}',
+  '{"prompt":"p","chosen":"c","rejected":"r","helpfulness":1}',
   '{"text":"t"}',
 ];
 
@@ -27,10 +29,14 @@ const rowGroupMs = 5000;
 const read = async (path: string, content: string | Uint8Array): Promise<void> => {
   await writeFile(path, content);
   const encode = <T>(forms: readonly T[]) => Promise.resolve(forms.map((value) => ({ value, truncated: false })));
-  const preference = { shape: '{"chosen", "rejected"}', form: preferenceForm, encode };
-  const prompt = { shape: '{"prompt"}', form: promptForm, encode };
-  if (content.length % 2 === 0) await readRecords([path], preference, () => undefined, { rowGroupMs });
-  else await readRecords([path], prompt, () => undefined, { rowGroupMs });
+  const forms = [
+    { shape: '{"chosen", "rejected"}', form: preferenceForm },
+    { shape: '{"prompt"}', form: promptForm },
+    { shape: '{"completions"}', form: (columns: Columns) => comparisonForm(columns, { helpful: 'helpfulness' }) },
+  ];
+  const chosen = forms[content.length % forms.length];
+  if (chosen !== undefined)
+    await readRecords<unknown, unknown>([path], { ...chosen, encode }, () => undefined, { rowGroupMs });
 };
 
 export const jsonRows: OpenTarget = async (directory) => {
