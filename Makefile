@@ -65,9 +65,9 @@ test-telemetry: build ## send a live run through a collector, scrape it with Pro
 	@node deploy/local/testTools.mjs --telemetry
 	@node test/run.mjs --under test/dist/telemetry
 
-test-walk: build ## run the commands of docs/models.md on a model of every family, those of docs/rewards.md, and the npm packages
+test-walk: build ## run the commands of docs/models.md on a model of every family, those of docs/rewards.md and examples/hh, and the npm packages
 	@deploy/local/prepare.sh nats-server
-	@EVERY_FAMILY=1 node test/run.mjs $(foreach spec,modelWalkthrough rewardWalkthrough packages,--under test/dist/e2e/$(spec).spec.js)
+	@EVERY_FAMILY=1 node test/run.mjs $(foreach spec,modelWalkthrough rewardWalkthrough preferenceData packages,--under test/dist/e2e/$(spec).spec.js)
 
 test-image: build ## build the images with a container engine, and start each service with few rights  [NODE_IMAGE=, BUILD_FLAGS=, PYTORCH_IMAGE=]
 	@node test/run.mjs --under test/dist/image

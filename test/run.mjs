@@ -23,6 +23,7 @@ const slow = [
   'test/dist/telemetry',
   'test/dist/trackers',
   'test/dist/e2e/packages.spec.js',
+  'test/dist/e2e/preferenceData.spec.js',
   'test/dist/e2e/rewardWalkthrough.spec.js',
   'test/dist/oracle/torch',
 ];
