@@ -1,6 +1,6 @@
 /** A job of a pool, and its attempts. */
 import { AsyncResource } from 'node:async_hooks';
-import { RpcError, type Client, type ServiceName } from '@gapo/rpc';
+import { RpcError, underSignals, type Client, type ServiceName } from '@gapo/rpc';
 import type { Member } from './member.js';
 
 /** One attempt at a job. */
@@ -81,7 +81,7 @@ export class Job<S extends ServiceName> {
     this.attempts += 1;
     this.running.set(worker, cancel);
     try {
-      await this.#run(worker, AbortSignal.any([this.signal, cancel.signal]));
+      await underSignals([this.signal, cancel.signal], (signal) => this.#run(worker, signal));
     } finally {
       this.running.delete(worker);
     }

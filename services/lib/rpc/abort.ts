@@ -1,4 +1,4 @@
-// Waiting for a promise until an AbortSignal aborts or a time limit passes.
+// Waiting for a promise until an AbortSignal aborts or a time limit passes, and work under several signals.
 
 /**
  * Returns the promise's result.
@@ -35,5 +35,34 @@ export async function settlesWithin(work: Promise<unknown>, timeoutMs: number): 
     return await Promise.race([work.then(() => true), late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Returns the result of `work`, whose signal aborts with the first of `sources`, for the same reason.
+ *
+ * The sources hold nothing of the work once it has ended. `AbortSignal.any` would: Node keeps such a signal, and what its listeners
+ * hold, until a source aborts.
+ *
+ * @example
+ * ```ts
+ * await underSignals([stopping, failed.signal], (signal) => fetch(url, { signal }));
+ * ```
+ */
+export async function underSignals<T>(
+  sources: readonly AbortSignal[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const either = new AbortController();
+  const unlink = sources.map((source) => {
+    const onAbort = (): void => either.abort(source.reason);
+    if (source.aborted) onAbort();
+    source.addEventListener('abort', onAbort, { once: true });
+    return () => source.removeEventListener('abort', onAbort);
+  });
+  try {
+    return await work(either.signal);
+  } finally {
+    for (const each of unlink) each();
   }
 }

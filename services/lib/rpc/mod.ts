@@ -22,7 +22,7 @@ export { retry, retryDelayMs, type RetryPolicy } from './retry.js';
 export { implement, type Implementation, type ImplementOptions } from './handler.js';
 export type { CallContext, ParentCall } from './context.js';
 export type { AdmittedCaller, Admission, ArrivingCall } from './authorize.js';
-export { settlesWithin, untilAborted } from './abort.js';
+export { settlesWithin, underSignals, untilAborted } from './abort.js';
 export { serve, serveHealth, type RunningServer, type ServeOptions } from './server.js';
 export { connect, type ClientCallOptions, type ConnectOptions } from './client.js';
 export { watchConnection } from './connection.js';

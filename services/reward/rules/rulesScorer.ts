@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path';
 import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
-import { RpcError } from '@gapo/rpc';
+import { RpcError, underSignals } from '@gapo/rpc';
 import { WorkerThread } from '@gapo/service';
 import type { Rule } from './kinds/ruleKind.js';
 import { scoreRange } from './measure.js';
@@ -96,7 +96,7 @@ export class RulesScorer implements Scorer {
       stuck.abort();
     });
     try {
-      await this.#thread.run('score', task, { endThread: AbortSignal.any([signal, stuck.signal]) });
+      await underSignals([signal, stuck.signal], (endThread) => this.#thread.run('score', task, { endThread }));
       return { finished: task.items.length, stuck: false };
     } catch (error) {
       signal.throwIfAborted();

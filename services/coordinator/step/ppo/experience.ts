@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
 import { at } from '@gapo/numeric';
+import { underSignals } from '@gapo/rpc';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
 import { completionItems } from '../../scoring/completionItems.js';
@@ -55,12 +56,17 @@ export interface Experience extends LogProbsOfStep, Pick<StepPrompts, 'drawn'> {
  *
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason
  */
-export async function gatherExperience(step: StepContext): Promise<Experience> {
+export function gatherExperience(step: StepContext): Promise<Experience> {
   const failed = new AbortController();
-  const signal = AbortSignal.any([step.signal, failed.signal]);
-  setMaxListeners(0, signal); // every call listens
-  const context = withSignal(step, signal);
-  const { before, clock, observer, progress, samplings } = context;
+  return underSignals([step.signal, failed.signal], (signal) => {
+    setMaxListeners(0, signal); // every call listens
+    return gather(withSignal(step, signal), failed);
+  });
+}
+
+/** @param failed ends the context's signal */
+async function gather(context: StepContext, failed: AbortController): Promise<Experience> {
+  const { before, clock, observer, progress, samplings, signal } = context;
   let started: Sampling | undefined;
   const sampling = clock.time('sampling', spanNames.stepSampling, async () => {
     started = samplings.of(before);
