@@ -65,8 +65,8 @@ test('a small decoder, by hand', () => {
   const multiplied = parameters - 800;
   assert.deepEqual(plan.operations, {
     sampling: 2 * multiplied * (4 * 6 + 20 * 10),
-    reference: 2 * multiplied * 20 * 16,
-    gradients: 4 * multiplied * 20 * 16,
+    reference: 2 * multiplied * (4 * 6 + 20 * 10),
+    gradients: multiplied * (2 * (4 * 6 + 20 * 10) + 2 * (2 * 4 * 6 + 20 * 10)), // backward a prompt for each objective
   });
   assert.deepEqual(plan.transfers, { version: 4 * trained, gradients: 4 * trained * 3 * 2 });
   for (const worker of plan.workers) {
@@ -123,7 +123,9 @@ test('recomputation trades operations for memory', () => {
   const deep = { ...tiny, layers: 40, windows: [] };
   const [kept, again] = [kinds({}, deep), kinds({ recompute: true }, deep)];
   assert.ok(partOf(again.gradient, 'activations') < partOf(kept.gradient, 'activations') / 4);
-  assert.equal(again.plan.operations.gradients / kept.plan.operations.gradients, 6 / 4);
+  const [forward, backward] = [2 * (4 * 6 + 20 * 10), 2 * (2 * 4 * 6 + 20 * 10)];
+  const ratio = again.plan.operations.gradients / kept.plan.operations.gradients;
+  assert.ok(Math.abs(ratio - (2 * forward + backward) / (forward + backward)) < 1e-12);
 });
 
 test('on a GPU, its memory has the weights', () => {
@@ -159,9 +161,24 @@ test('with every weight trained, none is frozen, and each objective costs operat
   const { plan, gradient } = kinds({ lora: undefined });
   assert.equal(plan.trained, plan.parameters);
   assert.ok(!('weights' in bytesOf(gradient)));
-  const more = kinds({ lora: undefined, objectives: 3 }).plan;
-  assert.equal(more.operations.gradients / plan.operations.gradients, 10 / 8);
-  assert.equal(kinds({ objectives: 3 }).plan.operations.gradients, kinds().plan.operations.gradients);
+});
+
+test('gradients count a prompt once for its completions, backward for each objective where that is less', () => {
+  const [prompts, completions] = [4 * 6, 20 * 10];
+  const perWeight = (changes: Partial<RunExtents>): number => {
+    const { plan } = kinds(changes);
+    return plan.operations.gradients / (kinds().plan.parameters - 800);
+  };
+  const near = (found: number, expected: number): void => assert.ok(Math.abs(found - expected) < 1e-9 * expected);
+  const all = { lora: undefined };
+  near(perWeight({ objectives: 1 }), 4 * (prompts + completions));
+  near(perWeight(all), 2 * (prompts + completions) + 6 * completions + 2 * 4 * prompts);
+  near(perWeight({ ...all, objectives: 1 }), 6 * (prompts + completions));
+  // Five objectives and five completions of each prompt: sharing would save nothing.
+  near(perWeight({ objectives: 5 }), 4 * 20 * 16);
+  near(perWeight({ ...all, objectives: 5 }), (2 + 2 + 2 * 5) * 20 * 16);
+  // An advantage for each token takes a pass for each objective.
+  near(perWeight({ valueHeads: 2 }), 2 * (prompts + completions) + 2 * 2 * (prompts + completions));
 });
 
 test('sampling ahead keeps versions at the coordinator, and needs another forward pass and a second graph with clipping', () => {

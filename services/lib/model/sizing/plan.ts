@@ -433,20 +433,31 @@ function coordinator({ shards, staleness, updates }: RunExtents, trained: number
 }
 
 /**
- * Counts 2 operations per weight and token in the forward pass. The backward pass takes 2 for the activations and, with every
- * weight trained, 2 for the weight gradients of each objective. Recomputed layers count their forward pass twice. The embedding
- * table counts only if it is also the output projection, since tokens are looked up.
+ * Counts 2 operations per weight and row in the forward pass. A backward pass takes 2 for the activations and, with every
+ * weight trained, 2 for the weight gradients of each objective. There is one, or with an advantage for each token one for each
+ * objective. Recomputed layers count their forward pass twice. The embedding table counts only if it is also the output
+ * projection, since tokens are looked up.
+ *
+ * Native workers run a prompt once for all of its completions; backward once for each objective, where that is less.
  */
 function operations(config: DecoderConfig, run: RunExtents, parameters: number, sequences: number): Plan['operations'] {
-  const { promptTokens, completionTokens, objectives, epochs, reference, current } = run;
+  const { promptsPerStep, promptTokens, completionTokens, objectives, epochs, reference, current } = run;
   const multiplied = parameters - (config.tiedEmbeddings ? 0 : config.vocabulary * config.width);
-  const whole = sequences * (promptTokens + completionTokens);
-  const drawn = run.promptsPerStep * promptTokens + sequences * completionTokens;
-  const backward = (run.lora === undefined ? 2 + 2 * objectives : 2) + (run.recompute ? 2 : 0);
+  const completions = sequences * completionTokens;
+  const once = promptsPerStep * promptTokens;
+  const each = sequences * promptTokens;
+  const isNative = run.engines.gradient.name === 'native';
+  const perToken = run.valueHeads > 0;
+  const [passes, objectivesOfPass] = perToken ? [objectives, 1] : [1, objectives];
+  const shares = isNative && objectivesOfPass * promptsPerStep < sequences;
+  const rows = completions + (shares ? once : each);
+  const backwardOf = (count: number): number => 2 + (run.lora === undefined ? 2 * count : 0);
+  const prompts = shares ? once * objectivesOfPass * backwardOf(1) : each * backwardOf(objectivesOfPass);
+  const backward = passes * (completions * backwardOf(objectivesOfPass) + prompts);
   return {
-    sampling: 2 * multiplied * drawn,
-    reference: 2 * multiplied * whole * (Number(reference) + Number(current)),
-    gradients: (2 + backward) * multiplied * whole * epochs,
+    sampling: 2 * multiplied * (once + completions),
+    reference: 2 * multiplied * (completions + (isNative ? once : each)) * (Number(reference) + Number(current)),
+    gradients: multiplied * (rows * (run.recompute ? 4 : 2) + backward) * epochs,
   };
 }
 
