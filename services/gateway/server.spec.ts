@@ -1,5 +1,6 @@
 /** The gateway's API against a real TrainingService, and its event streams against a real NATS server. */
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -198,6 +199,46 @@ test('without NATS the coordinator is watched, and a reader resumes after its la
   const [state, progress] = ['gapo.v1.state', 'gapo.v1.progress'];
   assert.deepEqual(await read(), [state, 'one/step/1', 'one/step/2', progress, state]);
   assert.deepEqual(await read('one/step/1'), [state, 'one/step/2', progress, state]);
+});
+
+test('a reader that leaves before the coordinator has answered is not followed', async (t) => {
+  const calls = new EventEmitter();
+  const watched: string[] = [];
+  const coordinator = await trainingService(
+    t,
+    {
+      runs: [testRun('one', 1), testRun('slow', 1)],
+      async *watch(id) {
+        watched.push(id);
+        yield { step: testStep(1) };
+        await new Promise(() => undefined); // a run in progress
+      },
+    },
+    {
+      GetRun: async ({ runId }) => {
+        if (runId === 'slow') {
+          calls.emit('asked');
+          await once(calls, 'answer');
+        }
+        return { run: testRun(runId, 1) };
+      },
+    },
+  );
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  const asked = once(calls, 'asked');
+  const leaving = request(`http://${address}/api/runs/slow/events`).on('error', () => undefined);
+  leaving.end();
+  await asked;
+  const left = new Promise((resolve) => leaving.once('close', resolve));
+  leaving.destroy();
+  await left;
+  // Answered after the gateway has seen that the reader has left.
+  await getJson(`http://${address}/healthz`);
+  calls.emit('answer');
+  const stays = readEvents(`http://${address}/api/runs/one/events`);
+  await takeEvents(stays, 2);
+  await stays.return(undefined);
+  assert.deepEqual(watched, ['one']);
 });
 
 test('stopping the gateway ends open streams', async (t) => {

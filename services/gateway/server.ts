@@ -111,9 +111,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const { id } = request.params;
     const metadata = credentialsOf(request.headers);
     const after = resumptionOf(request.headers['last-event-id'], request.query);
-    await answered(id, () => api.get(id, metadata));
+    // Before the coordinator is asked: a reader that leaves meanwhile is not followed for ever.
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
+    await answered(id, () => api.get(id, metadata));
     const refused = checks.hold(id, metadata, gone.signal);
     const signal = AbortSignal.any([gone.signal, stopping.signal, refused]);
     const events: AsyncIterable<SentEvent> = hasStream()
