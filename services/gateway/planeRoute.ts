@@ -25,16 +25,19 @@ export function servePlane(app: FastifyInstance, api: RunsApi): void {
   });
 }
 
-/** Reads the evaluations of runs. A run that has been removed has none. */
+/** Reads the evaluations of runs. A run that has been removed has none; one with damaged files does not keep the others from being shown. */
 async function evaluated(api: RunsApi, runs: readonly RunJson[], metadata: Credentials): Promise<EvaluatedRun[]> {
   const found: EvaluatedRun[] = [];
   for (let next = 0; next < runs.length; next += atOnce) {
     const part = runs.slice(next, next + atOnce).map(async (run) => {
-      const { reports } = await api.evaluations(run.id, metadata).catch((error: unknown) => {
-        if (error instanceof RpcError && error.code === 'NOT_FOUND') return { reports: [] };
+      try {
+        return { run, ...(await api.evaluations(run.id, metadata)) };
+      } catch (error) {
+        const { code, details } = RpcError.from(error);
+        if (code === 'NOT_FOUND') return { run, reports: [] };
+        if (code === 'FAILED_PRECONDITION') return { run, reports: [], problem: details };
         throw error;
-      });
-      return { run, reports };
+      }
     });
     found.push(...(await Promise.all(part)));
   }

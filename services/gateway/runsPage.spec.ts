@@ -1,7 +1,7 @@
 /** The views of all runs in a real browser: the list, two runs compared, and the Pareto plane. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunInput } from '@gapo/rpc';
+import { RpcError, type RunInput } from '@gapo/rpc';
 import { openPage } from './browser.fixture.js';
 import { gatewayOn, inProcessBus, testRun, testStep, trainingService } from './gateway.fixture.js';
 
@@ -29,6 +29,8 @@ test('runs are searched, filtered and compared, and their evaluated versions are
         const mean = means[runId]?.[k] ?? NaN;
         return { name, before: { mean: 0, low: 0, high: 0 }, after: { mean, low: mean - 1, high: mean + 1 } };
       });
+      if (!evaluated && runId === 'low')
+        throw new RpcError('FAILED_PRECONDITION', 'run low cannot be read: <b>damaged</b>');
       return evaluated ? { reports: [{ runId, version: 2, objectives }] } : {};
     },
   };
@@ -63,6 +65,7 @@ test('runs are searched, filtered and compared, and their evaluated versions are
 
   await page.click('.tabs >> text=Pareto plane');
   await page.waitForSelector('text=No version has been evaluated on two objectives yet.');
+  assert.deepEqual(await page.locator('main .problem').allInnerTexts(), ['run low cannot be read: <b>damaged</b>']);
   evaluated = true;
   await page.goto(`http://${address}/#/pareto?x=harmless`);
   await page.waitForSelector('.point >> nth=2');

@@ -4,6 +4,7 @@ import { EventEmitter, once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { RpcError } from '@gapo/rpc';
 import {
   gatewayOn,
   inProcessBus,
@@ -131,6 +132,27 @@ test('errors say what was wrong, with the status that fits', async (t) => {
   assert.match(String(answer.body['error']), /coordinator does not answer/);
   const health = await getJson(`http://${away.address}/healthz`);
   assert.deepEqual([health.status, health.body['status'], health.body['coordinator']], [200, 'ok', 'UNREACHABLE']);
+});
+
+test('one run whose files are damaged does not keep the others from the plane', async (t) => {
+  const interval = { mean: 1, low: 0, high: 2 };
+  const objectives = ['helpful', 'harmless'].map((name) => ({ name, before: interval, after: interval }));
+  const coordinator = await trainingService(
+    t,
+    { runs: ['whole', 'damaged', 'removed'].map((id) => testRun(id, 1)), watch: nothing },
+    {
+      ListEvaluations: async ({ runId }) => {
+        if (runId === 'damaged') throw new RpcError('FAILED_PRECONDITION', 'run damaged cannot be read: run.json');
+        if (runId === 'removed') throw new RpcError('NOT_FOUND', 'there is no run removed');
+        return { reports: [{ runId, version: 1, objectives }] };
+      },
+    },
+  );
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  const { status, body } = await getJson(`http://${address}/api/plane`);
+  const points = body['points'] as { run: string }[];
+  assert.deepEqual([status, points.map(({ run }) => run)], [200, ['whole']]);
+  assert.deepEqual(body['problems'], ['run damaged cannot be read: run.json']);
 });
 
 test('a stream replays the run from JetStream and continues live, each event once and in order', async (t) => {

@@ -69,6 +69,13 @@ test('a person chooses the objectives and the set; what is not there is not chos
   );
 });
 
+test('a run whose evaluations cannot be read is named beside the others', () => {
+  const [low, high] = runs;
+  assert.ok(low && high);
+  const plane = planeOf([{ ...low, reports: [], problem: 'run low cannot be read' }, high], {});
+  assert.deepEqual([plane.points.map(({ run }) => run), plane.problems], [['high'], ['run low cannot be read']]);
+});
+
 test('without an evaluation, or with one objective, there are no points', () => {
   const none = planeOf([evaluated('without', {})], {}, 7);
   assert.deepEqual([none.points, none.sets, none.reference, none.hypervolumes, none.left], [[], [], null, [], 7]);

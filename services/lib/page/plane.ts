@@ -7,6 +7,8 @@ import type { Plane, PlanePoint } from './browser/data.js';
 export interface EvaluatedRun {
   readonly run: RunJson;
   readonly reports: readonly EvaluationReportJson[];
+  /** Why they cannot be read; undefined where they can. */
+  readonly problem?: string;
 }
 
 /** What a person chose to see; undefined where they did not, or what is not there: the first one of each. */
@@ -69,6 +71,7 @@ export function planeOf(runs: readonly EvaluatedRun[], choice: PlaneChoice, left
       ),
     ],
     left,
+    problems: runs.flatMap(({ problem }) => problem ?? []),
   };
 }
 

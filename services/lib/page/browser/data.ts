@@ -98,4 +98,6 @@ export interface Plane {
   hypervolumes: { group: string; points: number; value: number }[];
   /** Older runs, whose evaluations were not read. */
   left: number;
+  /** Why the evaluations of some runs could not be read. */
+  problems: string[];
 }

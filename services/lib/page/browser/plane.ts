@@ -66,13 +66,15 @@ export class PlaneView {
     this.#release();
     this.#drawControls(plane);
     this.element.dataset['points'] = String(points.length);
-    if (points.length === 0) return this.#tables.replaceChildren(howToGetPoints());
+    const problems = plane.problems.map(problemText);
+    if (points.length === 0) return this.#tables.replaceChildren(...problems, howToGetPoints());
     this.#choice = { x, y, set: plane.sets.length > 1 ? set : '' };
     this.#status.textContent = statusOf(plane);
     this.#drawn = { plane, plot: new uPlot(optionsOf(plane), dataOf(plane), this.#plot) };
     this.#plot.append(legendOf(plane));
     this.#fit();
-    this.#tables.replaceChildren(pointsTable(plane), element('h2', {}, 'Hypervolume'), volumesTable(plane));
+    const tables = [pointsTable(plane), element('h2', {}, 'Hypervolume'), volumesTable(plane)];
+    this.#tables.replaceChildren(...problems, ...tables);
   }
 
   #drawControls({ objectives, sets, set, x, y }: Plane): void {
