@@ -64,7 +64,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
       ListSamples: async (request, context) =>
         rejectingWith('FAILED_PRECONDITION', 'ListSamples', context, async () => {
           const run = registry().get(request.runId);
-          return querySamples(run.samples, request, run.id);
+          return querySamples(run.samples, request, run.id, context.signal);
         }),
       PauseRun: async ({ runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'PauseRun', context, async () => {

@@ -31,7 +31,7 @@ const files = (records: Readonly<Record<number, readonly Sample[]>>) => ({
 });
 
 const ask = (query: Partial<SampleQuery>, records = { 1: first, 3: third }): Promise<SamplePage> =>
-  querySamples(files(records), { ...all, ...query }, 'a');
+  querySamples(files(records), { ...all, ...query }, 'a', new AbortController().signal);
 
 const texts = ({ samples }: SamplePage): string => samples.map(({ completion }) => completion).join(' ');
 
@@ -46,6 +46,20 @@ test('the newest step is that of a request without one, and a prompt is followed
     [texts(followed), followed.samples.map(({ step }) => step), followed.step],
     ['Alpha beta gamma later', [1, 1, 1, 3], undefined],
   );
+});
+
+test('the steps of a prompt are read no further once the caller has gone', async () => {
+  const calling = new AbortController();
+  const { steps, read } = files({ 1: first, 3: third });
+  const asked: number[] = [];
+  const leaving = (step: number) => {
+    asked.push(step);
+    calling.abort(new Error('the caller has gone'));
+    return read(step);
+  };
+  const query = { ...all, promptId: 'ab'.repeat(8) };
+  await assert.rejects(querySamples({ steps, read: leaving }, query, 'a', calling.signal), /the caller has gone/);
+  assert.deepEqual(asked, [1]);
 });
 
 test('orders and filters', async () => {
@@ -99,6 +113,11 @@ test('what is wrong is named', async () => {
     { order, step: 1, objective: 'x' },
     'INVALID_ARGUMENT',
     /^objective: found "x", .* one of short, vowels/,
+  );
+  await rejects(
+    { order, promptId: 'other', objective: 'x' },
+    'INVALID_ARGUMENT',
+    /^objective: found "x", expected an objective of the prompt other, one of short, vowels/,
   );
   await rejects({ objective: 'short' }, 'INVALID_ARGUMENT', /^objective: found "short", expected none without/);
   await rejects({ pageSize: 101 }, 'INVALID_ARGUMENT', /^page_size: found 101, expected at most 100/);

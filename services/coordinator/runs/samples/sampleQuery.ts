@@ -30,6 +30,7 @@ export interface SamplePage {
 /**
  * Returns the completions that are asked for, of the run with the id `runId`: an empty page where it keeps none and no step is asked for.
  *
+ * @param signal ends the reading of further steps
  * @throws RpcError INVALID_ARGUMENT for a field that is wrong, NOT_FOUND for a step or prompt without completions
  * @throws UserError for a file that is damaged
  */
@@ -37,31 +38,38 @@ export async function querySamples(
   files: Pick<SampleFiles, 'read' | 'steps'>,
   query: SampleQuery,
   runId: string,
+  signal: AbortSignal,
 ): Promise<SamplePage> {
   const { size, start } = checked(query);
   const steps = [...(await files.steps())];
   if (query.promptId !== '') {
     const ofPrompt: Sample[] = [];
     for (const step of steps) {
+      signal.throwIfAborted(); // a run can keep gigabytes
       const record = await files.read(step);
       ofPrompt.push(...(record?.samples ?? []).filter(({ promptId }) => promptId === query.promptId));
     }
     if (ofPrompt.length === 0) {
       throw new RpcError('NOT_FOUND', `run ${runId} keeps no completion of the prompt ${query.promptId}`);
     }
+    checkObjective(query.objective, ofPrompt, `the prompt ${query.promptId}`);
     return { steps, ...pageOf(selected(ofPrompt, query), start, size) };
   }
   const wanted = query.step ?? steps.at(-1);
   if (wanted === undefined) return { steps, ...pageOf([], start, size) };
   const record = await recordOf(files, steps, wanted, runId);
   const { step, version, sampled, samples } = record;
-  const unknown = query.objective !== '' && !samples[0]?.scores.some(({ objective }) => objective === query.objective);
-  if (unknown) {
-    const names = samples[0]?.scores.map(({ objective }) => objective).join(', ');
-    throw invalid('objective', query.objective, `an objective of step ${step}, one of ${names ?? 'none'}`);
-  }
+  checkObjective(query.objective, samples, `step ${step}`);
   const page = pageOf(selected(samples, query), start, size);
   return { steps, step, version, sampled, kept: samples.length, ...page };
+}
+
+/** @throws RpcError INVALID_ARGUMENT for an objective that none of the completions, which are those of `what`, has */
+function checkObjective(wanted: string, samples: readonly Sample[], what: string): void {
+  if (wanted === '') return;
+  const names = new Set(samples.flatMap(({ scores }) => scores.map(({ objective }) => objective)));
+  if (names.has(wanted)) return;
+  throw invalid('objective', wanted, `an objective of ${what}, one of ${[...names].join(', ') || 'none'}`);
 }
 
 async function recordOf(
