@@ -170,6 +170,11 @@ describe('the numbers of an item', () => {
     assert.equal(await probs(t, '[0, 4]', ', activation: softmax'), Math.exp(0) / (Math.exp(-4) + Math.exp(0)));
   });
 
+  test('are as many as an answer has room for', async (t) => {
+    const many = `[${'0,'.repeat(999_999)}0]`;
+    assert.equal(await probs(t, many, ', activation: softmax'), 1e-6);
+  });
+
   test('that are missing or not finite are an error, never a number', async (t) => {
     const finite = (value: string): string => `the score is ${value}; expected a finite number`;
     const expected: readonly (readonly [string, string, string?])[] = [

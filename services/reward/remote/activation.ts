@@ -32,7 +32,7 @@ const activations: Readonly<Record<Activation, (row: readonly number[], column: 
   raw: (row, column) => at(row, column),
   sigmoid: (row, column) => 1 / (1 + Math.exp(-at(row, column))),
   softmax: (row, column) => {
-    const largest = Math.max(...row);
+    const largest = row.reduce((a, b) => Math.max(a, b), -Infinity); // a call has no room for as many arguments as an answer has numbers
     const exps = row.map((x) => Math.exp(x - largest));
     return at(exps, column) / exps.reduce((a, b) => a + b, 0);
   },
