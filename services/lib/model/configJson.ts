@@ -5,7 +5,7 @@
 import { isMapping } from '@gapo/service';
 import { LosslessNumber, isInteger, parse, stringify } from 'lossless-json';
 import { ModelError } from './errors.js';
-import { placeOfProblem, readBytes } from './files.js';
+import { placeOfProblem, readText } from './files.js';
 
 /**
  * Reads a config.json that is to be written again. Its integers are numbers, other numbers keep their digits.
@@ -13,7 +13,7 @@ import { placeOfProblem, readBytes } from './files.js';
  * @throws ModelError if the file cannot be read, or is not a JSON object
  */
 export async function readConfigToWrite(path: string): Promise<Readonly<Record<string, unknown>>> {
-  const text = (await readBytes(path)).toString('utf8');
+  const text = await readText(path);
   const found = parsed(path, text);
   if (isMapping(found)) return { ...found };
   throw new ModelError(path, 'is not a JSON object');

@@ -1,21 +1,58 @@
 /** Reads files of a model directory. */
-import { readFile, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
 import { isMapping } from '@gapo/service';
 import { parse } from 'lossless-json';
 import { ModelError } from './errors.js';
 
+/** The most MiB of a text: twice the largest tokenizers. */
+const longestText = 64;
+
 /**
- * Reads a file.
+ * Opens a file for reading.
  *
- * @throws ModelError if it cannot be read
+ * @throws ModelError if it cannot be opened, or is no regular file: opening a pipe, or reading from it, could wait without an end,
+ *   and with it every other file of the process
  */
-export async function readBytes(path: string): Promise<Buffer> {
+export async function openFile(path: string): Promise<FileHandle> {
   try {
-    return await readFile(path);
+    const status = await stat(path);
+    if (!status.isFile())
+      throw new ModelError(path, `is ${status.isDirectory() ? 'a directory' : 'not a regular file'}`);
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
+    if (error instanceof ModelError) throw error;
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new ModelError(path, missing ? 'does not exist' : `cannot be read: ${(error as Error).message}`);
   }
+}
+
+/**
+ * Reads a file.
+ *
+ * @param most MiB that it may have
+ * @throws ModelError if it cannot be read, or has more
+ */
+export async function readBytes(path: string, most = Infinity): Promise<Buffer> {
+  const file = await openFile(path);
+  try {
+    const { size } = await file.stat();
+    if (size > most * 2 ** 20) throw new ModelError(path, `has ${size} bytes, which is more than ${most} MiB`);
+    return await readFile(file);
+  } catch (error) {
+    throw error instanceof ModelError ? error : new ModelError(path, `cannot be read: ${(error as Error).message}`);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Reads a text.
+ *
+ * @throws ModelError if it cannot be read, or has more than 64 MiB
+ */
+export async function readText(path: string): Promise<string> {
+  return (await readBytes(path, longestText)).toString('utf8');
 }
 
 /**
@@ -24,7 +61,7 @@ export async function readBytes(path: string): Promise<Buffer> {
  * @throws ModelError if the file cannot be read, or is not a JSON object
  */
 export async function readJson(path: string): Promise<Record<string, unknown>> {
-  return parseJson(path, (await readBytes(path)).toString('utf8'));
+  return parseJson(path, await readText(path));
 }
 
 /**

@@ -2,7 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ModelError } from '../errors.js';
-import { readBytes, readJson, exists } from '../files.js';
+import { exists, readJson, readText } from '../files.js';
 
 /** A template's text and the file that it is from. */
 export interface TemplateSource {
@@ -27,7 +27,7 @@ export async function templateSource(
   settings: Readonly<Record<string, unknown>>,
 ): Promise<TemplateSource | undefined> {
   const file = join(directory, `chat_template${extension}`);
-  if (await exists(file)) return { source: (await readBytes(file)).toString('utf8'), path: file };
+  if (await exists(file)) return { source: await readText(file), path: file };
   const further = await readdir(join(directory, furtherTemplates)).catch((): string[] => []);
   const names = further.filter((name) => name.endsWith(extension)).map((name) => basename(name, extension));
   if (names.length > 0) throw noDefault(join(directory, furtherTemplates), names);

@@ -5,7 +5,7 @@ import { UserError } from '@gapo/service';
 import type { AddedToken, Encoding, Tokenizer as LibraryTokenizer } from 'tokenizers';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { ModelError } from '../errors.js';
-import { readBytes, parseJson } from '../files.js';
+import { parseJson, readText } from '../files.js';
 import type { KeyOptions } from '../knownKeys.js';
 import { ChatTemplate, type TemplateOptions, type Turn } from './chatTemplate.js';
 import { type PairTemplate, type PlacedTokens, pairTemplateOf } from './pairTemplate.js';
@@ -105,7 +105,7 @@ export class Tokenizer {
    */
   static async read(directory: string, { template, ...keys }: TokenizerOptions = {}): Promise<Tokenizer> {
     const path = join(directory, 'tokenizer.json');
-    const text = (await readBytes(path)).toString('utf8');
+    const text = await readText(path);
     const json = parseJson(path, text);
     const problem = tokenizerJsonProblem(json);
     if (problem !== undefined) throw new ModelError(path, problem);

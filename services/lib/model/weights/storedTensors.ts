@@ -4,8 +4,9 @@
  */
 import type { Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { ModelError } from '../errors.js';
+import { openFile } from '../files.js';
 import { toFloat32 } from './floats.js';
 import { type AnyEntry, type TensorEntry, headerEnd, parseHeader } from './safetensors.js';
 import { type NamedTensor } from './tensors.js';
@@ -119,20 +120,6 @@ export async function haveSameBytes(a: AnyStoredTensor, b: AnyStoredTensor): Pro
   } finally {
     await first.close();
     await second.close();
-  }
-}
-
-/**
- * Opens a file for reading.
- *
- * @throws ModelError if it cannot be opened
- */
-export async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new ModelError(path, missing ? 'does not exist' : `cannot be read: ${(error as Error).message}`);
   }
 }
 

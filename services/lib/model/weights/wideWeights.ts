@@ -6,10 +6,11 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UserError, writeAtomically } from '@gapo/service';
 import { ModelError } from '../errors.js';
+import { openFile } from '../files.js';
 import { toFloat32 } from './floats.js';
 import type { DecoderModel } from './modelDirectory.js';
 import { encodeHeader } from './safetensors.js';
-import { type StoredTensor, type Weight, chunks, openFile } from './storedTensors.js';
+import { type StoredTensor, type Weight, chunks } from './storedTensors.js';
 import { bytesOf } from './tensors.js';
 
 /** Whether a graph can map a weight from its file without conversion. */
