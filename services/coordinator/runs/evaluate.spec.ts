@@ -1,5 +1,7 @@
 // Evaluations: what they compare, that they are deterministic, and that they work for runs of an earlier process.
 import assert from 'node:assert/strict';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { at, required } from '@gapo/numeric';
 import { RpcError, type EvaluationReport, type Interval } from '@gapo/rpc';
@@ -134,4 +136,23 @@ test('if no prompt is left after dropping, the error names the objective and its
     evaluate(coordinator),
     /no held-out prompt has a score from every objective: objective short at \S+ has no score for 24 of 24 .* \(.*: no reference\); fix/,
   );
+});
+
+test('results that cannot be read are named, with what to do', async (t) => {
+  const { world, coordinator } = await startAll(t);
+  await createRun(coordinator, world, runYaml({ steps: 1 }));
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  const folder = join(world.directory, 'runs', 'bandit', 'evaluations');
+  const refused = (details: RegExp) =>
+    assert.rejects(coordinator.client.ListEvaluations({ runId: 'bandit' }, { deadlineMs }), (error) => {
+      assert.ok(error instanceof RpcError && error.code === 'FAILED_PRECONDITION', String(error));
+      assert.match(error.details, details);
+      return true;
+    });
+  await mkdir(folder);
+  await writeFile(join(folder, '1.json'), '{"version": ');
+  await refused(/evaluations\/1\.json is no result of an evaluation: remove it, and evaluate the version again$/);
+  await rm(folder, { recursive: true });
+  await writeFile(folder, '');
+  await refused(/evaluations cannot be read: ENOTDIR/);
 });

@@ -1,8 +1,8 @@
 /** The results of a run's evaluations: DATA_DIR/RUN/evaluations/VERSION.json, without samples. */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageBytes, type EvaluationReport, type EvaluationReportInput } from '@gapo/rpc';
-import { UserError, writeAtomicallySync } from '@gapo/service';
+import { contentOf, UserError, writeAtomicallySync } from '@gapo/service';
 import type { RunDirectory } from './runDirectory.js';
 
 const fileName = /^([0-9]{1,15})\.json$/;
@@ -29,7 +29,7 @@ export class Evaluations {
   async list(): Promise<readonly EvaluationReport[]> {
     const names = await readdir(this.#path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
-      throw error;
+      throw new UserError(`${this.#path} cannot be read: ${error.message}`, { cause: error });
     });
     const versions = names.flatMap((name) => fileName.exec(name)?.[1] ?? []).map(Number);
     return Promise.all(versions.sort((a, b) => a - b).map((version) => this.#read(version)));
@@ -39,7 +39,7 @@ export class Evaluations {
     const path = join(this.#path, `${version}.json`);
     try {
       // JSON has null for a non-finite number; results have no other null.
-      const text = await readFile(path, 'utf8');
+      const text = (await contentOf(path)).toString('utf8');
       const report = JSON.parse(text, (_, value: unknown) => (value === null ? NaN : value)) as EvaluationReport;
       // Throws unless it can be sent.
       messageBytes('gapo.training.v1.EvaluationReport', report);

@@ -1,7 +1,8 @@
 // Pauses, stops and resumptions: an interrupted run ends in the bytes of an undisturbed one.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFile, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { type CloudEvent, connectEvents } from '@gapo/events';
 import { at } from '@gapo/numeric';
@@ -294,6 +295,10 @@ test('a run whose files are damaged is listed with the reason, and does not dist
   const steps = join(world.directory, 'runs', 'damaged', 'steps.jsonl');
   const [, second = ''] = (await readFile(steps, 'utf8')).split('\n');
   await writeFile(steps, `{"step": 1, "obj\n${second}\n`);
+  // Reading a pipe would wait for ever.
+  const pipe = join(world.directory, 'runs', 'pipe', 'run.json');
+  await mkdir(dirname(pipe));
+  execFileSync('mkfifo', [pipe]);
 
   const { client } = await startCoordinator(t, world);
   const { runs } = await client.ListRuns({}, { deadlineMs });
@@ -302,8 +307,10 @@ test('a run whose files are damaged is listed with the reason, and does not dist
     [
       ['whole', 'RUN_STATE_SUCCEEDED'],
       ['damaged', 'RUN_STATE_FAILED'],
+      ['pipe', 'RUN_STATE_FAILED'],
     ],
   );
+  assert.match(runs[2]?.reason ?? '', /run\.json is not a valid run record: it is not a regular file$/);
   assert.match(runs[1]?.reason ?? '', /^cannot be read: .*steps\.jsonl:1 is not a valid line; remove it$/);
   await assert.rejects(
     client.GetRun({ runId: 'damaged' }, { deadlineMs }),

@@ -5,11 +5,19 @@
  * synchronously, so that they are on disk before a caller is answered.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { RunState } from '@gapo/rpc';
 import { dataKeys } from '@gapo/run-data';
-import { createDirectorySync, removeLeftovers, word, writeAtomicallySync, z, UserError } from '@gapo/service';
+import {
+  contentOfSync,
+  createDirectorySync,
+  removeLeftovers,
+  word,
+  writeAtomicallySync,
+  z,
+  UserError,
+} from '@gapo/service';
 import { configFile, goalChangesFile, recordFile } from '../state/fileNames.js';
 import { goalChangeSchema, type GoalChange } from '../state/goals.js';
 import { acceptedInputsSchema } from './acceptedInputs.js';
@@ -169,7 +177,7 @@ export class RunDirectory {
   readRecord(): RunRecord {
     const path = join(this.path, recordFile);
     try {
-      const record = recordSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+      const record = recordSchema.parse(JSON.parse(contentOfSync(path).toString('utf8')));
       if (record.id === this.id) return record;
       throw new UserError(`it is that of run ${record.id}; rename the directory to ${record.id}`);
     } catch (error) {
@@ -193,7 +201,7 @@ export class RunDirectory {
    */
   readConfig(): string {
     try {
-      return readFileSync(this.configPath, 'utf8');
+      return contentOfSync(this.configPath).toString('utf8');
     } catch (error) {
       throw new UserError(`${this.configPath} cannot be read: ${(error as Error).message}`, { cause: error });
     }

@@ -1,6 +1,7 @@
 // The files of completions: whole or not there, named where they are damaged, and of no step that is taken again.
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { removeLeftovers } from '@gapo/service';
@@ -51,4 +52,10 @@ test('a file that a process left half written is removed, and one with other byt
     await writeFile(path, damaged);
     await assert.rejects(files.read(1), { name: 'UserError', message: /step-000001\.jsonl is damaged: .*; remove it/ });
   }
+  await rm(path);
+  execFileSync('mkfifo', [path]);
+  await assert.rejects(files.read(1), {
+    name: 'UserError',
+    message: /step-000001\.jsonl cannot be read: it is not a regular/,
+  });
 });

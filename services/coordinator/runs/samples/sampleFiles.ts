@@ -4,10 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageBytes, type Sample } from '@gapo/rpc';
-import { UserError, writeAtomically, z } from '@gapo/service';
+import { contentOf, UserError, writeAtomically, z } from '@gapo/service';
 import { checkpointName, stepOf } from '../../state/checkpointPlaces.js';
 import { mapInTurns } from './inTurns.js';
 import { stays } from './keptSteps.js';
@@ -95,7 +95,7 @@ export class SampleFiles {
     const path = this.#path(step);
     let text: string;
     try {
-      text = await readFile(path, 'utf8');
+      text = (await contentOf(path)).toString('utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });

@@ -1,6 +1,36 @@
 /** Reads of small files whose errors name the path. */
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { UserError } from '../userError.js';
+
+/** Opening a pipe, or reading from it, could wait without an end. */
+const withoutWaiting = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** @throws Error as the file system has it, or if it is no regular file */
+export function contentOfSync(path: string): Buffer {
+  const file = openSync(path, withoutWaiting);
+  try {
+    assertRegular(fstatSync(file));
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** @throws Error as {@link contentOfSync} */
+export async function contentOf(path: string): Promise<Buffer> {
+  const file = await open(path, withoutWaiting);
+  try {
+    assertRegular(await file.stat());
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+function assertRegular(status: { isFile(): boolean }): void {
+  if (!status.isFile()) throw new Error('it is not a regular file');
+}
 
 /**
  * Returns the content of a file; nothing if it does not exist.
@@ -9,7 +39,7 @@ import { UserError } from '../userError.js';
  */
 export function contentIfPresent(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return contentOfSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
     throw new UserError(`${path} cannot be read: ${(error as Error).message}`, { cause: error });
