@@ -83,6 +83,18 @@ describe('the store of versions', () => {
     assert.deepEqual(server.pulls, [1, 1, 2, 2]);
   });
 
+  test('of all runs that it has seen, it keeps the versions of the four that asked last', async (t) => {
+    const policy = await tinyPolicy(t);
+    const server = await versionsOf(t, policy);
+    const versions = store(server);
+    for (const run of ['a', 'b', 'c', 'd', 'a', 'e']) await versions.get(run, 0);
+    assert.equal(server.pulls.length, 5);
+    for (const run of ['a', 'c', 'd', 'e']) await versions.get(run, 0);
+    assert.equal(server.pulls.length, 5, 'these were held');
+    await versions.get('b', 0);
+    assert.equal(server.pulls.length, 6, 'the versions of the run that asked longest ago were dropped');
+  });
+
   const damages: readonly (readonly [string, (good: ReturnType<typeof versionMessages>) => typeof good, RegExp])[] = [
     ['nothing at all', () => [], /the stream was empty/],
     ['bytes before the header', (good) => good.slice(1), /bytes came before the header/],

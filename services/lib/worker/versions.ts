@@ -7,6 +7,8 @@ import type { EngineKey } from './models.js';
 
 /** Versions kept for each run: the reference, the current one, and the one before it. */
 const versionsKept = 3;
+/** Runs whose versions are kept, those that were asked for last. A run that is resumed counts as another one. */
+const runsKept = 4;
 /** The deadline for pulling one version, in milliseconds. */
 const pullDeadlineMs = 120_000;
 /** Milliseconds without a message after which a pull fails. */
@@ -158,5 +160,13 @@ export class VersionStore {
   #forgetOld(runId: string): void {
     const own = [...this.#held.keys()].filter((key) => key.startsWith(`${runId}/`) && key !== `${runId}/0`);
     for (const key of own.slice(0, Math.max(0, own.length - (versionsKept - 1)))) this.#held.delete(key);
+    const runs = [...new Set([...this.#held.keys()].reverse().map(runOf))];
+    const forgotten = new Set(runs.slice(runsKept));
+    for (const key of this.#held.keys()) if (forgotten.has(runOf(key))) this.#held.delete(key);
   }
+}
+
+/** Returns the run of a key. */
+function runOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('/'));
 }

@@ -21,6 +21,8 @@ from ..wire.tensors import Assembler
 
 VERSIONS_KEPT = 3
 """Versions kept for each run: the reference, the current one, and the one before it."""
+RUNS_KEPT = 4
+"""Runs whose versions are kept, those that were asked for last. A run that is resumed counts as another one."""
 PULL_DEADLINE_SECONDS = 120.0
 STALL_SECONDS = 15.0
 """Seconds without a message after which a pull fails."""
@@ -81,6 +83,9 @@ class VersionStore:
     def _forget_old(self, run_id: str) -> None:
         own = [key for key in self._held if key[0] == run_id and key[1] != 0]
         for key in own[: max(0, len(own) - (VERSIONS_KEPT - 1))]:
+            del self._held[key]
+        runs = list(dict.fromkeys(run for run, _ in reversed(self._held)))
+        for key in [key for key in self._held if key[0] in runs[RUNS_KEPT:]]:
             del self._held[key]
 
     def _fetch(self, run_id: str, version: int, expected: Mapping[str, tuple[int, ...]]) -> HeldVersion:
