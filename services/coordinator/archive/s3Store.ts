@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DeleteObjectsCommand, GetObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { underSignals } from '@gapo/rpc';
 import { writeAtomically } from '@gapo/service';
 import type { ObjectStore } from './objectStore.js';
 import { StoreError } from './storeError.js';
@@ -119,7 +120,7 @@ export class S3Store implements ObjectStore {
 
   async #named<T>(what: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await work(AbortSignal.any([this.#closing.signal, AbortSignal.timeout(objectTimeout)]));
+      return await underSignals([this.#closing.signal, AbortSignal.timeout(objectTimeout)], work);
     } catch (error) {
       const { name, message } = error as Error;
       const said = [name === 'Error' ? '' : name, message].filter((text) => text !== '').join(': ');

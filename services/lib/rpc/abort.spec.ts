@@ -1,6 +1,6 @@
 /** Work under several signals. */
 import assert from 'node:assert/strict';
-import { getEventListeners } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { describe, test } from 'node:test';
 import { underSignals } from './abort.js';
 
@@ -29,6 +29,18 @@ describe('work under several signals', () => {
       /failed/,
     );
     assert.equal(listeners(source.signal), 0);
+  });
+
+  test('ends at a time limit, whatever is collected before', async (t) => {
+    const source = new AbortController();
+    const awake = setInterval(() => undefined, 1000); // the timer of a time limit does not keep the process
+    t.after(() => clearInterval(awake));
+    const ended = underSignals([source.signal, AbortSignal.timeout(500)], async (signal) => {
+      await collected(new WeakRef({}));
+      if (!signal.aborted) await once(signal, 'abort');
+      return signal.reason as Error;
+    });
+    assert.equal((await ended).name, 'TimeoutError');
   });
 
   test('is forgotten with its listeners once it has ended, while its sources live on', async () => {

@@ -42,7 +42,8 @@ export async function settlesWithin(work: Promise<unknown>, timeoutMs: number): 
  * Returns the result of `work`, whose signal aborts with the first of `sources`, for the same reason.
  *
  * The sources hold nothing of the work once it has ended. `AbortSignal.any` would: Node keeps such a signal, and what its listeners
- * hold, until a source aborts.
+ * hold, until a source aborts. And where a source is an AbortSignal.timeout, Node 20 forgets the time limit with the next garbage
+ * collection, unless something else holds that source.
  *
  * @example
  * ```ts

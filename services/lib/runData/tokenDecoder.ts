@@ -1,7 +1,7 @@
 /** Decodes a run's tokens in a child process. */
 import { join } from 'node:path';
 import type { DecodingOptions, Tokenizer } from '@gapo/model';
-import { RpcError } from '@gapo/rpc';
+import { RpcError, underSignals } from '@gapo/rpc';
 import { ProcessEndedError, UserError, type WorkerProcess } from '@gapo/service';
 import type * as tasks from './dataProcess.js';
 
@@ -51,12 +51,9 @@ export class TokenDecoder implements Pick<Tokenizer, 'decodeAll'> {
   }
 
   #decode(rows: readonly (readonly number[])[], options: DecodingOptions): Promise<string[]> {
-    const limit = AbortSignal.timeout(limitMs);
     const copies = rows.map((ids) => [...ids]);
-    return this.#processes.run(
-      'decode',
-      { tokenizer: this.#tokenizer, rows: copies, options },
-      { endProcess: AbortSignal.any([limit, this.#closing]) },
+    return underSignals([AbortSignal.timeout(limitMs), this.#closing], (endProcess) =>
+      this.#processes.run('decode', { tokenizer: this.#tokenizer, rows: copies, options }, { endProcess }),
     );
   }
 }

@@ -1,4 +1,5 @@
 /** A watch of objects of the API server: one connection, which ends by itself and by a signal. */
+import { underSignals } from '@gapo/rpc';
 import { z } from '@gapo/service';
 import { Watch, type KubeConfig } from '@kubernetes/client-node';
 
@@ -44,15 +45,15 @@ export async function watchObjects(
     error === null || error === undefined ? resolve() : reject(error),
   );
   const limit = AbortSignal.timeout(watchSeconds * 1000 + watchMarginMs);
-  const stopping = AbortSignal.any([signal, limit]);
   const stop = (): void => reject(signal.aborted ? signal.reason : new Error('the watch was silent for too long'));
-  stopping.addEventListener('abort', stop, { once: true });
-  if (stopping.aborted) stop();
   try {
-    await ended;
+    await underSignals([signal, limit], (stopping) => {
+      stopping.addEventListener('abort', stop, { once: true });
+      if (stopping.aborted) stop();
+      return ended;
+    });
     return last;
   } finally {
-    stopping.removeEventListener('abort', stop);
     void opening.then((request) => request.abort());
   }
 }

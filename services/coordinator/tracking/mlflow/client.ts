@@ -1,4 +1,5 @@
 /** The REST API of an MLflow tracking server (https://mlflow.org/docs/latest/rest-api.html), as far as runs are recorded by it. */
+import { underSignals } from '@gapo/rpc';
 import { withoutCredentials, z } from '@gapo/service';
 import { EnvHttpProxyAgent, fetch, type BodyInit, type RequestInit, type Response } from 'undici';
 import { TrackerError } from '../tracked/tracker.js';
@@ -213,10 +214,17 @@ export class MlflowClient {
     let response: Response;
     let text: string;
     try {
-      const ended = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-      const options = { ...request, headers, signal: ended, dispatcher: this.#dispatcher, redirect: 'error' as const };
-      response = await fetch(`${this.#base}${path}`, options);
-      text = await response.text();
+      [response, text] = await underSignals([signal, AbortSignal.timeout(timeoutMs)], async (ended) => {
+        const options = {
+          ...request,
+          headers,
+          signal: ended,
+          dispatcher: this.#dispatcher,
+          redirect: 'error',
+        } as const;
+        const answer = await fetch(`${this.#base}${path}`, options);
+        return [answer, await answer.text()] as const;
+      });
     } catch (error) {
       throw new TrackerError(`${this.#where(path)}: ${causeOf(error, timeoutMs)}`, { cause: error });
     }
