@@ -47,7 +47,11 @@ export async function settlesWithin(work: Promise<unknown>, timeoutMs: number): 
  *
  * @example
  * ```ts
- * await underSignals([stopping, failed.signal], (signal) => fetch(url, { signal }));
+ * import { setTimeout } from 'node:timers/promises';
+ * import { underSignals } from '@gapo/rpc';
+ * const stopping = new AbortController();
+ * const waited = underSignals([stopping.signal, AbortSignal.timeout(60_000)], async (signal) => setTimeout(1, 'done', { signal }));
+ * console.log(await waited); // done
  * ```
  */
 export async function underSignals<T>(
