@@ -56,6 +56,7 @@ test('every value has one type, or is one of the few that have several', () => {
     'spec.config.combine.weights',
     'spec.config.ppo.normalizeAdvantages',
     'spec.config.kl.controller',
+    'spec.config.samples',
   ]);
   assert.deepEqual(openIn(reward.nodes), [
     'spec.rules.inline.rules[].words',
