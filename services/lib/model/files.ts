@@ -1,7 +1,6 @@
 /** Reads files of a model directory. */
-import { constants } from 'node:fs';
-import { open, readFile, stat, type FileHandle } from 'node:fs/promises';
-import { isMapping } from '@gapo/service';
+import { readFile, stat, type FileHandle } from 'node:fs/promises';
+import { isMapping, NotRegularError, openRegular } from '@gapo/service';
 import { parse } from 'lossless-json';
 import { ModelError } from './errors.js';
 
@@ -16,12 +15,10 @@ const longestText = 64;
  */
 export async function openFile(path: string): Promise<FileHandle> {
   try {
-    const status = await stat(path);
-    if (!status.isFile())
-      throw new ModelError(path, `is ${status.isDirectory() ? 'a directory' : 'not a regular file'}`);
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return await openRegular(path);
   } catch (error) {
-    if (error instanceof ModelError) throw error;
+    if (error instanceof NotRegularError)
+      throw new ModelError(path, `is ${error.isDirectory ? 'a directory' : 'not a regular file'}`);
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new ModelError(path, missing ? 'does not exist' : `cannot be read: ${(error as Error).message}`);
   }

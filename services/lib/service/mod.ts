@@ -30,7 +30,14 @@ export {
   type WriteOptions,
 } from './files/atomicWrite.js';
 export { createDirectorySync, removeDirectory, removeLeftovers, replaceDirectory } from './files/directories.js';
-export { contentIfPresent, contentOf, contentOfSync, namedText } from './files/reading.js';
+export {
+  contentIfPresent,
+  contentOf,
+  contentOfSync,
+  namedText,
+  NotRegularError,
+  openRegular,
+} from './files/reading.js';
 export { parseYaml, yamlText, type YamlSource } from './settings/yamlFile.js';
 export { parseValue } from './settings/problems.js';
 export { isMapping, metaOf, schemaWords, unwrap } from './settings/schemaWalk.js';

@@ -1,6 +1,6 @@
 /** Reads of small files whose errors name the path. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { UserError } from '../userError.js';
 
 /** Opening a pipe, or reading from it, could wait without an end. */
@@ -19,17 +19,44 @@ export function contentOfSync(path: string): Buffer {
 
 /** @throws Error as {@link contentOfSync} */
 export async function contentOf(path: string): Promise<Buffer> {
-  const file = await open(path, withoutWaiting);
+  const file = await openRegular(path);
   try {
-    assertRegular(await file.stat());
     return await file.readFile();
   } finally {
     await file.close();
   }
 }
 
-function assertRegular(status: { isFile(): boolean }): void {
-  if (!status.isFile()) throw new Error('it is not a regular file');
+/** A path is that of something else than a regular file. */
+export class NotRegularError extends Error {
+  readonly isDirectory: boolean;
+
+  constructor(isDirectory: boolean) {
+    super('it is not a regular file');
+    this.isDirectory = isDirectory;
+  }
+}
+
+/**
+ * Opens a file for reading.
+ *
+ * @throws NotRegularError if it is no regular file
+ * @throws Error as the file system has it, if it cannot be opened
+ */
+export async function openRegular(path: string): Promise<FileHandle> {
+  const file = await open(path, withoutWaiting);
+  try {
+    assertRegular(await file.stat());
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** @throws NotRegularError */
+function assertRegular(status: Stats): void {
+  if (!status.isFile()) throw new NotRegularError(status.isDirectory());
 }
 
 /**
