@@ -3,6 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageBytes, type EvaluationReport, type EvaluationReportInput } from '@gapo/rpc';
 import { contentOf, UserError, writeAtomicallySync } from '@gapo/service';
+import { storedJson } from '../state/storedJson.js';
 import type { RunDirectory } from './runDirectory.js';
 
 const fileName = /^([0-9]{1,15})\.json$/;
@@ -38,9 +39,7 @@ export class Evaluations {
   async #read(version: number): Promise<EvaluationReport> {
     const path = join(this.#path, `${version}.json`);
     try {
-      // JSON has null for a non-finite number; results have no other null.
-      const text = (await contentOf(path)).toString('utf8');
-      const report = JSON.parse(text, (_, value: unknown) => (value === null ? NaN : value)) as EvaluationReport;
+      const report = storedJson((await contentOf(path)).toString('utf8')) as EvaluationReport;
       // Throws unless it can be sent.
       messageBytes('gapo.training.v1.EvaluationReport', report);
       return report;

@@ -5,6 +5,7 @@ import { at } from '@gapo/numeric';
 import { messageBytes, type StepReport } from '@gapo/rpc';
 import { appendSync, UserError, writeAtomicallySync, z } from '@gapo/service';
 import { stepsFile } from '../state/fileNames.js';
+import { storedJson } from '../state/storedJson.js';
 import { readLines } from './jsonLines.js';
 import type { RunDirectory } from './runDirectory.js';
 
@@ -169,8 +170,7 @@ export class StepLog {
 
 /** @throws Error if a line does not hold a report */
 function reportOf(line: string): StepReport {
-  // JSON has null for a non-finite number; reports have no other null.
-  const report: unknown = JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value));
+  const report = storedJson(line);
   reportSchema.parse(report);
   // Throws unless it can be sent to those who watch the run.
   messageBytes('gapo.training.v1.StepReport', report as StepReport);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { messageBytes, type Sample } from '@gapo/rpc';
 import { contentOf, UserError, writeAtomically, z } from '@gapo/service';
 import { checkpointName, stepOf } from '../../state/checkpointPlaces.js';
+import { storedJson } from '../../state/storedJson.js';
 import { mapInTurns } from './inTurns.js';
 import { stays } from './keptSteps.js';
 
@@ -125,8 +126,7 @@ async function recordOf(text: string, wanted: number): Promise<StepRecord> {
 
 /** @throws Error if the line does not hold a completion */
 function sampleOf(line: string): Sample {
-  // JSON has null for a non-finite number; completions have no other null.
-  const sample = JSON.parse(line, (_, value: unknown) => (value === null ? NaN : value)) as Sample;
+  const sample = storedJson(line) as Sample;
   // Throws unless it can be sent.
   messageBytes('gapo.training.v1.Sample', sample);
   return sample;

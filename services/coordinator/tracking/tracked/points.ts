@@ -2,6 +2,7 @@
 import type { CloudEvent, EventOf } from '@gapo/events';
 import type { StepReport } from '@gapo/rpc';
 import { declaredMetrics } from '@gapo/tracing';
+import { storedJson } from '../../state/storedJson.js';
 import { measurementsOf } from '../../step/stepMeasurements.js';
 
 /** A value at a step. */
@@ -58,7 +59,6 @@ function attemptOf({ id }: EventOf<'step'>): number {
   return Number(/\/\d+\.(\d+)$/.exec(id)?.[1] ?? 0);
 }
 
-/** JSON has null for a number that is not finite; reports have no other null. */
 function reportOf({ data }: EventOf<'step'>): StepReport {
-  return JSON.parse(JSON.stringify(data), (_, value: unknown) => (value === null ? NaN : value)) as StepReport;
+  return storedJson(JSON.stringify(data)) as StepReport;
 }
