@@ -98,7 +98,7 @@ export {
   valueHeadNames,
 } from './adapters/trainable.js';
 
-export { type MicroBatchExtents, activationBytes, defaultMemoryBudget } from './sizing/activations.js';
+export { type MicroBatchExtents, activationBytes, defaultMemoryBudget, sharingPays } from './sizing/activations.js';
 export { type EngineExtents, type GradientEngine, type RolloutEngine, nativeEngines } from './sizing/engines.js';
 export { type Part, type Plan, type RunExtents, type Worker, planOf } from './sizing/plan.js';
 export {

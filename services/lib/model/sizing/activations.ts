@@ -1,6 +1,16 @@
 /** The memory of a graph's activations. */
 import type { DecoderConfig } from '../decoderConfig.js';
 
+/**
+ * Whether gradients are computed faster where sequences share the rows of their prompts. Forward that is never slower. Backward,
+ * a shared row runs once for each objective of a pass, other rows once for all of them.
+ *
+ * @param objectives of a pass: all, or one at a time where each token has its own advantage
+ */
+export function sharingPays(objectives: number, prompts: number, sequences: number): boolean {
+  return objectives * prompts < sequences;
+}
+
 /** MiB for the activations of a micro-batch, unless configured. */
 export const defaultMemoryBudget = 2048;
 

@@ -6,7 +6,7 @@ import { type LoraSpec, trainableTensors } from '../adapters/trainable.js';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { type TensorShape, decoderTensors } from '../decoderLayout.js';
 import { sizeOf } from '../weights/tensors.js';
-import { activationBytes } from './activations.js';
+import { activationBytes, sharingPays } from './activations.js';
 import {
   type EngineExtents,
   type GradientEngine,
@@ -449,7 +449,7 @@ function operations(config: DecoderConfig, run: RunExtents, parameters: number, 
   const isNative = run.engines.gradient.name === 'native';
   const perToken = run.valueHeads > 0;
   const [passes, objectivesOfPass] = perToken ? [objectives, 1] : [1, objectives];
-  const shares = isNative && objectivesOfPass * promptsPerStep < sequences;
+  const shares = isNative && sharingPays(objectivesOfPass, promptsPerStep, sequences);
   const rows = completions + (shares ? once : each);
   const backwardOf = (count: number): number => 2 + (run.lora === undefined ? 2 * count : 0);
   const prompts = shares ? once * objectivesOfPass * backwardOf(1) : each * backwardOf(objectivesOfPass);

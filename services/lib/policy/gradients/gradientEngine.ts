@@ -1,6 +1,13 @@
 /** Computes the gradients of a shard with the exact graph that has the fewest backward passes. */
 import { Session, type TensorArray } from '@gapo/graph';
-import { type DecoderModel, type NamedTensor, type TensorShape, type TrainableSpec, sizeOf } from '@gapo/model';
+import {
+  type DecoderModel,
+  type NamedTensor,
+  type TensorShape,
+  type TrainableSpec,
+  sharingPays,
+  sizeOf,
+} from '@gapo/model';
 import { importanceRatio, isClipped, klLoss } from '@gapo/objectives';
 import { type SequenceBatch, batchPrompts, checkSequences, toBatch } from '../batches/batch.js';
 import { splitByMemory } from '../batches/microBatches.js';
@@ -112,13 +119,10 @@ export class GradientEngine {
   }
 }
 
-/**
- * Whether sequences share the rows of their prompts. Forward that is never slower. Backward, shared rows run once for each
- * objective where each sequence has one advantage, and other rows once for all of them.
- */
+/** Whether the sequences of a shard share the rows of their prompts. */
 function sharesPrompts({ sequences, advantagesPer, objectives }: ShardInput): boolean {
-  const passes = advantagesPer === 'token' ? 1 : objectives;
-  return passes * batchPrompts(sequences, true).prompts.length < sequences.length;
+  const ofPass = advantagesPer === 'token' ? 1 : objectives;
+  return sharingPays(ofPass, batchPrompts(sequences, true).prompts.length, sequences.length);
 }
 
 /** Adds the second gradients to the first, in place. */
