@@ -2,7 +2,7 @@
  * A decoder with a linear head on the hidden state of each sequence's last token: Hugging Face's
  * LlamaForSequenceClassification and similar, with one label.
  */
-import { type Value, emitBinary, gatherRows, linear } from '@gapo/graph';
+import { type Value, emitBinary, emitExtent, emitRange, gatherRows, linear } from '@gapo/graph';
 import {
   type DecoderConfig,
   type LoraSpec,
@@ -40,11 +40,6 @@ export function decoderScores(
 
 /** int64 [B]: b · T + lengths[b] − 1, the index of each sequence's last token among all positions. */
 function lastRows(ids: Value, lengths: Value): Value {
-  const g = ids.graph;
-  const shape = g.emit('Shape', [ids], { dtype: 'int64', dims: [2] });
-  const extent = (axis: number): Value =>
-    g.emit('Gather', [shape, g.integers([axis], [])], { dtype: 'int64', dims: [] });
-  const [zero, one] = [g.integers([0], []), g.integers([1], [])];
-  const sequences = g.emit('Range', [zero, extent(0), one], { dtype: 'int64', dims: ['B'] });
-  return emitBinary('Sub', emitBinary('Add', emitBinary('Mul', sequences, extent(1)), lengths), g.integers([1], []));
+  const starts = emitBinary('Mul', emitRange(emitExtent(ids, 0), 'B'), emitExtent(ids, 1)); // [B]
+  return emitBinary('Sub', emitBinary('Add', starts, lengths), ids.graph.integers([1], []));
 }

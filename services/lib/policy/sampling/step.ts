@@ -1,5 +1,14 @@
 /** One decoding step of every row: attention over a past that is read in place, and over the stretch's own positions. */
-import { type Dim, type Value, emitBinary, emitMatmul, emitReshape, emitSoftmax, softCap } from '@gapo/graph';
+import {
+  type Value,
+  emitBinary,
+  emitConcat,
+  emitExtent,
+  emitMatmul,
+  emitReshape,
+  emitSoftmax,
+  softCap,
+} from '@gapo/graph';
 import type { DecoderConfig } from '@gapo/model';
 import { at, required } from '@gapo/numeric';
 import { decoderLayer, embed, norm, outputLogits } from '../decoder/blocks.js';
@@ -120,16 +129,11 @@ function splitSoftmax(past: Value, own: Value, sizes: Value): readonly [past: Va
 /** int64 [2]: past and own positions of a step. */
 function splitSizes(pastMask: Value, iteration: Value): Value {
   const g = iteration.graph;
-  const shape = pastMask.graph.emit('Shape', [pastMask], { dtype: 'int64', dims: [4] });
-  const past = pastMask.graph.emit('Gather', [shape, g.integers([3])], { dtype: 'int64', dims: [1] });
   const own = emitReshape(emitBinary('Add', iteration, g.integers([1], [])), [1], [1]);
-  return g.emit('Concat', [past, own], { dtype: 'int64', dims: [2] }, { axis: { kind: 'int', value: 0 } });
+  return emitConcat([emitExtent(pastMask, 3), own], 0, 2);
 }
 
 /** Appends to a cache, along the positions. */
 function append(cache: Value, next: Value): Value {
-  const g = next.graph;
-  const dims: Dim[] = [...next.dims];
-  dims[2] = 't+1';
-  return g.emit('Concat', [cache, next], { dtype: g.float, dims }, { axis: { kind: 'int', value: 2 } });
+  return emitConcat([cache, next], 2, 't+1');
 }
