@@ -83,7 +83,17 @@ const tokens = rowCount * (vectorLength - 1);
 
 /** The batch under K objectives, none of its tokens clipped. */
 export function shard(objectives: number, per: ShardInput['advantagesPer']): ShardInput {
-  const rows = per === 'token' ? tokens : rowCount;
+  return shardOf(sequences, objectives, per);
+}
+
+/** Sequences under K objectives, none of their tokens clipped. */
+export function shardOf(
+  sequences: ShardInput['sequences'],
+  objectives: number,
+  per: ShardInput['advantagesPer'],
+): ShardInput {
+  const tokens = sequences.reduce((sum, { completionIds }) => sum + completionIds.length, 0);
+  const rows = per === 'token' ? tokens : sequences.length;
   return {
     sequences,
     advantages: Float32Array.from({ length: objectives * rows }, (_, i) => Math.sin(i + 1)),

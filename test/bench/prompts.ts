@@ -2,6 +2,7 @@
 import { uniform } from '@gapo/numeric';
 import { Evaluator, GradientEngine, type ShardInput } from '@gapo/policy';
 import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
+import { shardOf } from './engine.js';
 
 const threadCount = 2;
 const rounds = 5;
@@ -37,7 +38,7 @@ export async function promptsBench(): Promise<Record<string, number>> {
       const sequences = completions(prompt, sharing);
       kinds[`forward.${prompt}.${which}`] = () => evaluator.evaluate(version, sequences, 1);
       for (const k of objectiveCounts)
-        kinds[`gradients.${prompt}.${k}.${which}`] = () => engine.compute(version, shard(sequences, k));
+        kinds[`gradients.${prompt}.${k}.${which}`] = () => engine.compute(version, shardOf(sequences, k, 'sequence'));
     }
   }
   const best = new Map<string, number>();
@@ -67,21 +68,4 @@ function completions(prompt: number, each: number): ShardInput['sequences'] {
     promptIds: ids(Math.floor(b / each), prompt),
     completionIds: ids(1000 + b, completionLength),
   }));
-}
-
-/** The gradients of K objectives, with an advantage for each completion and objective; no token is clipped. */
-function shard(sequences: ShardInput['sequences'], objectives: number): ShardInput {
-  const tokens = count * completionLength;
-  return {
-    sequences,
-    advantages: Float32Array.from({ length: objectives * count }, (_, i) => Math.sin(i + 1)),
-    advantagesPer: 'sequence',
-    objectives,
-    oldLogprobs: new Float32Array(tokens).fill(-Math.log(benchConfig.vocabulary)),
-    denominator: tokens,
-    temperature: 1,
-    clipRange: 1e9,
-    klCoefficient: 0,
-    entropyCoefficient: 0,
-  };
 }

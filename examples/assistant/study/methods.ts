@@ -59,33 +59,18 @@ const percent = (share: number): string => String(Math.round(100 * share));
 const alone = (key: string, group: string, combine: object): TrainedMethod => {
   return { key, group, share: undefined, changes: { combine } };
 };
-const steered = {
-  pgapo: (share: number): TrainedMethod => ({
-    key: `pgapo-${percent(share)}`,
-    group: groupNames.pgapo,
+/** A method with a preference. GDPO normalises advantages within the group itself. */
+function steered(method: 'pgapo' | 'morlhf' | 'linear' | 'gdpo', share: number): TrainedMethod {
+  return {
+    key: `${method}-${percent(share)}`,
+    group: groupNames[method],
     share,
-    changes: { combine: { method: 'pgapo', preference: vector(share) } },
-  }),
-  morlhf: (share: number): TrainedMethod => ({
-    key: `morlhf-${percent(share)}`,
-    group: groupNames.morlhf,
-    share,
-    changes: { combine: { method: 'morlhf', weights: vector(share) } },
-  }),
-  linear: (share: number): TrainedMethod => ({
-    key: `linear-${percent(share)}`,
-    group: groupNames.linear,
-    share,
-    changes: { combine: { method: 'linear', weights: vector(share) } },
-  }),
-  gdpo: (share: number): TrainedMethod => ({
-    key: `gdpo-${percent(share)}`,
-    group: groupNames.gdpo,
-    share,
-    changes: { combine: { method: 'gdpo', weights: vector(share) } },
-    ppo: { advantages: 'group', normalizeAdvantages: false },
-  }),
-};
+    changes: { combine: { method, [method === 'pgapo' ? 'preference' : 'weights']: vector(share) } },
+    ...(method === 'gdpo' && { ppo: { advantages: 'group', normalizeAdvantages: false } }),
+  };
+}
+/** It, with each of the shares. */
+const front = (method: Parameters<typeof steered>[0]): TrainedMethod[] => shares.map((share) => steered(method, share));
 const single = [
   alone(helpfulOnly, groupNames.helpfulOnly, { method: 'single', objective: 'helpful' }),
   alone(harmlessOnly, groupNames.harmlessOnly, { method: 'single', objective: 'harmless' }),
@@ -126,7 +111,7 @@ export const parts: Readonly<Record<PartName, readonly Part[]>> = {
   paper: [
     {
       condition: paperCondition,
-      methods: [...single, ...descents, ...shares.map(steered.pgapo), ...shares.map(steered.morlhf)],
+      methods: [...single, ...descents, ...front('pgapo'), ...front('morlhf')],
       derived: true,
     },
   ],
@@ -134,17 +119,17 @@ export const parts: Readonly<Record<PartName, readonly Part[]>> = {
     condition,
     methods: [
       ...descents,
-      steered.pgapo(evenShare),
-      steered.morlhf(evenShare),
-      steered.linear(evenShare),
-      steered.gdpo(evenShare),
+      steered('pgapo', evenShare),
+      steered('morlhf', evenShare),
+      steered('linear', evenShare),
+      steered('gdpo', evenShare),
     ],
     derived: false,
   })),
   whitened: [
     {
       condition: whitenedCondition,
-      methods: [...single, ...descents, ...shares.map(steered.pgapo), ...shares.map(steered.linear)],
+      methods: [...single, ...descents, ...front('pgapo'), ...front('linear')],
       derived: true,
     },
   ],
