@@ -2,49 +2,10 @@
 import { follows, type CloudEvent, type EventBus, type Subscription } from '@gapo/events';
 import { untilAborted } from '@gapo/rpc';
 import type { Resumption } from './answered.js';
+import { Audience, Follower, type EventBatch } from './audience.js';
 
-/** Events that may be queued for a follower before it is disconnected. It then reconnects and resumes where it was. */
-const longestQueue = 10_000;
-
-/** The new events of one run, queued for a reader. */
-class Follower {
-  readonly runId: string;
-  readonly #queue: CloudEvent[] = [];
-  #wake: () => void = () => undefined;
-  #ended = false;
-
-  constructor(runId: string) {
-    this.runId = runId;
-  }
-
-  push(event: CloudEvent): void {
-    // Ends after what is queued, since the reader resumes after the last event that it got.
-    if (this.#queue.length >= longestQueue) this.#ended = true;
-    if (!this.#ended) this.#queue.push(event);
-    this.#wake();
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#wake();
-  }
-
-  async *events(): AsyncGenerator<CloudEvent> {
-    for (;;) {
-      const next = this.#queue.shift();
-      if (next !== undefined) yield next;
-      else if (this.#ended) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
-}
-
-/** A run's kept events, which all readers share that begin to follow while they are read. */
-interface Replay {
-  readonly past: Promise<readonly CloudEvent[]>;
-  /** Events since it began. */
-  readonly newer: CloudEvent[];
-}
+/** Kept events that are handed to a reader at a time, so that it is not sent a long run in one piece. */
+const replayBatch = 256;
 
 /** Where the kept events end. */
 interface PastEnd {
@@ -56,9 +17,8 @@ interface PastEnd {
 /** Follows all runs on a bus, for any number of readers. */
 export class EventHub {
   readonly #bus: EventBus;
-  readonly #followers = new Set<Follower>();
-  /** Replays in progress, by run. */
-  readonly #replays = new Map<string, Replay>();
+  /** Of the runs that are followed. */
+  readonly #audiences = new Map<string, Audience>();
   readonly #stopping = new AbortController();
   #subscription: Promise<Subscription | undefined> = Promise.resolve(undefined);
 
@@ -85,65 +45,86 @@ export class EventHub {
    *
    * @param after what the reader has; all events are sent after an unknown one, or none
    */
-  async *follow(runId: string, after: Resumption, signal: AbortSignal): AsyncGenerator<CloudEvent> {
-    const follower = new Follower(runId);
-    // Added before the replay: events that are published during it are duplicated, not missed.
-    this.#followers.add(follower);
+  async *follow(runId: string, after: Resumption, signal: AbortSignal): AsyncGenerator<EventBatch> {
+    const audience = this.#audienceOf(runId);
+    const follower = new Follower();
+    // Joins before the replay: events that are published during it are duplicated, not missed.
+    audience.join(follower);
     const end = (): void => follower.end();
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     try {
-      const pastEnd = yield* this.#past(follower, after, signal);
+      const pastEnd = yield* this.#past(runId, follower, after, signal);
       let { newest } = pastEnd;
-      for await (const event of follower.events()) {
+      for await (const batch of follower.batches()) {
         // A stream that was lost is filled again, and events that came with the replay follow it once more.
-        const isRepeat =
-          pastEnd.unnumbered.has(event.id) ||
-          (event.sequence !== undefined && newest !== undefined && !follows(event, newest));
-        if (isRepeat) continue;
-        newest = event;
-        yield event;
+        const isNew = (event: CloudEvent): boolean => {
+          if (pastEnd.unnumbered.has(event.id)) return false;
+          if (event.sequence !== undefined && newest !== undefined && !follows(event, newest)) return false;
+          newest = event;
+          return true;
+        };
+        const fresh = batch.filter(isNew);
+        // The batch itself where it is new: what is encoded of it is shared.
+        if (fresh.length > 0) yield fresh.length === batch.length ? batch : fresh;
       }
     } finally {
       signal.removeEventListener('abort', end);
-      this.#followers.delete(follower);
+      audience.leave(follower);
+      this.#tidy(runId);
     }
   }
 
+  #audienceOf(runId: string): Audience {
+    const audience = this.#audiences.get(runId) ?? new Audience();
+    this.#audiences.set(runId, audience);
+    return audience;
+  }
+
+  /** Forgets an audience that is empty. */
+  #tidy(runId: string): void {
+    if (this.#audiences.get(runId)?.isEmpty === true) this.#audiences.delete(runId);
+  }
+
   /** Yields the kept events, which are not held any longer once this has returned. */
-  async *#past(follower: Follower, after: Resumption, signal: AbortSignal): AsyncGenerator<CloudEvent, PastEnd> {
-    const past = await untilAborted(this.#replay(follower), signal);
-    for (const event of past.slice(lastKnown(past, after) + 1)) {
-      if (signal.aborted) break;
-      yield event;
-    }
+  async *#past(
+    runId: string,
+    follower: Follower,
+    after: Resumption,
+    signal: AbortSignal,
+  ): AsyncGenerator<EventBatch, PastEnd> {
+    const past = await untilAborted(this.#replay(runId, follower), signal);
+    for (let i = lastKnown(past, after) + 1; i < past.length && !signal.aborted; i += replayBatch)
+      yield past.slice(i, i + replayBatch);
     const unnumbered = new Set(past.filter(({ sequence }) => sequence === undefined).map(({ id }) => id));
     return { newest: past.at(-1), unnumbered };
   }
 
   /** Reads the kept events, or joins a reader that does. */
-  #replay(follower: Follower): Promise<readonly CloudEvent[]> {
-    const { runId } = follower;
-    const known = this.#replays.get(runId);
+  #replay(runId: string, follower: Follower): Promise<EventBatch> {
+    const audience = this.#audienceOf(runId);
+    const known = audience.replay;
     if (known !== undefined) {
-      for (const event of known.newer) follower.push(event);
+      for (const batch of known.newer) follower.push(batch);
       return known.past;
     }
-    const past = collected(this.#bus.replay(runId)).finally(() => this.#replays.delete(runId));
-    this.#replays.set(runId, { past, newer: [] });
+    const past = collected(this.#bus.replay(runId)).finally(() => {
+      audience.replay = undefined;
+      this.#tidy(runId);
+    });
+    audience.replay = { past, newer: [] };
     return past;
   }
 
   /** Ends every follower and the subscription. */
   async stop(): Promise<void> {
-    for (const follower of this.#followers) follower.end();
+    for (const audience of this.#audiences.values()) audience.end();
     this.#stopping.abort();
     await (await this.#subscription)?.stop();
   }
 
   #distribute(event: CloudEvent): void {
-    this.#replays.get(event.subject)?.newer.push(event);
-    for (const follower of this.#followers) if (follower.runId === event.subject) follower.push(event);
+    this.#audiences.get(event.subject)?.add(event);
   }
 }
 
@@ -153,12 +134,12 @@ export class EventHub {
  * A reader that has a step has read the run itself: it needs no event before the last one of that step, or of the steps before
  * it, which are all that is there where the step has not arrived.
  */
-function lastKnown(past: readonly CloudEvent[], { id: known, step = 0 }: Resumption): number {
+function lastKnown(past: EventBatch, { id: known, step = 0 }: Resumption): number {
   if (known !== undefined) return past.findIndex(({ id }) => id === known);
   return past.findLastIndex((event) => event.type === 'gapo.v1.step' && event.data.step <= step);
 }
 
-async function collected(events: AsyncIterable<CloudEvent>): Promise<readonly CloudEvent[]> {
+async function collected(events: AsyncIterable<CloudEvent>): Promise<EventBatch> {
   const all: CloudEvent[] = [];
   for await (const event of events) all.push(event);
   return all;

@@ -117,7 +117,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await answered(id, () => api.get(id, metadata));
     const refused = checks.hold(id, metadata, gone.signal);
     const signal = AbortSignal.any([gone.signal, stopping.signal, refused]);
-    const events: AsyncIterable<SentEvent> = hasStream()
+    const events: AsyncIterable<readonly SentEvent[]> = hasStream()
       ? hub.follow(id, after, signal)
       : watchedEvents(api, id, after, { signal, metadata });
     reply.hijack();

@@ -9,24 +9,28 @@ const keepAliveMs = 15_000;
 /** Delay before a browser reconnects, in milliseconds. */
 const retryMs = 1000;
 
-/** The bytes of events, which many readers receive. They last as long as the event. */
-const encoded = new WeakMap<SentEvent, Buffer>();
+/** The bytes of events, which many readers receive. They last as long as the array. */
+const encoded = new WeakMap<readonly SentEvent[], Buffer>();
 
-/** Encodes an event, once for all readers. */
-function encodeEvent(event: SentEvent): Buffer {
-  const known = encoded.get(event);
+/** Encodes events, once for all readers of the same array. */
+function encodeEvents(events: readonly SentEvent[]): Buffer {
+  const known = encoded.get(events);
   if (known !== undefined) return known;
+  const bytes = Buffer.from(events.map(textOf).join(''));
+  encoded.set(events, bytes);
+  return bytes;
+}
+
+function textOf(event: SentEvent): string {
   // JSON.stringify writes no line breaks: the data fit on one line.
   const id = event.id === undefined ? '' : `id: ${event.id}\n`;
-  const bytes = Buffer.from(`${id}data: ${JSON.stringify(event)}\n\n`);
-  encoded.set(event, bytes);
-  return bytes;
+  return `${id}data: ${JSON.stringify(event)}\n\n`;
 }
 
 /** Sends events until there are no more or the reader disconnects, then ends the response. */
 export async function sendEvents(
   response: ServerResponse,
-  events: AsyncIterable<SentEvent>,
+  batches: AsyncIterable<readonly SentEvent[]>,
   signal: AbortSignal,
 ): Promise<void> {
   response.writeHead(200, {
@@ -38,9 +42,9 @@ export async function sendEvents(
   response.write(`retry: ${retryMs}\n\n`);
   const keepAlive = setInterval(() => response.write(': keep-alive\n\n'), keepAliveMs);
   try {
-    for await (const event of events) {
+    for await (const events of batches) {
       if (signal.aborted) return;
-      if (!response.write(encodeEvent(event))) await once(response, 'drain', { signal });
+      if (!response.write(encodeEvents(events))) await once(response, 'drain', { signal });
     }
   } catch (error) {
     if (!signal.aborted) throw error;

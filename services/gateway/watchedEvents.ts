@@ -28,14 +28,14 @@ export async function* watchedEvents(
   runId: string,
   after: Resumption,
   options: { readonly signal: AbortSignal; readonly metadata: Credentials },
-): AsyncGenerator<SentEvent> {
+): AsyncGenerator<readonly SentEvent[]> {
   let from = '';
   let shown = '';
   for await (const { run, step, progress } of api.watch(runId, stepOf(after), options)) {
-    if (step) yield { id: `${runId}/step/${step.step}`, ...sentEvent(runId, { step }) };
-    if (progress) yield sentEvent(runId, { progress });
+    if (step) yield [{ id: `${runId}/step/${step.step}`, ...sentEvent(runId, { step }) }];
+    if (progress) yield [sentEvent(runId, { progress })];
     if (run && `${run.state} ${run.reason}` !== shown) {
-      yield sentEvent(runId, { state: { from, to: run.state, reason: run.reason } });
+      yield [sentEvent(runId, { state: { from, to: run.state, reason: run.reason } })];
       from = run.state;
       shown = `${run.state} ${run.reason}`;
     }
