@@ -18,6 +18,8 @@ export class StudyError extends Error {
 export interface StudySettings {
   /** Seeds of training and evaluation. */
   seeds: number[];
+  /** Seeds that are trained at a time. */
+  parallel: number;
   /** Steps of each run. */
   steps: number;
   /** The parts, in the order in which they are trained for each seed. */
@@ -35,6 +37,8 @@ export const help = `Trains the example with the methods of the paper and others
 Options:
   --quick            one seed and half the steps (default: five seeds, the steps of run.yaml)
   --seeds <n>        seeds, from 1
+  --parallel <n>     seeds that are trained at a time (default: 1); two take about half the time where a step leaves
+                     processors idle
   --parts <names>    some of ${partNames.join(', ')} (default: all): the paper's conditions; one reward
                      louder or quieter; advantages that are whitened objective by objective
   --steps <n>        steps of each run
@@ -59,6 +63,7 @@ export function readStudySettings(args: readonly string[], fullSteps: number): S
     options: {
       quick: { type: 'boolean' },
       seeds: { type: 'string' },
+      parallel: { type: 'string' },
       parts: { type: 'string' },
       steps: { type: 'string' },
       data: { type: 'string' },
@@ -71,6 +76,7 @@ export function readStudySettings(args: readonly string[], fullSteps: number): S
   const seeds = positive('--seeds', values.seeds) ?? (quick ? 1 : 5);
   return {
     seeds: Array.from({ length: seeds }, (_, i) => i + 1),
+    parallel: positive('--parallel', values.parallel) ?? 1,
     steps: positive('--steps', values.steps) ?? (quick ? Math.ceil(fullSteps / 2) : fullSteps),
     parts: partsOf(values.parts),
     data: resolve(values.data ?? join(projectRoot, quick ? 'runs/study-quick' : 'runs/study')),

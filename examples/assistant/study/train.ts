@@ -1,4 +1,4 @@
-/** Trains, averages and evaluates the policies in sequence, and skips those that are complete. */
+/** Trains, averages and evaluates the policies of a seed in sequence, and skips those that are complete. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stateWord, type EvaluationReportJson, type RunJson, type WatchRunResponseJson } from '@gapo/rpc';
@@ -29,18 +29,38 @@ export interface Session {
   signal: AbortSignal;
 }
 
-/** Trains and evaluates everything. Returns the results of this study, in the order of the methods, seed by seed. */
+/** Trains and evaluates everything. Returns the results of this study, seed by seed, in the order of the methods. */
 export async function trainAll(session: Session): Promise<Result[]> {
   const { settings } = session;
   const sources = sourcesSha256();
   const all = settings.parts.flatMap((name) => parts[name]);
   const runs = all.reduce((sum, { methods, derived }) => sum + methods.length + (derived ? 1 : 0), 0);
-  const pace = new Pace(settings.seeds.length * runs * settings.steps);
-  const results: Result[] = [];
-  for (const seed of settings.seeds) {
-    for (const part of all) results.push(...(await trainPart(session, part, seed, sources, pace)));
-  }
-  return results;
+  const pace = new Pace(
+    settings.seeds.length * runs * settings.steps,
+    Math.min(settings.parallel, settings.seeds.length),
+  );
+  const left = [...settings.seeds.entries()];
+  const bySeed: Result[][] = settings.seeds.map(() => []);
+  // Each takes the next seed until none is left. The first failure stops the others before their next run.
+  const failed = new AbortController();
+  const one = { ...session, signal: AbortSignal.any([session.signal, failed.signal]) };
+  const trainSeeds = async (): Promise<void> => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const [i, seed] = next;
+      for (const part of all) bySeed[i]?.push(...(await trainPart(one, part, seed, sources, pace)));
+    }
+  };
+  const ends = await Promise.allSettled(
+    Array.from({ length: settings.parallel }, () =>
+      trainSeeds().catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  const failure = ends.find((end) => end.status === 'rejected');
+  if (failure !== undefined) throw failed.signal.aborted ? failed.signal.reason : failure.reason;
+  return bySeed.flat();
 }
 
 async function trainPart(session: Session, part: Part, seed: number, sources: string, pace: Pace): Promise<Result[]> {
@@ -158,12 +178,15 @@ const show = (value: number | null): string => (value === null ? 'n/a' : value.t
 
 /** Estimates the training time left from the mean duration of steps. */
 class Pace {
+  readonly #parallel: number;
   #left: number;
   #steps = 0;
   #seconds = 0;
 
-  constructor(steps: number) {
+  /** @param parallel runs that step at a time */
+  constructor(steps: number, parallel: number) {
     this.#left = steps;
+    this.#parallel = parallel;
   }
 
   skip(steps: number): void {
@@ -178,7 +201,7 @@ class Pace {
 
   left(): string {
     if (this.#steps === 0) return `${this.#left} steps in all`;
-    const minutes = (this.#left * this.#seconds) / this.#steps / 60;
+    const minutes = (this.#left * this.#seconds) / this.#steps / this.#parallel / 60;
     return `${this.#left} steps in all, about ${Math.ceil(minutes)} min`;
   }
 }
