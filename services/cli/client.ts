@@ -8,10 +8,12 @@ import {
   type ChangeObjectivesResponse,
   type Client,
   type EvaluateRunResponse,
+  type GetSampleRequestInput,
   type ListSamplesRequestInput,
   type ListSamplesResponse,
   type Run,
   type RpcCode,
+  type Sample,
   type SetPreferenceResponse,
   type WatchRunResponse,
 } from '@gapo/rpc';
@@ -122,6 +124,13 @@ export class Coordinator {
   /** Returns a page of the completions that a run keeps. */
   samples(request: ListSamplesRequestInput): Promise<ListSamplesResponse> {
     return this.#callWithRetry(() => this.#client.ListSamples(request, { deadlineMs: quickMs }));
+  }
+
+  /** Returns one of those completions, with its tokens. @throws UserError if the coordinator returns none */
+  async sample(request: GetSampleRequestInput): Promise<Sample> {
+    const answer = await this.#callWithRetry(() => this.#client.GetSample(request, { deadlineMs: quickMs }));
+    if (answer.sample) return answer.sample;
+    throw new UserError(`the coordinator returned no completion ${request.sample} of the prompt ${request.prompt}`);
   }
 
   async pauseRun(id: string): Promise<Run> {

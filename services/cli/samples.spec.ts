@@ -69,6 +69,28 @@ test('samples shows what models wrote as text, by pages up to the limit', async 
   );
 });
 
+test('--tokens shows each completion token by token', async (t) => {
+  const coordinator = await trainingService(t, {
+    ListSamples: async () => ({ step: 3, version: 2, sampled: 8, kept: 8, steps: [3], total: 2, samples: [sample(0), sample(1)] }),
+    GetSample: async ({ sample: number }) => {
+      const token = (text: string, logprob: number) => ({ text, logprob, advantages: number === 0 ? [0.5, -0.25] : [] });
+      return { sample: sample(number, { tokenList: number === 0 ? [token(' hi', -0.5), token('\u001b', -2)] : [] }) };
+    },
+  }); // prettier-ignore
+  const { code, stdout, stderr } = await gapo(t, ['samples', 'a', '3', '--tokens'], { GAPO_COORDINATOR: coordinator });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(stdout.split('\n').slice(3, 10), [
+    '  short -0.500 (+0.25), vowels no score: timed out, 4 tokens',
+    '    text 0',
+    '    log-probability  short   vowels  token',
+    '    -0.500           +0.500  -0.250  " hi"',
+    '    -2.000           +0.500  -0.250  "\\u001b"',
+    '  short -0.500 (+0.25), vowels no score: timed out, 4 tokens',
+    '    text 1',
+  ]);
+  assert.match(stdout, /the tokens of this step were not kept$/m);
+});
+
 test('orders that exclude each other, and a step beside --prompt, are refused by name', async (t) => {
   const two = await gapo(t, ['samples', 'a', '--worst', 'short', '--longest']);
   assert.deepEqual([two.code, /--worst and --longest are orders: give one of them/.test(two.stderr)], [2, true]);

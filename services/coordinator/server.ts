@@ -16,7 +16,7 @@ import { targetOf, type Transition } from './runs/lifecycle.js';
 import type { Platform } from './runs/platform.js';
 import type { Run } from './runs/run.js';
 import type { Runs } from './runs/runs.js';
-import { querySamples } from './runs/samples/sampleQuery.js';
+import { findSample, querySamples } from './runs/samples/sampleQuery.js';
 import type { ObjectivesRequest } from './state/objectiveChanges.js';
 import { RefusedError } from './state/refusedError.js';
 
@@ -65,6 +65,11 @@ function trainingService(registry: Registry, platform: Platform): Implementation
         rejectingWith('FAILED_PRECONDITION', 'ListSamples', context, async () => {
           const run = registry().get(request.runId);
           return querySamples(run.samples, request, run.id, context.signal);
+        }),
+      GetSample: async (request, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'GetSample', context, async () => {
+          const run = registry().get(request.runId);
+          return { sample: await findSample(run.samples, request, run.id) };
         }),
       PauseRun: async ({ runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'PauseRun', context, async () => {

@@ -107,6 +107,7 @@ export async function trainingService(
     GetCaller: async (_, { caller }) => ({ name: caller?.name ?? '', role: caller?.role ?? '' }),
     ListEvaluations: async () => ({ reports: [] }),
     ListSamples: async () => ({}),
+    GetSample: async () => ({}),
     ...handlers,
   });
   const admit: Admission['admit'] = async ({ authorization, method }) => {

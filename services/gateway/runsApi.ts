@@ -8,6 +8,8 @@ import {
   type ChangeObjectivesResponseJson,
   type Client,
   type GetCallerResponse,
+  type GetSampleRequestInput,
+  type GetSampleResponseJson,
   type ListEvaluationsResponseJson,
   type ListSamplesRequestInput,
   type ListSamplesResponseJson,
@@ -127,6 +129,12 @@ export class RunsApi {
   async samples(request: ListSamplesRequestInput, metadata: Credentials): Promise<ListSamplesResponseJson> {
     const answer = await this.#client.ListSamples(request, { deadlineMs, metadata });
     return toJson('gapo.training.v1.ListSamplesResponse', answer);
+  }
+
+  /** Returns one of those completions, with its tokens. */
+  async sample(request: GetSampleRequestInput, metadata: Credentials): Promise<GetSampleResponseJson> {
+    const answer = await this.#client.GetSample(request, { deadlineMs, metadata });
+    return toJson('gapo.training.v1.GetSampleResponse', answer);
   }
 
   /** Pauses, resumes or cancels a run. */

@@ -1,4 +1,4 @@
-/** The completions that a run keeps, over HTTP: the fields of ListSamples as parameters of the address. */
+/** The completions that a run keeps, over HTTP: the fields of ListSamples as parameters of the address, and one with its tokens. */
 import type { ListSamplesRequestInput, SampleOrderInput } from '@gapo/rpc';
 import type { FastifyInstance } from 'fastify';
 import { answered, oneOf, stepNumber, type RunRequest } from './answered.js';
@@ -18,11 +18,26 @@ const orderWords = Object.keys(orders) as (keyof typeof orders)[];
 
 type Parameter = 'step' | 'prompt' | 'order' | 'objective' | 'unfinished' | 'search' | 'size' | 'page';
 
-/** Adds the route. */
+/** A request for one completion. */
+interface OneSample {
+  Params: Record<'id' | 'step' | 'prompt' | 'sample', string>;
+}
+
+/** Adds the routes. */
 export function serveSamples(app: FastifyInstance, api: RunsApi): void {
   app.get<RunRequest<Parameter>>('/api/runs/:id/samples', ({ params: { id }, query, headers }) => {
     const request = requestOf(id, query);
     return answered(id, () => api.samples(request, credentialsOf(headers)));
+  });
+  app.get<OneSample>('/api/runs/:id/samples/:step/:prompt/:sample', ({ params, headers }) => {
+    const { id: runId, step, prompt, sample } = params;
+    const request = {
+      runId,
+      step: stepNumber('step', step),
+      prompt: indexOf('prompt', prompt),
+      sample: indexOf('sample', sample),
+    };
+    return answered(runId, () => api.sample(request, credentialsOf(headers)));
   });
 }
 
@@ -40,6 +55,12 @@ function requestOf(runId: string, query: RunRequest<Parameter>['Querystring']): 
     pageSize: sizeOf(size),
     pageToken: page,
   };
+}
+
+/** @throws RequestError for what is no index */
+function indexOf(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new RequestError(400, `${name}: found ${JSON.stringify(text)}, expected an index, from 0`);
 }
 
 /** @throws RequestError for what is no size of a page */

@@ -23,6 +23,12 @@ const sample = (step: number, number: number, more: SampleInput = {}): SampleInp
   ...more,
 });
 
+const tokens = [
+  { text: '<b>', logprob: -0.5, advantages: [0.25, -1] },
+  { text: ' hi', logprob: 0 },
+  { text: '', logprob: -3 },
+];
+
 /**
  * A run that keeps completions of the steps 1 and 3, two a page.
  *
@@ -48,7 +54,10 @@ test('the API passes on what is asked for, and names a parameter that is wrong',
   const coordinator = await trainingService(
     t,
     { runs: [training.run], watch: training.watch },
-    { ListSamples: async (request) => (asked.push(request), samplesOf(request)) },
+    {
+      ListSamples: async (request) => (asked.push(request), samplesOf(request)),
+      GetSample: async ({ step, prompt, sample: number }) => ({ sample: sample(step, number, { prompt }) }),
+    },
   );
   const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
   const get = async (query: string): Promise<[number, { error?: string; samples?: { completion: string }[] }]> => {
@@ -70,6 +79,10 @@ test('the API passes on what is asked for, and names a parameter that is wrong',
   ] as const) {
     assert.deepEqual(await get(query), [400, { error }]);
   }
+  const one = async (path: string): Promise<unknown> =>
+    (await fetch(`http://${address}/api/runs/one/samples/${path}`)).json();
+  assert.equal(((await one('3/2/1')) as { sample: SampleInput }).sample.completion, 'completion 1 of step 3');
+  assert.deepEqual(await one('3/2/x'), { error: 'sample: found "x", expected an index, from 0' });
   assert.deepEqual(await get('step=2'), [404, { error: 'run one has no completions of step 2' }]);
 });
 
@@ -81,8 +94,14 @@ test('completions are texts, with scores and advantages; orders and filters are 
   let empty = true;
   const coordinator = await trainingService(
     t,
-    { runs: [training.run], watch: training.watch },
-    { ListSamples: async (request) => (empty ? {} : samplesOf(request)) },
+    { runs: [training.run, { ...training.run, id: 'two' }], watch: training.watch },
+    {
+      ListSamples: async (request) => {
+        if (request.runId === 'two') return { steps: [9], total: 1, samples: [sample(9, 0, { completion: 'of two' })] };
+        return empty ? {} : samplesOf(request);
+      },
+      GetSample: async ({ step, sample: number }) => ({ sample: sample(step, number, { tokenList: tokens }) }),
+    },
   );
   const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
   await page.goto(`http://${address}/#one/samples`);
@@ -103,6 +122,16 @@ test('completions are texts, with scores and advantages; orders and filters are 
   );
   await page.click('text=Show all 1000 characters');
   assert.equal((await page.locator('.sampleText').nth(1).innerText()).trim().length, 999);
+  await page.locator('text=Token by token').first().click();
+  await page.waitForSelector('.tokens');
+  assert.deepEqual(await page.locator('.tokens [role=option]').allInnerTexts(), ['<b>', ' hi', '∅']);
+  assert.equal(
+    await page.locator('.tokenFacts').innerText(),
+    'Token 1 of 4: "<b>", log-probability -0.5 (61 %), advantage helpful +0.25, harmless -1.00',
+  );
+  await page.locator('.tokens').press('ArrowRight');
+  assert.match(await page.locator('.tokenFacts').innerText(), /^Token 2 of 4: " hi", log-probability 0 \(100 %\)$/);
+  assert.equal(await page.locator('.tokens + p').innerText(), '1 further tokens are not kept.');
   await page.click('text=More (2 of 3 are shown)');
   await page.waitForSelector('[data-shown="3"]');
 
@@ -118,6 +147,11 @@ test('completions are texts, with scores and advantages; orders and filters are 
   await page.locator('text=This prompt over the steps').first().click();
   await page.waitForSelector('.stepColumns section >> nth=1');
   assert.deepEqual(await page.locator('.stepColumns .sampleText').allInnerTexts(), ['followed to 1', 'followed to 3']);
+  await page.getByLabel('The same prompt in').selectOption('two');
+  await page.waitForSelector('.beside .sampleText:has-text("of two")');
+  assert.equal(await page.evaluate('location.hash'), `#one/samples?prompt=${'0'.repeat(16)}&beside=two`);
+  await page.reload();
+  await page.waitForSelector('.beside .sampleText:has-text("of two")');
   await page.click('.stepColumns >> text=Step 1');
   await page.waitForSelector('[data-step="1"] .prompt');
   assert.deepEqual(problems, []);

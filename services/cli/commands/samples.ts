@@ -1,5 +1,5 @@
 /** `gapo samples`: completions of a step, with every objective's score and advantage. */
-import type { ListSamplesRequestInput, ListSamplesResponse } from '@gapo/rpc';
+import type { ListSamplesRequestInput, ListSamplesResponse, Sample } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
@@ -14,6 +14,7 @@ interface SamplesFlags {
   unfinished?: true;
   search?: string;
   prompt?: string;
+  tokens?: true;
   limit: number;
   coordinator?: string;
   json?: true;
@@ -26,8 +27,9 @@ async function samples(id: string, step: number | undefined, flags: SamplesFlags
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   try {
     const found = await pagesOf(coordinator, requestOf(id, step, flags), flags.limit);
+    if (flags.tokens) found.samples = await withTokens(coordinator, id, found.samples);
     if (flags.json) return printMessage('gapo.training.v1.ListSamplesResponse', found);
-    print(samplesText(id, found));
+    print(samplesText(id, found, flags.tokens));
     const left = found.total - found.samples.length;
     if (left > 0) note(`${left} more; --limit ${found.total} shows them all`);
   } finally {
@@ -83,6 +85,14 @@ async function pagesOf(
   return { ...first, samples: all, nextPageToken: next };
 }
 
+/** Returns completions with their tokens. */
+async function withTokens(coordinator: Coordinator, runId: string, samples: readonly Sample[]): Promise<Sample[]> {
+  const all: Sample[] = [];
+  for (const { step, prompt, sample } of samples)
+    all.push(await coordinator.sample({ runId, step, prompt, sample }));
+  return all;
+}
+
 /** Creates the command. */
 export function samplesCommand(): Command {
   return new Command('samples')
@@ -95,6 +105,7 @@ export function samplesCommand(): Command {
     .addOption(new Option('--unfinished', 'only those that reached the limit of their length'))
     .addOption(new Option('--search <text>', 'only those with this text, in the prompt or in the completion'))
     .addOption(new Option('--prompt <id>', 'only those of this prompt, at every step that is kept'))
+    .addOption(new Option('--tokens', 'each completion token by token, with log-probabilities, and advantages that tokens have'))
     .addOption(new Option('--limit <n>', 'completions, at most').default(10).argParser(positive))
     .addOption(coordinatorOption())
     .addOption(jsonOption())
@@ -106,7 +117,8 @@ before its text, and is the same in all steps and runs.
 
 Example:
   gapo samples assistant-20250101-120000 12 --worst harmless
-  gapo samples assistant-20250101-120000 --prompt 34fb5c825de7ca4a`,
+  gapo samples assistant-20250101-120000 --prompt 34fb5c825de7ca4a
+  gapo samples assistant-20250101-120000 12 --worst harmless --limit 1 --tokens`,
     )
     .action(samples);
 }

@@ -1,12 +1,18 @@
 /** Completions as text: what models wrote is shown without control characters, which could change the terminal. */
-import type { ListSamplesResponse, Sample, SampleScore } from '@gapo/rpc';
+import type { ListSamplesResponse, Sample, SampleScore, SampleToken } from '@gapo/rpc';
 import { count, fixed, signed } from './numbers.js';
+import { table } from './table.js';
 import { oneLine } from './width.js';
 
-/** Formats a page of completions, each prompt once where its completions follow each other. */
+/**
+ * Formats a page of completions, each prompt once where its completions follow each other.
+ *
+ * @param withTokens whether each is followed by its tokens
+ */
 export function samplesText(
   runId: string,
   { samples, step, steps, version, sampled, kept, total }: ListSamplesResponse,
+  withTokens = false,
 ): string {
   if (steps.length === 0) return `${runId}: no completions are kept yet, or samples is off in its configuration`;
   const head =
@@ -17,7 +23,7 @@ export function samplesText(
     const before = samples[i - 1];
     const isNew = before?.promptId !== sample.promptId;
     const prompt = isNew ? `\n${sample.promptId}  ${oneLine(sample.promptText)}\n` : '';
-    return prompt + sampleText(sample, step === undefined);
+    return prompt + sampleText(sample, step === undefined) + (withTokens ? `\n${tokensText(sample)}` : '');
   });
   return [head, ...blocks].join('\n');
 }
@@ -33,6 +39,23 @@ function sampleText(sample: Sample, withStep: boolean): string {
     ...(cut ? ['text cut'] : []),
   ];
   return `  ${facts.join(', ')}\n    ${oneLine(completion) || '(empty)'}`;
+}
+
+/** A line for each token: its log-probability, its advantages, its text. */
+function tokensText({ tokenList, scores }: Sample): string {
+  if (tokenList.length === 0) return '    the tokens of this step were not kept';
+  const names = scores.map(({ objective }) => objective);
+  const [{ advantages: first }] = tokenList as [SampleToken];
+  const columns = first.length === names.length ? names : first.map(() => 'advantage');
+  const made = table(
+    ['log-probability', ...columns, 'token'],
+    tokenList.map(({ text, logprob, advantages }) => [
+      fixed(logprob, 3),
+      ...advantages.map((advantage) => signed(advantage, 3)),
+      JSON.stringify(text),
+    ]),
+  );
+  return made.replace(/^/gm, '    ');
 }
 
 function scoreText({ objective, score, failure, advantage }: SampleScore): string {

@@ -17,6 +17,8 @@ export interface KeptSample {
   readonly scores: readonly SampleScoreInput[];
   /** The one advantage of all objectives, of a method that trains on one. */
   readonly advantage: number | undefined;
+  /** [tokens][objectives], or [tokens][1] of such a method; undefined where the tokens share one advantage, or it was not trained on. */
+  readonly tokenAdvantages: readonly (readonly number[])[] | undefined;
 }
 
 /** The completions of a step that are kept. */

@@ -11,6 +11,7 @@ export const trainingRoles: Readonly<Record<MethodName<'gapo.training.v1.Trainin
   GetCaller: 'viewer',
   ListEvaluations: 'viewer',
   ListSamples: 'viewer',
+  GetSample: 'viewer',
   CreateRun: 'operator',
   PauseRun: 'operator',
   ResumeRun: 'operator',

@@ -396,6 +396,24 @@ blockquote {
   white-space: pre-wrap;
   overflow-wrap: anywhere;
 }
+.tokens {
+  white-space: pre-wrap;
+  overflow-wrap: anywhere;
+}
+.tokens [role='option'] {
+  background: color-mix(in srgb, var(--accent) calc(var(--unlikely) * 0.5), transparent);
+  border-radius: 0.15rem;
+}
+.tokens [aria-selected='true'] {
+  outline: 1px solid var(--accent);
+}
+.tokenFacts {
+  min-height: 2.8em;
+  overflow-wrap: anywhere;
+}
+.beside {
+  margin-top: 1.5rem;
+}
 .scores {
   display: flex;
   flex-wrap: wrap;

@@ -38,6 +38,14 @@ export interface DecodeRequest {
   readonly options: DecodingOptions;
 }
 
+/** Rows of token ids whose tokens are wanted. */
+export interface PiecesRequest {
+  readonly tokenizer: TokenizerSource;
+  readonly rows: readonly (readonly number[])[];
+  /** Tokens of a row beyond which the others are left out. */
+  readonly longest: number;
+}
+
 /** Reads the data of a run. Its progress is {@link DataProgress}. */
 export function read({
   config,
@@ -60,12 +68,18 @@ export function read({
 }
 
 /** Decodes rows of token ids. */
-export function decode({ tokenizer: { directory, options }, ...request }: DecodeRequest): Promise<Outcome<string[]>> {
-  return outcome(async () => {
-    const key = await keyOf(directory);
-    const tokenizer = await keep(key, kept.get(key) ?? Tokenizer.read(directory, options));
-    return tokenizer.decodeAll(request.rows, request.options);
-  });
+export function decode({ tokenizer, rows, options }: DecodeRequest): Promise<Outcome<string[]>> {
+  return outcome(async () => (await known(tokenizer)).decodeAll(rows, options));
+}
+
+/** Returns the text of each token of rows. */
+export function pieces({ tokenizer, rows, longest }: PiecesRequest): Promise<Outcome<string[][]>> {
+  return outcome(async () => (await known(tokenizer)).piecesOfAll(rows, longest));
+}
+
+async function known({ directory, options }: TokenizerSource): Promise<Tokenizer> {
+  const key = await keyOf(directory);
+  return keep(key, kept.get(key) ?? Tokenizer.read(directory, options));
 }
 
 /** The tokenizers that were used last, the latest at the end. How a chat template is rendered does not matter to them. */

@@ -6,13 +6,13 @@ import { ProcessEndedError, UserError, type WorkerProcess } from '@gapo/service'
 import type * as tasks from './dataProcess.js';
 
 /** Processes that read data and decode. */
-export type DataProcesses = WorkerProcess<Pick<typeof tasks, 'read' | 'decode'>, tasks.DataProgress>;
+export type DataProcesses = WorkerProcess<Pick<typeof tasks, 'read' | 'decode' | 'pieces'>, tasks.DataProgress>;
 
 /** How long one batch may take, in milliseconds. */
 const limitMs = 120_000;
 
 /** Decodes the tokens of one model. */
-export class TokenDecoder implements Pick<Tokenizer, 'decodeAll'> {
+export class TokenDecoder implements Pick<Tokenizer, 'decodeAll' | 'piecesOfAll'> {
   readonly #processes: DataProcesses;
   readonly #tokenizer: tasks.TokenizerSource;
   readonly #closing: AbortSignal;
@@ -30,10 +30,22 @@ export class TokenDecoder implements Pick<Tokenizer, 'decodeAll'> {
    * @throws UserError if the tokenizer can no longer be read, both processes ended, or one took too long
    * @throws RpcError CANCELLED if the processes end because the coordinator does
    */
-  async decodeAll(rows: readonly (readonly number[])[], options: DecodingOptions = {}): Promise<string[]> {
+  decodeAll(rows: readonly (readonly number[])[], options: DecodingOptions = {}): Promise<string[]> {
+    const request = { tokenizer: this.#tokenizer, rows: copied(rows), options };
+    return this.#trying((endProcess) => this.#processes.run('decode', request, { endProcess }));
+  }
+
+  /** Returns the text of each token of rows, at most `longest` of each. It tries twice and throws like {@link decodeAll}. */
+  piecesOfAll(rows: readonly (readonly number[])[], longest: number): Promise<string[][]> {
+    const request = { tokenizer: this.#tokenizer, rows: copied(rows), longest };
+    return this.#trying((endProcess) => this.#processes.run('pieces', request, { endProcess }));
+  }
+
+  async #trying<T>(task: (endProcess: AbortSignal) => Promise<T>): Promise<T> {
+    const limited = (): Promise<T> => underSignals([AbortSignal.timeout(limitMs), this.#closing], task);
     try {
-      return await this.#decode(rows, options).catch((error: unknown) => {
-        if (error instanceof ProcessEndedError && !error.outOfMemory) return this.#decode(rows, options);
+      return await limited().catch((error: unknown) => {
+        if (error instanceof ProcessEndedError && !error.outOfMemory) return limited();
         throw error;
       });
     } catch (error) {
@@ -49,11 +61,7 @@ export class TokenDecoder implements Pick<Tokenizer, 'decodeAll'> {
       );
     }
   }
-
-  #decode(rows: readonly (readonly number[])[], options: DecodingOptions): Promise<string[]> {
-    const copies = rows.map((ids) => [...ids]);
-    return underSignals([AbortSignal.timeout(limitMs), this.#closing], (endProcess) =>
-      this.#processes.run('decode', { tokenizer: this.#tokenizer, rows: copies, options }, { endProcess }),
-    );
-  }
 }
+
+/** Arrays of their own, which can be sent to a process. */
+const copied = (rows: readonly (readonly number[])[]): number[][] => rows.map((ids) => [...ids]);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RpcError, type RpcCode, type Sample, type SampleScoreInput } from '@gapo/rpc';
 import { someSample } from './sample.fixture.js';
-import { querySamples, type SamplePage, type SampleQuery } from './sampleQuery.js';
+import { findSample, querySamples, type SamplePage, type SampleQuery } from './sampleQuery.js';
 
 const all: SampleQuery = { promptId: '', order: 'SAMPLE_ORDER_UNSPECIFIED', objective: '', unfinished: false, search: '', pageSize: 0, pageToken: '' }; // prettier-ignore
 
@@ -127,4 +127,20 @@ test('what is wrong is named', async () => {
     'INVALID_ARGUMENT',
     /^search: found "201 characters", expected at most 200/,
   );
+});
+
+test('pages come without tokens, and one completion has them', async () => {
+  const tokenList = [{ text: 'later', logprob: -1, advantages: [] }];
+  const records = { 3: [someSample({ step: 3, prompt: 2, sample: 1, tokenList })] };
+  const page = await querySamples(files(records), all, 'a', new AbortController().signal);
+  assert.deepEqual(page.samples[0]?.tokenList, []);
+  const one = await findSample(files(records), { step: 3, prompt: 2, sample: 1 }, 'a');
+  assert.deepEqual(one.tokenList, tokenList);
+  const refused = (step: number, prompt: number, details: string): Promise<void> =>
+    assert.rejects(
+      findSample(files(records), { step, prompt, sample: 1 }, 'a'),
+      (error) => error instanceof RpcError && error.code === 'NOT_FOUND' && error.details === details,
+    );
+  await refused(3, 1, 'run a keeps no completion 1 of the prompt 1 of step 3');
+  await refused(2, 2, 'run a has no completions of step 2: it keeps those of the steps 3');
 });

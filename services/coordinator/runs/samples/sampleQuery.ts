@@ -1,5 +1,12 @@
-/** Requests for completions: which of those that are kept, in which order, which page. */
-import { messageBytes, RpcError, SampleOrder, type ListSamplesRequest, type Sample } from '@gapo/rpc';
+/** Requests for completions: which of those that are kept, in which order, which page; and one of them, token by token. */
+import {
+  messageBytes,
+  RpcError,
+  SampleOrder,
+  type GetSampleRequest,
+  type ListSamplesRequest,
+  type Sample,
+} from '@gapo/rpc';
 import type { SampleFiles, StepRecord } from './sampleFiles.js';
 
 const defaultPage = 20;
@@ -62,6 +69,23 @@ export async function querySamples(
   checkObjective(query.objective, samples, `step ${step}`);
   const page = pageOf(selected(samples, query), start, size);
   return { steps, step, version, sampled, kept: samples.length, ...page };
+}
+
+/**
+ * Returns one completion with its tokens.
+ *
+ * @throws RpcError NOT_FOUND if it is not kept
+ * @throws UserError for a file that is damaged
+ */
+export async function findSample(
+  files: Pick<SampleFiles, 'read' | 'steps'>,
+  { step, prompt, sample }: Pick<GetSampleRequest, 'step' | 'prompt' | 'sample'>,
+  runId: string,
+): Promise<Sample> {
+  const { samples } = await recordOf(files, await files.steps(), step, runId);
+  const found = samples.find((each) => each.prompt === prompt && each.sample === sample);
+  if (found !== undefined) return found;
+  throw new RpcError('NOT_FOUND', `run ${runId} keeps no completion ${sample} of the prompt ${prompt} of step ${step}`);
 }
 
 /** @throws RpcError INVALID_ARGUMENT for an objective that none of the completions, which are those of `what`, has */
@@ -154,7 +178,8 @@ function conflictOf({ scores }: Sample): number {
 function pageOf(samples: readonly Sample[], start: number, size: number) {
   const page: Sample[] = [];
   let bytes = 0;
-  for (const sample of samples.slice(start, start + size)) {
+  for (const { tokenList: _, ...rest } of samples.slice(start, start + size)) {
+    const sample = { ...rest, tokenList: [] };
     bytes += messageBytes('gapo.training.v1.Sample', sample);
     if (page.length > 0 && bytes > pageBytes) break;
     page.push(sample);

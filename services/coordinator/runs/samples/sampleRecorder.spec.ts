@@ -17,6 +17,7 @@ const stepOf = (step: number): StepSamples => ({
       promptText: 'say',
       scores: [{ objective: 'short', score: 1 }],
       advantage: undefined,
+      tokenAdvantages: [[0.123456, -2]],
     },
   ],
 }); // prettier-ignore
@@ -30,7 +31,10 @@ function recorded() {
   const recorder = new SampleRecorder({
     runId: 'a',
     limits: { perStep: 8, keep: 4 },
-    tokens: { decodeAll: () => new Promise((resolve) => waiting.push((text) => resolve([text]))) },
+    tokens: {
+      decodeAll: () => new Promise((resolve) => waiting.push((text) => resolve([text]))),
+      piecesOfAll: async (rows) => rows.map((ids) => ids.map(String)),
+    },
     files: {
       write: async (record) => {
         if (refuses) throw new Error('no room');
@@ -58,6 +62,7 @@ test('a step waits for the completions of the one before, not for its own', asyn
   assert.deepEqual(rest, { step: 2, version: 1, sampled: 8 });
   const [{ completion, finished, tokens, logprob, cut } = {}] = samples;
   assert.deepEqual([completion, finished, tokens, logprob, cut], ['two', false, 1, -1.5, false]);
+  assert.deepEqual(samples[0]?.tokenList, [{ text: '2', logprob: -1, advantages: [0.1235, -2] }]);
 });
 
 test('a text that is too long is cut between characters', async () => {

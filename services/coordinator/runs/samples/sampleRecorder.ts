@@ -10,11 +10,17 @@ import type { SampleFiles } from './sampleFiles.js';
 /** The longest text that is kept, in characters. */
 const longestText = 16_384;
 
+/** Tokens of a completion that are kept. */
+const mostTokens = 4096;
+
+/** Decimals of a token's log-probability and advantages: enough to read. */
+const decimals = 4;
+
 /** Constructor arguments of a {@link SampleRecorder}. */
 export interface RecorderOptions {
   readonly runId: string;
   readonly files: Pick<SampleFiles, 'write'>;
-  readonly tokens: Pick<Tokenizer, 'decodeAll'>;
+  readonly tokens: Pick<Tokenizer, 'decodeAll' | 'piecesOfAll'>;
   readonly limits: SampleLimits;
   readonly log: Readonly<Record<'info' | 'warn', (fields: object, message: string) => void>>;
 }
@@ -46,8 +52,9 @@ export class SampleRecorder {
     try {
       const ids = kept.map(({ sample }) => sample.tokenIds);
       const texts = await tokens.decodeAll(ids, { specialTokens: 'omit' });
-      const pairs = kept.map((each, i) => [each, at(texts, i)] as const);
-      const samples = await mapInTurns(pairs, ([each, text]) => sampleOf(step.step, each, text));
+      const pieces = await tokens.piecesOfAll(ids, mostTokens);
+      const decoded = kept.map((each, i) => ({ each, text: at(texts, i), pieces: at(pieces, i) }));
+      const samples = await mapInTurns(decoded, (one) => sampleOf(step.step, one.each, one));
       await files.write({ ...step, samples }, limits.keep);
       if (this.#lost > 0) log.info({ run }, `completions are kept again, from step ${step.step} on`);
       this.#lost = 0;
@@ -59,7 +66,11 @@ export class SampleRecorder {
   }
 }
 
-function sampleOf(step: number, { sample, promptId, promptText, scores, advantage }: KeptSample, text: string): Sample {
+function sampleOf(
+  step: number,
+  { sample, promptId, promptText, scores, advantage, tokenAdvantages }: KeptSample,
+  { text, pieces }: { readonly text: string; readonly pieces: readonly string[] },
+): Sample {
   const { prompt, sample: number, tokenIds, logprobs, finished } = sample;
   const [shownPrompt, completion] = [cut(promptText), cut(text)];
   const message = toJson('gapo.training.v1.Sample', {
@@ -75,8 +86,17 @@ function sampleOf(step: number, { sample, promptId, promptText, scores, advantag
     logprob: logprobs.reduce((sum, logprob) => sum + logprob, 0),
     scores: [...scores],
     ...(advantage !== undefined && { advantage }),
+    tokenList: pieces.map((piece, i) => ({
+      text: piece,
+      logprob: rounded(at(logprobs, i)),
+      advantages: tokenAdvantages?.[i]?.map(rounded) ?? [],
+    })),
   });
   return message as Sample;
+}
+
+function rounded(value: number): number {
+  return Number(value.toFixed(decimals));
 }
 
 /** Cuts a text that is too long, between characters. */

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { injectFaults } from '@gapo/faults';
+import { at } from '@gapo/numeric';
 import type { ListSamplesRequestInput, ListSamplesResponse } from '@gapo/rpc';
 import {
   count,
@@ -72,6 +73,15 @@ test('each completion has its scores, or why it has none, and the advantages tha
     tokens,
   );
   assert.ok(samples.every(({ logprob, cut }) => logprob < 0 && !cut));
+  const { sample: one } = await coordinator.client.GetSample(
+    { runId: 'bandit', step: 2, prompt: 3, sample: 1 },
+    { deadlineMs },
+  );
+  const listed = at(samples, 13);
+  assert.equal(one?.tokenList.length, listed.tokens);
+  assert.ok(one.tokenList.map(({ text }) => text).join('').startsWith(listed.completion)); // prettier-ignore
+  const sum = one.tokenList.reduce((total, { logprob }) => total + logprob, 0);
+  assert.ok(Math.abs(sum - listed.logprob) < 1e-4 * listed.tokens);
 
   const other = await train(coordinator, world, `${config}samples: off\n`, 'without');
   assert.equal(other.run.versionSha256, run.versionSha256, 'keeping completions changes nothing');

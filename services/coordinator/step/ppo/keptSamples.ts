@@ -27,6 +27,15 @@ export function keptSamples(
     const [start, end] = perToken ? [at(firstToken, row), at(firstToken, row + 1)] : [row, row + 1];
     return columnMean(matrix, columns, column, start, end);
   };
+  const perTokenOf = (index: number): number[][] | undefined => {
+    const row = rowOf.get(index);
+    if (!perToken || row === undefined) return undefined;
+    const [matrix, columns] = scalar === undefined ? [advantages, names.length] : [scalar, 1];
+    const [start, end] = [at(firstToken, row), at(firstToken, row + 1)];
+    return Array.from({ length: end - start }, (_, i) => [
+      ...matrix.subarray((start + i) * columns, (start + i + 1) * columns),
+    ]);
+  };
   const scoreOf = (objective: string, k: number, index: number): SampleScoreInput => {
     const score = scored.objectives[k]?.values[index];
     const advantage = meanOf(advantages, names.length, k, index);
@@ -44,6 +53,7 @@ export function keptSamples(
       promptText: at(drawn, sample.prompt).record.text,
       scores: names.map((objective, k) => scoreOf(objective, k, index)),
       advantage: scalar && meanOf(scalar, 1, 0, index),
+      tokenAdvantages: perTokenOf(index),
     };
   });
   return { step, version, sampled: samples.length, kept };

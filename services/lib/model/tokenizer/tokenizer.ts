@@ -11,6 +11,7 @@ import { ChatTemplate, type TemplateOptions, type Turn } from './chatTemplate.js
 import { type PairTemplate, type PlacedTokens, pairTemplateOf } from './pairTemplate.js';
 import { tokenizerJsonProblem } from './tokenizerJson.js';
 import { type DeclaredToken, declaredTokens, readTokenizerSettings } from './tokenizerSettings.js';
+import { tokenPieces } from './tokenPieces.js';
 
 /** Texts that are encoded at a time: encodings hold far more than their ids. */
 const batch = 256;
@@ -218,6 +219,20 @@ export class Tokenizer {
     const copies = rows.map((ids) => [...ids]);
     const texts = await this.#library.decodeBatch(copies, specialTokens === 'omit');
     return texts.map((text) => this.#cleaned(text));
+  }
+
+  /**
+   * Returns the text of each token of rows, special ones too: see {@link tokenPieces}.
+   *
+   * @param longest tokens of a row beyond which the others are left out
+   */
+  async piecesOfAll(rows: readonly (readonly number[])[], longest: number): Promise<string[][]> {
+    const pieces: string[][] = [];
+    for (const ids of rows)
+      pieces.push(
+        await tokenPieces((parts) => this.decodeAll(parts, { specialTokens: 'keep' }), ids.slice(0, longest)),
+      );
+    return pieces;
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   fetchPlane,
   fetchRun,
   fetchRuns,
+  fetchSample,
   fetchSamples,
   fetchSeries,
   fetchStep,
@@ -20,7 +21,7 @@ import { Overview } from '#page/overview.js';
 import { PlaneView } from '#page/plane.js';
 import { RunPage, type RunViews } from '#page/runPage.js';
 import { mostCompared, RunsView } from '#page/runsView.js';
-import { SamplesView } from '#page/samples.js';
+import { SamplesView, type SampleSource } from '#page/samples.js';
 import { SteerView } from '#page/steer.js';
 import { auditSection, evaluationSection } from '#page/tables.js';
 import { messageOf, problemText } from '#page/view.js';
@@ -75,6 +76,12 @@ function showReport({ run, curves, conflicts, details, evaluation, audit }: Repo
   open();
 }
 
+const sampleSource: SampleSource = {
+  page: fetchSamples,
+  tokens: (run) => (sample) => fetchSample(run, sample),
+  runs: fetchRuns,
+};
+
 function viewsOf(live: LiveRun): RunViews {
   const { id } = live;
   const why = { step: (step: number) => fetchStep(id, step), conflicts: () => fetchSeries(id, 'conflicts') };
@@ -83,7 +90,7 @@ function viewsOf(live: LiveRun): RunViews {
     why: { title: 'Why this direction', open: (query) => new WhyView(live, why, stepIn(query)) },
     samples: {
       title: 'Samples',
-      open: (query) => new SamplesView(live, (settings) => fetchSamples(id, settings), query),
+      open: (query) => new SamplesView(live, sampleSource, query),
     },
     steer: { title: 'Steer', open: () => new SteerView(live) },
     audit: { title: 'Audit', open: () => new AuditView(id) },

@@ -1,10 +1,12 @@
 /** Where the page's data come from: the gateway that served it, or the data inside a report. */
 import type {
   GetRunResponseJson,
+  GetSampleResponseJson,
   ListRunsResponseJson,
   ListSamplesResponseJson,
   RunEventJson,
   RunJson,
+  SampleJson,
 } from '@gapo/rpc/json';
 import type { Plane, ReportContent, StepDetail } from '#page/data.js';
 import type { Series, SeriesKind } from '#page/series.js';
@@ -85,6 +87,13 @@ export async function fetchSamples(
   settings: Readonly<Record<string, string>>,
 ): Promise<ListSamplesResponseJson> {
   return getJson<ListSamplesResponseJson>(`${runPath(id)}/samples?${new URLSearchParams(settings)}`);
+}
+
+/** Returns one of those completions, with its tokens. */
+export async function fetchSample(id: string, { step, prompt, sample }: SampleJson): Promise<SampleJson> {
+  const answer = await getJson<GetSampleResponseJson>(`${runPath(id)}/samples/${step}/${prompt}/${sample}`);
+  if (answer.sample === undefined) throw new Error('the coordinator returned no completion');
+  return answer.sample;
 }
 
 /** Returns one step, and why it took its direction. */

@@ -19,6 +19,13 @@ export function significant(value: Value): string {
   return size < 1e-4 || size >= 1e6 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 }
 
+/** Formats a number with its sign and two digits after the point. */
+export function signed(value: Value): string {
+  const text = fixed(value, 2);
+  if (Number(text) === 0) return '0.00';
+  return Number(text) > 0 ? `+${text}` : text;
+}
+
 /** Formats a share as a percentage. */
 export function percent(share: Value): string {
   return share === null || share === undefined ? unknown : `${(100 * share).toFixed(0)} %`;

@@ -1,13 +1,18 @@
 /** Completions as elements. What models and services wrote is text, whatever it looks like. */
 import type { SampleJson, SampleScoreJson } from '@gapo/rpc/json';
 import { linkTo } from '#page/address.js';
-import { element, fixed, significant, type Content } from '#page/format.js';
+import { element, fixed, signed, significant, type Content } from '#page/format.js';
+import { tokenList } from '#page/tokens.js';
+import { messageOf, problemText } from '#page/view.js';
 
 /** Characters that are shown of a text before a person asks for all of it. */
 const shownAtFirst = 600;
 
+/** Fetches a completion with its tokens. */
+export type FetchTokens = (sample: SampleJson) => Promise<SampleJson>;
+
 /** Makes the sections of prompts, each with its completions, in the order in which they come. */
-export function promptSections(run: string, samples: readonly SampleJson[]): HTMLElement[] {
+export function promptSections(run: string, samples: readonly SampleJson[], fetch: FetchTokens): HTMLElement[] {
   return grouped(samples, ({ promptId }) => promptId).map((group) => {
     const [{ promptId = '', promptText = '' } = {}] = group;
     const link = linkTo({ run, view: 'samples', query: { prompt: promptId } });
@@ -20,23 +25,27 @@ export function promptSections(run: string, samples: readonly SampleJson[]): HTM
         promptHead(promptText),
         element('a', { href: link }, 'This prompt over the steps'),
       ),
-      element('div', { class: 'sampleGrid' }, ...group.map(sampleCard)),
+      element('div', { class: 'sampleGrid' }, ...group.map((sample) => sampleCard(sample, fetch))),
     );
   });
 }
 
-/** Makes a column for each step, with the completions of one prompt. */
-export function stepColumns(run: string, samples: readonly SampleJson[]): HTMLElement[] {
-  const [{ promptText = '' } = {}] = samples;
+/** Makes a column for each step of a run, with the completions of one prompt. */
+export function stepColumns(run: string, samples: readonly SampleJson[], fetch: FetchTokens): HTMLElement {
   const columns = grouped(samples, ({ step }) => String(step)).map((group) => {
     const step = String(group[0]?.step ?? '');
     const link = element('a', { href: linkTo({ run, view: 'samples', query: { step } }) }, `Step ${step}`);
-    return element('section', { 'aria-label': `Step ${step}` }, element('h3', {}, link), ...group.map(sampleCard));
+    return element(
+      'section',
+      { 'aria-label': `Step ${step}` },
+      element('h3', {}, link),
+      ...group.map((sample) => sampleCard(sample, fetch)),
+    );
   });
-  const label = 'Completions of the prompt, a column for each step';
+  const label = `Completions of the prompt in ${run}, a column for each step`;
   // A keyboard scrolls what has the focus.
   const scroll = { class: 'stepColumns', tabindex: '0', role: 'region', 'aria-label': label };
-  return [promptHead(promptText), element('div', scroll, ...columns)];
+  return element('div', scroll, ...columns);
 }
 
 /** Puts completions that follow each other and have the same key into one group. */
@@ -50,11 +59,12 @@ function grouped(samples: readonly SampleJson[], keyOf: (sample: SampleJson) => 
   return groups;
 }
 
-function promptHead(text: string): HTMLElement {
+/** Makes the text of a prompt. */
+export function promptHead(text: string): HTMLElement {
   return element('blockquote', {}, ...longText(text));
 }
 
-function sampleCard(sample: SampleJson): HTMLElement {
+function sampleCard(sample: SampleJson, fetch: FetchTokens): HTMLElement {
   const { tokens, finished, cut, logprob, scores, advantage, completion } = sample;
   const facts = [
     `${tokens} tokens`,
@@ -68,9 +78,24 @@ function sampleCard(sample: SampleJson): HTMLElement {
     'article',
     { class: 'sample', 'aria-label': `Completion ${sample.sample + 1}` },
     element('div', { class: 'sampleText' }, ...text),
+    ...(tokens === 0 ? [] : [tokensOnDemand(sample, fetch)]),
     element('ul', { class: 'scores', 'aria-label': 'Scores' }, ...scores.map(scoreItem)),
     element('div', { class: 'quiet' }, facts.join(', '), ...state),
   );
+}
+
+/** A button in whose place the tokens come. */
+function tokensOnDemand(sample: SampleJson, fetch: FetchTokens): HTMLElement {
+  const ask = element('button', { type: 'button', class: 'link' }, 'Token by token');
+  const place = element('div', {}, ask);
+  ask.addEventListener('click', () => {
+    ask.disabled = true;
+    void fetch(sample).then(
+      (found) => place.replaceChildren(tokenList(found)),
+      (error: unknown) => place.replaceChildren(problemText(messageOf(error))),
+    );
+  });
+  return place;
 }
 
 function scoreItem({ objective, score, failure, advantage }: SampleScoreJson): HTMLElement {
@@ -82,12 +107,6 @@ function scoreItem({ objective, score, failure, advantage }: SampleScoreJson): H
       ? []
       : [element('span', { class: 'advantage', 'data-sign': sign, title: 'advantage' }, signed(advantage))];
   return element('li', {}, element('span', { class: 'quiet' }, objective), ' ', shown, ' ', ...gain);
-}
-
-function signed(value: number | null): string {
-  const text = fixed(value, 2);
-  if (Number(text) === 0) return '0.00';
-  return Number(text) > 0 ? `+${text}` : text;
 }
 
 /** A text, of which a person sees the begin first where it is long. */

@@ -1,19 +1,28 @@
-/** The completions that a run keeps: those of a step, by scores and conflicts, and those of one prompt over the steps. */
-import type { ListSamplesResponseJson, RunEventJson, SampleJson } from '@gapo/rpc/json';
+/** The completions that a run keeps: those of a step, by scores and conflicts, and those of one prompt over the steps and in another run. */
+import type { ListSamplesResponseJson, RunEventJson, RunJson, SampleJson } from '@gapo/rpc/json';
 import { linkTo, replaceQuery } from '#page/address.js';
+import { BesideRun } from '#page/besideRun.js';
 import { element, type Content } from '#page/format.js';
 import type { ShownRun } from '#page/liveRun.js';
-import { promptSections, stepColumns } from '#page/sampleCards.js';
+import { promptHead, promptSections, stepColumns, type FetchTokens } from '#page/sampleCards.js';
 import { messageOf, problemText, type View } from '#page/view.js';
 
 /** Settings of the view, as its address and the gateway have them. */
 export type SampleSettings = Readonly<Record<string, string>>;
 
-/** Fetches a page of completions. */
-export type FetchSamples = (settings: SampleSettings) => Promise<ListSamplesResponseJson>;
+/** Where completions come from. */
+export interface SampleSource {
+  /** A page of those that a run keeps. */
+  readonly page: (run: string, settings: SampleSettings) => Promise<ListSamplesResponseJson>;
+  readonly tokens: (run: string) => FetchTokens;
+  readonly runs: () => Promise<readonly RunJson[]>;
+}
 
-/** The settings that the view has. */
-const names = ['step', 'prompt', 'order', 'objective', 'unfinished', 'search'] as const;
+/** The settings that the view has: parameters of the gateway's API, and `beside`, another run in which the prompt is shown too. */
+const names = ['step', 'prompt', 'order', 'objective', 'unfinished', 'search', 'beside'] as const;
+
+/** Completions of another run's page. */
+const largestPage = 100;
 
 /** Waits for a person who types, in milliseconds. */
 const typingMs = 250;
@@ -22,7 +31,7 @@ const typingMs = 250;
 export class SamplesView implements View {
   readonly element = element('div', { class: 'samplesView' });
   readonly #shown: ShownRun;
-  readonly #fetch: FetchSamples;
+  readonly #source: SampleSource;
   #settings: SampleSettings;
   readonly #step = element('select', { id: 'sampleStep' });
   readonly #before = stepButton('Kept step before', '←');
@@ -43,16 +52,16 @@ export class SamplesView implements View {
   #typing: ReturnType<typeof setTimeout> | undefined;
 
   /** @param query of the address */
-  constructor(shown: ShownRun, fetch: FetchSamples, query: SampleSettings) {
+  constructor(shown: ShownRun, source: SampleSource, query: SampleSettings) {
     this.#shown = shown;
-    this.#fetch = fetch;
+    this.#source = source;
     this.#objectives = shown.run.objectives;
     this.#settings = settingsIn(query);
     this.#search.value = this.#settings['search'] ?? '';
     this.#unfinished.checked = this.#settings['unfinished'] === 'true';
     this.#drawOrders();
     this.#listen();
-    this.element.append(this.#controls(), this.#status, this.#list, this.#more);
+    this.element.append(this.#controls(), this.#status, this.#list, this.#more, ...this.#beside());
     this.#load();
   }
 
@@ -83,6 +92,23 @@ export class SamplesView implements View {
       element('label', { for: 'sampleSearch', class: 'hidden' }, 'Search in prompts and completions'),
       this.#search,
     );
+  }
+
+  #beside(): HTMLElement[] {
+    const { prompt, beside = '' } = this.#settings;
+    if (prompt === undefined) return [];
+    const { page, ...rest } = this.#source;
+    const size = String(largestPage);
+    const source = {
+      ...rest,
+      samples: async (run: string, of: string) => (await page(run, { prompt: of, size })).samples,
+    };
+    const chosen = { run: this.#shown.run.id, prompt, chosen: beside };
+    const onChoice = (run: string): void => {
+      this.#settings = settingsIn({ ...this.#settings, beside: run });
+      replaceQuery(this.#settings);
+    };
+    return [new BesideRun(source, chosen, onChoice).element];
   }
 
   #listen(): void {
@@ -122,7 +148,9 @@ export class SamplesView implements View {
     this.#list.setAttribute('aria-busy', 'true');
     // Further pages are of the step that is shown, whatever is newer by now.
     const step = page === '' || this.#settings['prompt'] !== undefined ? {} : { step: this.#step.value };
-    void this.#fetch({ ...this.#settings, ...step, ...(page !== '' && { page }) })
+    const { beside: _, ...settings } = this.#settings;
+    void this.#source
+      .page(this.#shown.run.id, { ...settings, ...step, ...(page !== '' && { page }) })
       .then(
         (answer) => mine === this.#asked && this.#show(answer, page !== ''),
         (error: unknown) => mine === this.#asked && this.#fail(messageOf(error)),
@@ -161,7 +189,9 @@ export class SamplesView implements View {
       return [element('p', { class: 'quiet' }, why, element('code', {}, 'samples: off'), ', or trains on pairs.')];
     }
     if (this.#samples.length === 0) return [element('p', { class: 'quiet' }, 'None fits.')];
-    return this.#settings['prompt'] === undefined ? promptSections(id, this.#samples) : stepColumns(id, this.#samples);
+    const tokens = this.#source.tokens(id);
+    if (this.#settings['prompt'] === undefined) return promptSections(id, this.#samples, tokens);
+    return [promptHead(this.#samples[0]?.promptText ?? ''), stepColumns(id, this.#samples, tokens)];
   }
 
   #drawSteps(step: number | undefined): void {

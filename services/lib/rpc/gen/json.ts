@@ -523,6 +523,16 @@ export interface SampleScoreJson {
   advantage?: number | null;
 }
 
+/** A token of a completion. */
+export interface SampleTokenJson {
+  /** What it adds to the text before it; the last of the tokens that share a character has it, the others have U+FFFD. Special tokens are written out. */
+  text: string;
+  /** Its log-probability under the policy that sampled it, in nats. */
+  logprob: number | null;
+  /** Its advantage for each objective, in order, or the one of all objectives. Empty where the tokens of a completion share one. */
+  advantages: (number | null)[];
+}
+
 /** A completion that a step sampled. */
 export interface SampleJson {
   /** The step. */
@@ -549,6 +559,26 @@ export interface SampleJson {
   scores: SampleScoreJson[];
   /** The one advantage of all objectives, of a combination method that trains on one; unset otherwise. */
   advantage?: number | null;
+  /** At most its first 4,096 tokens; only in GetSampleResponse. */
+  tokenList: SampleTokenJson[];
+}
+
+/** Request for one completion. */
+export interface GetSampleRequestJson {
+  /** The run's id. */
+  runId: string;
+  /** Sample.step. */
+  step: number;
+  /** Sample.prompt. */
+  prompt: number;
+  /** Sample.sample. */
+  sample: number;
+}
+
+/** One completion. */
+export interface GetSampleResponseJson {
+  /** With its tokens. None in a record of a version that did not keep them. */
+  sample?: SampleJson;
 }
 
 /** Request for completions. */

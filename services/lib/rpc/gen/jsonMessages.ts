@@ -44,7 +44,10 @@ export interface JsonMessages {
   'gapo.training.v1.ListEvaluationsRequest': { input: messages.ListEvaluationsRequestInput; json: json.ListEvaluationsRequestJson };
   'gapo.training.v1.ListEvaluationsResponse': { input: messages.ListEvaluationsResponseInput; json: json.ListEvaluationsResponseJson };
   'gapo.training.v1.SampleScore': { input: messages.SampleScoreInput; json: json.SampleScoreJson };
+  'gapo.training.v1.SampleToken': { input: messages.SampleTokenInput; json: json.SampleTokenJson };
   'gapo.training.v1.Sample': { input: messages.SampleInput; json: json.SampleJson };
+  'gapo.training.v1.GetSampleRequest': { input: messages.GetSampleRequestInput; json: json.GetSampleRequestJson };
+  'gapo.training.v1.GetSampleResponse': { input: messages.GetSampleResponseInput; json: json.GetSampleResponseJson };
   'gapo.training.v1.ListSamplesRequest': { input: messages.ListSamplesRequestInput; json: json.ListSamplesRequestJson };
   'gapo.training.v1.ListSamplesResponse': { input: messages.ListSamplesResponseInput; json: json.ListSamplesResponseJson };
   'gapo.training.v1.CancelRunRequest': { input: messages.CancelRunRequestInput; json: json.CancelRunRequestJson };

@@ -66,6 +66,8 @@ export type { GetCallerRequest, GetCallerRequestInput } from './gapo/training/v1
 export type { GetCallerResponse, GetCallerResponseInput } from './gapo/training/v1/GetCallerResponse.js';
 export type { GetRunRequest, GetRunRequestInput } from './gapo/training/v1/GetRunRequest.js';
 export type { GetRunResponse, GetRunResponseInput } from './gapo/training/v1/GetRunResponse.js';
+export type { GetSampleRequest, GetSampleRequestInput } from './gapo/training/v1/GetSampleRequest.js';
+export type { GetSampleResponse, GetSampleResponseInput } from './gapo/training/v1/GetSampleResponse.js';
 export type { Interval, IntervalInput } from './gapo/training/v1/Interval.js';
 export type { ListEvaluationsRequest, ListEvaluationsRequestInput } from './gapo/training/v1/ListEvaluationsRequest.js';
 export type { ListEvaluationsResponse, ListEvaluationsResponseInput } from './gapo/training/v1/ListEvaluationsResponse.js';
@@ -88,6 +90,7 @@ export { RunState, type RunStateInput } from './gapo/training/v1/RunState.js';
 export type { Sample, SampleInput } from './gapo/training/v1/Sample.js';
 export { SampleOrder, type SampleOrderInput } from './gapo/training/v1/SampleOrder.js';
 export type { SampleScore, SampleScoreInput } from './gapo/training/v1/SampleScore.js';
+export type { SampleToken, SampleTokenInput } from './gapo/training/v1/SampleToken.js';
 export type { SetPreferenceRequest, SetPreferenceRequestInput } from './gapo/training/v1/SetPreferenceRequest.js';
 export type { SetPreferenceResponse, SetPreferenceResponseInput } from './gapo/training/v1/SetPreferenceResponse.js';
 export type { StepReport, StepReportInput } from './gapo/training/v1/StepReport.js';

@@ -44,6 +44,10 @@ import type {
   GetRunRequestInput,
   GetRunResponse,
   GetRunResponseInput,
+  GetSampleRequest,
+  GetSampleRequestInput,
+  GetSampleResponse,
+  GetSampleResponseInput,
   GetVersionRequest,
   GetVersionRequestInput,
   GetVersionResponse,
@@ -263,6 +267,13 @@ export interface Services {
       requestInput: ListSamplesRequestInput;
       response: ListSamplesResponse;
       responseInput: ListSamplesResponseInput;
+    };
+    GetSample: {
+      kind: 'unary';
+      request: GetSampleRequest;
+      requestInput: GetSampleRequestInput;
+      response: GetSampleResponse;
+      responseInput: GetSampleResponseInput;
     };
   };
   'gapo.worker.v1.WorkerService': {

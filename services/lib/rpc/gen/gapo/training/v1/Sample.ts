@@ -1,6 +1,7 @@
 // Original file: gapo/training/v1/training.proto
 
 import type { SampleScoreInput as _gapo_training_v1_SampleScoreInput, SampleScore as _gapo_training_v1_SampleScore } from '../../../gapo/training/v1/SampleScore.js';
+import type { SampleTokenInput as _gapo_training_v1_SampleTokenInput, SampleToken as _gapo_training_v1_SampleToken } from '../../../gapo/training/v1/SampleToken.js';
 import type { Long } from '@grpc/proto-loader';
 
 /**
@@ -55,6 +56,10 @@ export interface SampleInput {
    * The one advantage of all objectives, of a combination method that trains on one; unset otherwise.
    */
   'advantage'?: (number | string);
+  /**
+   * At most its first 4,096 tokens; only in GetSampleResponse.
+   */
+  'tokenList'?: (_gapo_training_v1_SampleTokenInput)[];
   '_advantage'?: "advantage";
 }
 
@@ -110,5 +115,9 @@ export interface Sample {
    * The one advantage of all objectives, of a combination method that trains on one; unset otherwise.
    */
   'advantage'?: (number);
+  /**
+   * At most its first 4,096 tokens; only in GetSampleResponse.
+   */
+  'tokenList': (_gapo_training_v1_SampleToken)[];
   '_advantage'?: "advantage";
 }

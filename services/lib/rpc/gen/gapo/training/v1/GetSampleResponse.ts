@@ -1,0 +1,23 @@
+// Original file: gapo/training/v1/training.proto
+
+import type { SampleInput as _gapo_training_v1_SampleInput, Sample as _gapo_training_v1_Sample } from '../../../gapo/training/v1/Sample.js';
+
+/**
+ * One completion.
+ */
+export interface GetSampleResponseInput {
+  /**
+   * With its tokens. None in a record of a version that did not keep them.
+   */
+  'sample'?: (_gapo_training_v1_SampleInput | null);
+}
+
+/**
+ * One completion.
+ */
+export interface GetSampleResponse {
+  /**
+   * With its tokens. None in a record of a version that did not keep them.
+   */
+  'sample': (_gapo_training_v1_Sample | null);
+}
