@@ -10,7 +10,7 @@ const heldOut = (sha256: string) => [{ key: 'heldOut', file: 'heldout.jsonl', sh
 const runs: RunInput[] = [
   { ...testRun('half', 0), ingredients: { low: 0.5, high: 0.5 }, state: 'RUN_STATE_SUCCEEDED' },
   { ...testRun('high', 2), data: heldOut('a'.repeat(64)), state: 'RUN_STATE_SUCCEEDED' },
-  { ...testRun('low', 2), data: heldOut('a'.repeat(64)), method: 'linear' },
+  { ...testRun('low', 2), tags: ['nightly', 'team=support'], data: heldOut('a'.repeat(64)), method: 'linear' },
 ];
 
 const means: Readonly<Record<string, readonly [number, number]>> = { half: [3, 3], high: [1, 4], low: [4, 1] };
@@ -39,10 +39,16 @@ test('runs are searched, filtered and compared, and their evaluated versions are
   await page.goto(`http://${address}/#?search=lo`);
   await page.waitForSelector('main table');
   const shown = () => page.locator('main tbody tr td:nth-child(2)').allInnerTexts();
-  assert.deepEqual(await shown(), ['low'], 'the address has the search');
+  assert.deepEqual(await shown(), ['low\nnightlyteam=support'], 'the address has the search');
   await page.getByLabel('Search in runs').fill('');
   await page.getByRole('combobox', { name: 'State' }).selectOption('succeeded');
   assert.deepEqual(await shown(), ['half', 'high']);
+  await page.getByRole('combobox', { name: 'State' }).selectOption('');
+  await page.click('.tag >> text=team=support');
+  assert.deepEqual(await shown(), ['low\nnightlyteam=support']);
+  assert.equal(await page.evaluate('location.hash'), '#?search=team%3Dsupport');
+  await page.getByLabel('Search in runs').fill('');
+  await page.getByRole('combobox', { name: 'State' }).selectOption('succeeded');
   await page.getByRole('combobox', { name: 'Method' }).selectOption('linear');
   await page.waitForSelector('text=None of the 3 runs fits.');
   assert.equal(await page.evaluate('location.hash'), '#?method=linear&state=succeeded');

@@ -176,6 +176,7 @@ export class Run {
       totalSteps: this.config.steps,
       objectives: goals.objectives.map(({ name }) => name),
       method: this.config.combine.method,
+      tags: this.config.tags ?? [],
       created: timestampOf(this.created),
       configSha256: this.#configSha256,
       versionSha256: this.#loop.current?.sha256 ?? storedSha256,

@@ -186,6 +186,11 @@ button:disabled {
   color: var(--quiet);
   cursor: not-allowed;
 }
+.tag {
+  margin: 0.15rem 0.25rem 0 0;
+  padding: 0 0.4rem;
+  font-size: 0.85em;
+}
 :focus-visible {
   outline: 2px solid var(--accent);
   outline-offset: 1px;

@@ -24,6 +24,7 @@ export function runOf(changes: Partial<Run> = {}): Run {
     totalSteps: 20,
     objectives: ['kind', 'brief'],
     method: 'pgapo',
+    tags: [],
     created: { seconds: 1_700_000_000, nanos: 5 },
     configSha256: 'c0',
     versionSha256: 'd1',

@@ -79,6 +79,7 @@ export class MlflowTracker implements Tracker {
       ['mlflow.source.name', 'gapo'],
       ['mlflow.source.type', 'JOB'],
       ['gapo.method', run.config.combine.method],
+      ...(run.config.tags === undefined ? [] : [['gapo.tags', run.config.tags.join(', ')] as const]),
       ['gapo.config.sha256', run.snapshot().configSha256 ?? ''],
       ...(run.snapshot().data ?? []).map(({ key, file, sha256 }) => [`gapo.data.${key}`, `${file} sha256:${sha256}`] as const),
     ]); // prettier-ignore

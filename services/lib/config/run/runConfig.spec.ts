@@ -193,6 +193,8 @@ test('rules between fields', () => {
     ['kl: { coefficient: 0, controller: { kind: adaptive, target: 6, horizon: 9999 } }', /kl\.coefficient: .*over 0/],
     ['kl: { controller: { kind: adaptive, target: 6, horizon: 9 } }', /kl\.controller\.horizon: .*over the 128/],
     ['optimizer: { schedule: cosine, warmupSteps: 120 }', /optimizer\.warmupSteps: .*under the run's 120 updates/],
+    ['tags: [nightly, "a b"]', /tags\[1\]: found string "a b", expected at most 64 letters, digits and any of/],
+    ['tags: [nightly, nightly]', /tags\[1\]: found string "nightly", expected a tag that no other repeats/],
     ['', /objectives\[1\]\.name: .*no other objective/, least.replace('harmless', 'helpful')],
     [
       '',

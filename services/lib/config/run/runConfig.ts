@@ -15,6 +15,7 @@ import { recovery } from './recovery.js';
 import { rollout } from './rollout.js';
 import { samples } from './samples.js';
 import type { Refuse, Section } from './section.js';
+import { tags } from './tags.js';
 import { weighting } from './weighting.js';
 
 /** The keys of the file, in the order of the documentation. A new one is a line here, and a file with its section. */
@@ -24,6 +25,7 @@ const sections = {
       "Name of the run. The run's id is the name and the time, unless `gapo train --id` gives one.",
     ),
   },
+  tags,
   seed: { schema: seed.default(0).describe('Seed of everything random.') },
   steps: { schema: positiveInt.describe('Training steps.') },
   algorithm: {

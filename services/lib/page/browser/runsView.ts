@@ -13,7 +13,7 @@ export const mostCompared = 4;
 
 /** What a person looks for. */
 export interface RunFilter {
-  /** A part of the id, the method, or the name of an objective. */
+  /** A part of the id, the method, a tag, or the name of an objective. */
   readonly search: string;
   readonly method: string;
   /** A word such as `running`. */
@@ -27,7 +27,7 @@ export function fitting(runs: readonly RunJson[], { search, method, state }: Run
     (run) =>
       (method === '' || run.method === method) &&
       (state === '' || stateWord(run.state) === state) &&
-      [run.id, run.method, ...run.objectives].some((part) => part.toLowerCase().includes(text)),
+      [run.id, run.method, ...run.tags, ...run.objectives].some((part) => part.toLowerCase().includes(text)),
   );
 }
 
@@ -102,7 +102,12 @@ export class RunsView {
     if (runs.length === 0) return element('p', { class: 'quiet' }, `None of the ${this.#runs.length} runs fits.`);
     const rows = runs.map((run) => [
       this.#box(run.id),
-      element('a', { href: linkTo({ run: run.id }) }, run.id),
+      element(
+        'div',
+        {},
+        element('a', { href: linkTo({ run: run.id }) }, run.id),
+        element('div', {}, ...run.tags.map((tag) => this.#tag(tag))),
+      ),
       stateBadge(run.state),
       `${run.step}/${run.totalSteps}`,
       run.method,
@@ -110,6 +115,16 @@ export class RunsView {
       run.created === undefined ? unknown : new Date(run.created).toLocaleString(),
     ]);
     return table([[''], ['run'], ['state'], ['step', 'number'], ['method'], ['mean rewards'], ['created']], rows);
+  }
+
+  /** A button that searches for the tag. */
+  #tag(tag: string): HTMLElement {
+    const button = element('button', { type: 'button', class: 'tag', title: `Runs tagged ${tag}` }, tag);
+    button.addEventListener('click', () => {
+      this.#search.value = tag;
+      this.#set({ search: tag });
+    });
+    return button;
   }
 
   #box(id: string): HTMLElement {

@@ -151,6 +151,8 @@ export interface RunJson {
   data: DataFileJson[];
   /** How the coordinator continues the run, which is paused; unset where a user has to resume it. */
   recovery?: RecoveryJson;
+  /** Words of its configuration by which people find it. */
+  tags: string[];
 }
 
 /** How the coordinator continues a paused run by itself. */

@@ -79,6 +79,10 @@ export interface RunInput {
    * How the coordinator continues the run, which is paused; unset where a user has to resume it.
    */
   'recovery'?: (_gapo_training_v1_RecoveryInput | null);
+  /**
+   * Words of its configuration by which people find it.
+   */
+  'tags'?: (string)[];
 }
 
 /**
@@ -153,4 +157,8 @@ export interface Run {
    * How the coordinator continues the run, which is paused; unset where a user has to resume it.
    */
   'recovery': (_gapo_training_v1_Recovery | null);
+  /**
+   * Words of its configuration by which people find it.
+   */
+  'tags': (string)[];
 }
