@@ -5,7 +5,7 @@ import { z } from '@gapo/service';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { answered, type RunRequest } from './answered.js';
 import type { Changes } from './changes.js';
-import { RequestError } from './requestGuard.js';
+import { bodyOf } from './requestBody.js';
 import type { RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
@@ -39,20 +39,6 @@ const objectivesBody = z.strictObject({
 });
 
 const noBody = z.strictObject({}).or(z.undefined()).or(z.null());
-
-/**
- * Reads a body.
- *
- * @throws RequestError 400 with everything that is wrong
- */
-function bodyOf<T>(schema: z.ZodType<T>, body: unknown): T {
-  const { data, error, success } = schema.safeParse(body);
-  if (success) return data;
-  const problems = error.issues.map(
-    ({ path, message }) => `${path.length === 0 ? 'body' : path.join('.')}: ${message}`,
-  );
-  throw new RequestError(400, problems.join('; '));
-}
 
 /** Adds the routes. */
 export function serveChanges(app: FastifyInstance, api: RunsApi, changes: Changes): void {

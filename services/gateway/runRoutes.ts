@@ -34,9 +34,6 @@ export function serveRuns(app: FastifyInstance, api: RunsApi): void {
       return columnsBetween(all, kind, { from, to, points: mostPoints });
     });
   });
-  app.get<RunRequest>('/api/runs/:id/evaluations', ({ params: { id }, headers }) =>
-    answered(id, () => api.evaluations(id, credentialsOf(headers))),
-  );
 }
 
 /** @throws RpcError NOT_FOUND for a step that has not been taken */

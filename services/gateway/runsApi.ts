@@ -7,6 +7,8 @@ import {
   type ChangeObjectivesRequestInput,
   type ChangeObjectivesResponseJson,
   type Client,
+  type EvaluateRunRequestInput,
+  type EvaluateRunResponse,
   type GetCallerResponse,
   type GetSampleRequestInput,
   type GetSampleResponseJson,
@@ -123,6 +125,14 @@ export class RunsApi {
   async evaluations(id: string, metadata: Credentials): Promise<ListEvaluationsResponseJson> {
     const answer = await this.#client.ListEvaluations({ runId: id }, { deadlineMs, metadata });
     return toJson('gapo.training.v1.ListEvaluationsResponse', answer);
+  }
+
+  /** Evaluates a version of a run: its progress, then its result. */
+  evaluate(
+    request: EvaluateRunRequestInput,
+    options: { readonly signal: AbortSignal; readonly metadata: Credentials },
+  ): AsyncIterable<EvaluateRunResponse> {
+    return this.#client.EvaluateRun(request, { deadlineMs: Infinity, ...options });
   }
 
   /** Returns a page of the completions that a run keeps. */

@@ -12,6 +12,7 @@ import { answered, resumptionOf, type RunRequest } from './answered.js';
 import { serveChanges } from './changeRoutes.js';
 import { Changes } from './changes.js';
 import { CredentialChecks } from './credentialChecks.js';
+import { serveEvaluations } from './evaluationRoute.js';
 import { EventHub } from './eventHub.js';
 import { servePlane } from './planeRoute.js';
 import { clientError, guardRequests, probePath } from './requestGuard.js';
@@ -104,7 +105,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   serveRuns(app, api);
   serveSamples(app, api);
   servePlane(app, api);
-  serveChanges(app, api, new Changes(api, host));
+  const changes = new Changes(api, host);
+  serveChanges(app, api, changes);
+  serveEvaluations(app, api, changes, stopping.signal);
   serveSession(app, api, listener.scheme);
 
   app.get<RunRequest<'after' | 'afterStep'>>('/api/runs/:id/events', async (request, reply) => {

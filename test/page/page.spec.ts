@@ -100,6 +100,17 @@ describe('a live run', () => {
     assert.ok(first?.scores.every(({ score }) => score !== undefined));
     const prompt = `#live/samples?prompt=${first?.promptId}`;
     await lookAt(browser, platform.page, prompt, 'samples-prompt', '.stepColumns section >> nth=1');
+    await lookAt(browser, platform.page, '#live/samples', 'samples-tokens', '.sample', async (opened) => {
+      await opened.locator('text=Token by token').first().click();
+      await opened.waitForSelector('.tokens [aria-selected=true]');
+    });
+    await page.click('.tabs >> text=Evaluation');
+    await page.getByRole('button', { name: 'Evaluate' }).click();
+    await page.waitForSelector('[role=status]:has-text("prompts against the starting policy")');
+    await page.waitForSelector('table.samples');
+    await lookAt(browser, platform.page, '#live/evaluation', 'evaluation', 'text=Held-out prompts, by version');
+    await page.click('.tabs >> text=Steer');
+    await page.waitForSelector('text=Lands near');
     await confirm(page, 'Remove vowels');
     await page.waitForSelector('[role=status]:has-text("vowels is removed from step")');
     await confirm(page, 'Resume');

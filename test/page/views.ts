@@ -64,8 +64,16 @@ async function violationsOf(page: Page): Promise<string[]> {
  * nothing is asked of another server. Writes a screenshot of each.
  *
  * @param ready a selector of what the view shows once it is complete
+ * @param act what a person does then
  */
-export async function lookAt(browser: Browser, url: string, view: string, name: string, ready: string): Promise<void> {
+export async function lookAt(
+  browser: Browser,
+  url: string,
+  view: string,
+  name: string,
+  ready: string,
+  act: (page: Page) => Promise<void> = async () => undefined,
+): Promise<void> {
   mkdirSync(images, { recursive: true });
   for (const { width, colorScheme } of screens) {
     const where = `${name} at ${width} px, ${colorScheme}`;
@@ -74,6 +82,7 @@ export async function lookAt(browser: Browser, url: string, view: string, name: 
       colorScheme,
     });
     await page.waitForSelector(ready);
+    await act(page);
     assert.deepEqual(await violationsOf(page), [], where);
     const wide = await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
     assert.equal(wide, false, `${where}: wider than the screen`);

@@ -26,6 +26,7 @@ const pageModules = [
   'control',
   'steer',
   'audit',
+  'evaluation',
   'tokens',
   'sampleCards',
   'besideRun',

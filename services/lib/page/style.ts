@@ -406,7 +406,7 @@ blockquote {
   overflow-wrap: anywhere;
 }
 .tokens [role='option'] {
-  background: color-mix(in srgb, var(--accent) calc(var(--unlikely) * 0.5), transparent);
+  background: color-mix(in srgb, var(--accent) calc(var(--unlikely) * 0.35), transparent);
   border-radius: 0.15rem;
 }
 .tokens [aria-selected='true'] {

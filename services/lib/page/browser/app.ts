@@ -3,6 +3,7 @@ import { addressOf, linkTo, type Address } from '#page/address.js';
 import { AuditView } from '#page/audit.js';
 import { CompareView } from '#page/compare.js';
 import type { ReportContent } from '#page/data.js';
+import { EvaluationView } from '#page/evaluation.js';
 import {
   embeddedReport,
   fetchPlane,
@@ -92,6 +93,7 @@ function viewsOf(live: LiveRun): RunViews {
       title: 'Samples',
       open: (query) => new SamplesView(live, sampleSource, query),
     },
+    evaluation: { title: 'Evaluation', open: () => new EvaluationView(live) },
     steer: { title: 'Steer', open: () => new SteerView(live) },
     audit: { title: 'Audit', open: () => new AuditView(id) },
   };

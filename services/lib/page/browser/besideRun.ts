@@ -32,11 +32,7 @@ export class BesideRun {
   #asked = 0;
 
   /** @param onChoice observes what a person chooses */
-  constructor(
-    source: BesideSource,
-    { run, prompt, chosen }: BesideStart,
-    onChoice: (run: string) => void,
-  ) {
+  constructor(source: BesideSource, { run, prompt, chosen }: BesideStart, onChoice: (run: string) => void) {
     this.#source = source;
     this.#prompt = prompt;
     const label = element('label', { for: 'besideRun' }, 'The same prompt in');

@@ -1,8 +1,10 @@
 /** Changes of runs, as the gateway takes them, and who may make them. */
 import type {
   ChangeObjectivesResponseJson,
+  EvaluateRunResponseJson,
   EvaluationReportJson,
   ListEvaluationsResponseJson,
+  ProgressJson,
   RunJson,
   SetPreferenceResponseJson,
 } from '@gapo/rpc/json';
@@ -38,6 +40,49 @@ export function fetchAudit(id: string): Promise<AuditTrail> {
 /** Returns the results of a run's evaluations, by version. */
 export async function fetchEvaluations(id: string): Promise<EvaluationReportJson[]> {
   return (await getJson<ListEvaluationsResponseJson>(`${runPath(id)}/evaluations`)).reports;
+}
+
+/** What to evaluate. */
+export interface EvaluationOptions {
+  /** The newest version where undefined. */
+  version: number | undefined;
+  /** Prompts whose completions come with the result. */
+  samples: number;
+  /** Ends the evaluation. */
+  signal: AbortSignal;
+}
+
+/**
+ * Evaluates a version of a run on its held-out prompts.
+ *
+ * @param onProgress observes its progress
+ * @throws Error with the gateway's message
+ */
+export async function evaluate(
+  id: string,
+  { version, samples, signal }: EvaluationOptions,
+  onProgress: (progress: ProgressJson) => void,
+): Promise<EvaluationReportJson> {
+  const path = `${runPath(id)}/evaluations`;
+  const body = JSON.stringify({ samples, ...(version !== undefined && { version }) });
+  const headers = { accept: 'application/json', 'content-type': 'application/json' };
+  const response = await fetch(path, { method: 'POST', headers, body, signal });
+  if (!response.ok || response.body === null) return answerOf(path, response);
+  let text = '';
+  let report: EvaluationReportJson | undefined;
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const lines = (text + part.value).split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) {
+      const event = JSON.parse(line) as EvaluateRunResponseJson & { error?: string };
+      if (event.error !== undefined) throw new Error(event.error);
+      if (event.progress) onProgress(event.progress);
+      if (event.report) report = event.report;
+    }
+  }
+  if (report === undefined) throw new Error('the evaluation ended without a result: ask again');
+  return report;
 }
 
 async function send<T>(method: 'POST' | 'PUT', path: string, body: object): Promise<T> {

@@ -73,29 +73,32 @@ function sampleCard(sample: SampleJson, fetch: FetchTokens): HTMLElement {
     ...(cut ? ['text cut'] : []),
   ];
   const state = finished ? [] : [element('span', { class: 'problem' }, ', unfinished')];
-  const text = completion === '' ? [element('span', { class: 'quiet' }, '(empty)')] : longText(completion);
+  const content = completion === '' ? [element('span', { class: 'quiet' }, '(empty)')] : longText(completion);
+  const text = element('div', { class: 'sampleText' }, ...content);
   return element(
     'article',
     { class: 'sample', 'aria-label': `Completion ${sample.sample + 1}` },
-    element('div', { class: 'sampleText' }, ...text),
-    ...(tokens === 0 ? [] : [tokensOnDemand(sample, fetch)]),
+    text,
+    ...(tokens === 0 ? [] : [tokensOnDemand(sample, fetch, text)]),
     element('ul', { class: 'scores', 'aria-label': 'Scores' }, ...scores.map(scoreItem)),
     element('div', { class: 'quiet' }, facts.join(', '), ...state),
   );
 }
 
-/** A button in whose place the tokens come. */
-function tokensOnDemand(sample: SampleJson, fetch: FetchTokens): HTMLElement {
-  const ask = element('button', { type: 'button', class: 'link' }, 'Token by token');
-  const place = element('div', {}, ask);
+/** A button that puts the tokens in the place of the text. */
+function tokensOnDemand(sample: SampleJson, fetch: FetchTokens, text: HTMLElement): HTMLElement {
+  const ask = element('button', { type: 'button' }, 'Token by token');
   ask.addEventListener('click', () => {
     ask.disabled = true;
     void fetch(sample).then(
-      (found) => place.replaceChildren(tokenList(found)),
-      (error: unknown) => place.replaceChildren(problemText(messageOf(error))),
+      (found) => {
+        text.replaceChildren(tokenList(found));
+        ask.remove();
+      },
+      (error: unknown) => ask.replaceWith(problemText(messageOf(error))),
     );
   });
-  return place;
+  return ask;
 }
 
 function scoreItem({ objective, score, failure, advantage }: SampleScoreJson): HTMLElement {

@@ -123,7 +123,7 @@ export function auditSection({ entries, problem }: AuditTrail): HTMLElement {
   );
 }
 
-const range = (interval: IntervalJson | undefined): string =>
+export const range = (interval: IntervalJson | undefined): string =>
   interval === undefined ? unknown : `${fixed(interval.low, 3)} to ${fixed(interval.high, 3)}`;
 
 /** Makes the section of an evaluation: a row for each objective, then sample prompts. */
@@ -165,15 +165,21 @@ export function evaluationSection({
   );
 }
 
+/** Makes a completion with its scores. @param names of the objectives, in the order of the scores */
+export function scoredText(
+  text: string,
+  scores: EvaluationSampleJson['scoresBefore'],
+  names: readonly string[],
+): HTMLElement {
+  const shown = names.map((name, i) => `${name} ${fixed(scores[i], 2)}`).join(', ');
+  return element('div', {}, text === '' ? '(empty)' : text, element('div', { class: 'quiet' }, shown));
+}
+
 function samplesTable(samples: readonly EvaluationSampleJson[], names: readonly string[]): HTMLElement {
-  const withScores = (text: string, scores: EvaluationSampleJson['scoresBefore']): Node => {
-    const shown = names.map((name, i) => `${name} ${fixed(scores[i], 2)}`).join(', ');
-    return element('div', {}, text === '' ? '(empty)' : text, element('div', { class: 'quiet' }, shown));
-  };
   const rows = samples.map((sample) => [
     sample.prompt,
-    withScores(sample.before, sample.scoresBefore),
-    withScores(sample.after, sample.scoresAfter),
+    scoredText(sample.before, sample.scoresBefore, names),
+    scoredText(sample.after, sample.scoresAfter, names),
   ]);
   return table([['prompt'], ['before'], ['after']], rows, 'samples');
 }

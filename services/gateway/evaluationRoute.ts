@@ -1,0 +1,52 @@
+/** Evaluations over HTTP: the results that a run has, and a new one, whose progress and result are lines of JSON. */
+import { once } from 'node:events';
+import { toJson } from '@gapo/rpc';
+import { z } from '@gapo/service';
+import type { FastifyInstance } from 'fastify';
+import { answered, type RunRequest } from './answered.js';
+import type { Changes } from './changes.js';
+import { bodyOf } from './requestBody.js';
+import { httpError, type RunsApi } from './runsApi.js';
+import { credentialsOf } from './session.js';
+
+const bodyLimit = 1024;
+
+const evaluationBody = z.strictObject({
+  /** The version to evaluate. @default the newest */
+  version: z.int().min(0).optional(),
+  /** Sample prompts to return, with completions before and after. */
+  samples: z.int().min(0).max(100).default(0),
+});
+
+/** Adds the routes. @param stopping aborts when the gateway stops */
+export function serveEvaluations(app: FastifyInstance, api: RunsApi, changes: Changes, stopping: AbortSignal): void {
+  app.get<RunRequest>('/api/runs/:id/evaluations', ({ params: { id }, headers }) =>
+    answered(id, () => api.evaluations(id, credentialsOf(headers))),
+  );
+  app.post<RunRequest>('/api/runs/:id/evaluations', { bodyLimit }, (request, reply) =>
+    answered(request.params.id, async () => {
+      await changes.authorOf(request);
+      const { version, samples } = bodyOf(evaluationBody, request.body);
+      // A caller that leaves ends the evaluation.
+      const left = new AbortController();
+      reply.raw.once('close', () => left.abort());
+      const message = { runId: request.params.id, samples, ...(version !== undefined && { version }) };
+      const options = { signal: AbortSignal.any([left.signal, stopping]), metadata: credentialsOf(request.headers) };
+      const events = api.evaluate(message, options)[Symbol.asyncIterator]();
+      // A refusal comes before the first event, and has a status of its own.
+      const first = await events.next();
+      reply.hijack();
+      reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'x-accel-buffering': 'no' });
+      try {
+        for (let event = first; event.done !== true; event = await events.next()) {
+          const line = `${JSON.stringify(toJson('gapo.training.v1.EvaluateRunResponse', event.value))}\n`;
+          if (!reply.raw.write(line)) await once(reply.raw, 'drain', { signal: left.signal });
+        }
+      } catch (error) {
+        if (!left.signal.aborted) reply.raw.write(`${JSON.stringify({ error: httpError(error).message })}\n`);
+      } finally {
+        reply.raw.end();
+      }
+    }),
+  );
+}
