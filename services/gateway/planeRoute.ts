@@ -3,6 +3,7 @@ import { planeOf, type EvaluatedRun } from '@gapo/page';
 import { RpcError, type RunJson } from '@gapo/rpc';
 import type { FastifyInstance } from 'fastify';
 import { answered } from './answered.js';
+import { taking } from './requestGuard.js';
 import type { Credentials, RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
@@ -12,9 +13,12 @@ const mostRuns = 500;
 /** Calls in progress. */
 const atOnce = 8;
 
+const parameters = ['x', 'y', 'set'] as const;
+
 /** Adds the route. */
 export function servePlane(app: FastifyInstance, api: RunsApi): void {
-  app.get<{ Querystring: { x?: string; y?: string; set?: string } }>('/api/plane', ({ query, headers }) => {
+  type Query = Partial<Record<(typeof parameters)[number], string>>;
+  app.get<{ Querystring: Query }>('/api/plane', taking(parameters), ({ query, headers }) => {
     const { x, y, set } = query;
     return answered(undefined, async () => {
       const metadata = credentialsOf(headers);

@@ -67,7 +67,32 @@ export function guardRequests(
       }
     }
     if (request.is404) throw unknown(request, path, paths, (allow) => void reply.header('allow', allow));
+    if (path.startsWith('/api/')) checkQuery(request);
   });
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The parameters that a route takes. @default none */
+    parameters?: readonly string[];
+  }
+}
+
+/** Returns the options of a route that takes parameters. The guard refuses others. */
+export function taking(parameters: readonly string[]): { config: { parameters: readonly string[] } } {
+  return { config: { parameters } };
+}
+
+/** @throws RequestError for a parameter that the route does not take, or that is given twice */
+function checkQuery({ query, routeOptions }: FastifyRequest): void {
+  const { parameters = [] } = routeOptions.config;
+  for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
+    if (!parameters.includes(name)) {
+      const known = parameters.length === 0 ? 'it takes none' : `it takes ${parameters.join(', ')}`;
+      throw new RequestError(400, `${JSON.stringify(name)} is no parameter of ${routeOptions.url}: ${known}`);
+    }
+    if (Array.isArray(value)) throw new RequestError(400, `${name} is given ${value.length} times: give it once`);
+  }
 }
 
 function unknown(

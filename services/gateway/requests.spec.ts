@@ -78,6 +78,24 @@ describe('requests that the gateway has no answer to', () => {
       /nothing is at POST/,
     ],
     ['a path that cannot be decoded', { path: '/api/runs/%zz' }, 400, /%zz/],
+    [
+      'a parameter that is misspelt',
+      { path: '/api/runs/one/samples?sort=worst' },
+      400,
+      /^"sort" is no parameter of \/api\/runs\/:id\/samples: it takes step, prompt, order/,
+    ],
+    [
+      'a parameter where there is none',
+      { path: '/api/runs?x' },
+      400,
+      /^"x" is no parameter of \/api\/runs: it takes none$/,
+    ],
+    [
+      'a parameter that is given twice',
+      { path: '/api/runs/one/steps?after=1&after=2' },
+      400,
+      /^after is given 2 times/,
+    ],
     ['a run id that is too long', { path: `/api/runs/${'a'.repeat(5000)}` }, 414, /aaa/],
   ];
   for (const [what, asked, status, message] of cases) {

@@ -3,6 +3,7 @@ import { columnsBetween, seriesKinds, stepDetail } from '@gapo/page';
 import { RpcError } from '@gapo/rpc';
 import type { FastifyInstance } from 'fastify';
 import { answered, oneOf, stepNumber, type RunRequest } from './answered.js';
+import { taking } from './requestGuard.js';
 import type { RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 import { StepColumns } from './stepColumns.js';
@@ -17,7 +18,7 @@ export function serveRuns(app: FastifyInstance, api: RunsApi): void {
   app.get<RunRequest>('/api/runs/:id', ({ params: { id }, headers }) =>
     answered(id, async () => ({ run: await api.get(id, credentialsOf(headers)) })),
   );
-  app.get<RunRequest<'after'>>('/api/runs/:id/steps', ({ params: { id }, query, headers }) => {
+  app.get<RunRequest<'after'>>('/api/runs/:id/steps', taking(['after']), ({ params: { id }, query, headers }) => {
     const after = stepNumber('after', query.after ?? '0');
     return answered(id, async () => ({ steps: await api.steps(id, after, credentialsOf(headers)) }));
   });
@@ -25,7 +26,8 @@ export function serveRuns(app: FastifyInstance, api: RunsApi): void {
     const step = stepNumber('step', params.step);
     return answered(params.id, async () => stepDetail(await stepOf(api, params.id, step, credentialsOf(headers))));
   });
-  app.get<RunRequest<'kind' | 'from' | 'to'>>('/api/runs/:id/series', ({ params: { id }, query, headers }) => {
+  type Range = RunRequest<'kind' | 'from' | 'to'>;
+  app.get<Range>('/api/runs/:id/series', taking(['kind', 'from', 'to']), ({ params: { id }, query, headers }) => {
     const kind = oneOf('kind', query.kind ?? 'curves', seriesKinds);
     const from = stepNumber('from', query.from ?? '0');
     const to = query.to === undefined ? Infinity : stepNumber('to', query.to);

@@ -2,7 +2,7 @@
 import type { ListSamplesRequestInput, SampleOrderInput } from '@gapo/rpc';
 import type { FastifyInstance } from 'fastify';
 import { answered, oneOf, stepNumber, type RunRequest } from './answered.js';
-import { RequestError } from './requestGuard.js';
+import { RequestError, taking } from './requestGuard.js';
 import type { RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
@@ -16,7 +16,8 @@ const orders = {
 
 const orderWords = Object.keys(orders) as (keyof typeof orders)[];
 
-type Parameter = 'step' | 'prompt' | 'order' | 'objective' | 'unfinished' | 'search' | 'size' | 'page';
+const parameters = ['step', 'prompt', 'order', 'objective', 'unfinished', 'search', 'size', 'page'] as const;
+type Parameter = (typeof parameters)[number];
 
 /** A request for one completion. */
 interface OneSample {
@@ -25,7 +26,7 @@ interface OneSample {
 
 /** Adds the routes. */
 export function serveSamples(app: FastifyInstance, api: RunsApi): void {
-  app.get<RunRequest<Parameter>>('/api/runs/:id/samples', ({ params: { id }, query, headers }) => {
+  app.get<RunRequest<Parameter>>('/api/runs/:id/samples', taking(parameters), ({ params: { id }, query, headers }) => {
     const request = requestOf(id, query);
     return answered(id, () => api.samples(request, credentialsOf(headers)));
   });

@@ -15,7 +15,7 @@ import { CredentialChecks } from './credentialChecks.js';
 import { serveEvaluations } from './evaluationRoute.js';
 import { EventHub } from './eventHub.js';
 import { servePlane } from './planeRoute.js';
-import { clientError, guardRequests, probePath } from './requestGuard.js';
+import { clientError, guardRequests, probePath, taking } from './requestGuard.js';
 import { serveRuns } from './runRoutes.js';
 import { httpError, RunsApi } from './runsApi.js';
 import { serveSamples } from './sampleRoute.js';
@@ -110,7 +110,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   serveEvaluations(app, api, changes, stopping.signal);
   serveSession(app, api, listener.scheme);
 
-  app.get<RunRequest<'after' | 'afterStep'>>('/api/runs/:id/events', async (request, reply) => {
+  type Resumed = RunRequest<'after' | 'afterStep'>;
+  app.get<Resumed>('/api/runs/:id/events', taking(['after', 'afterStep']), async (request, reply) => {
     const { id } = request.params;
     const metadata = credentialsOf(request.headers);
     const after = resumptionOf(request.headers['last-event-id'], request.query);
