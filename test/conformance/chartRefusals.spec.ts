@@ -57,6 +57,21 @@ describe('invalid values are refused', { skip }, () => {
       /coordinator: port 50050 would be that of grpc and of metrics/,
     ],
     ['two sources for the project', ['project.existingClaim="models"', 'project.image="x:1"'], /not both/],
+    [
+      'two models of one name',
+      [`models=[{"name":"m","mountPath":"/m","image":"x:1"},{"name":"m","mountPath":"/n","image":"x:2"}]`],
+      /models: the name "m" is used twice/,
+    ],
+    [
+      'two models at one path',
+      [`models=[{"name":"m","mountPath":"/m","image":"x:1"},{"name":"n","mountPath":"/m","image":"x:2"}]`],
+      /models: n: mountPath \/m is that of m too/,
+    ],
+    [
+      'a claim of no bytes',
+      ['coordinator.persistence.size="0Gi"'],
+      /coordinator.persistence.size|\/coordinator\/persistence\/size/,
+    ],
     ['a model without a source', ['models=[{"name":"m","mountPath":"/m"}]'], /models: m: set existingClaim, image or/],
     ['a route without its Gateway', ['httpRoute.enabled=true'], /httpRoute.parentRefs: name the Gateway/],
     ['a route for gRPC likewise', ['grpcRoute.enabled=true'], /grpcRoute.parentRefs/],

@@ -6,7 +6,13 @@ volume, or a download into a volume of the pod.
 {{/* The sources, as a list of { volume, mountPath, source }. */}}
 {{- define "gapo.sources" -}}
 {{- $sources := list (dict "volume" "project" "mountPath" .Values.project.mountPath "source" .Values.project) -}}
+{{- $paths := dict .Values.project.mountPath "project" -}}
+{{- $names := dict -}}
 {{- range .Values.models -}}
+{{- if hasKey $names .name }}{{ fail (printf "models: the name %q is used twice; give each its own name" .name) }}{{ end -}}
+{{- if hasKey $paths .mountPath }}{{ fail (printf "models: %s: mountPath %s is that of %s too; choose another" .name .mountPath (get $paths .mountPath)) }}{{ end -}}
+{{- $_ := set $names .name true -}}
+{{- $_ := set $paths .mountPath .name -}}
 {{- $sources = append $sources (dict "volume" (printf "model-%s" .name) "mountPath" .mountPath "source" .) -}}
 {{- end -}}
 {{ toYaml $sources }}
