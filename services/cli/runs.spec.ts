@@ -24,7 +24,7 @@ test('runs lists those that have all of the tags', async (t) => {
     'c    running   0/5  gapo    -',
   ]);
   assert.equal((await listed('--tag', 'nightly')).length, 3);
-  assert.deepEqual((await listed('--tag', 'nightly', 'team=x')).slice(1), [
+  assert.deepEqual((await listed('--tag', 'nightly', '--tag', 'team=x')).slice(1), [
     'a    running   0/5  gapo    -             nightly team=x',
   ]);
   assert.deepEqual(await listed('--tag', 'no'), ['none of the 3 runs is tagged no']);

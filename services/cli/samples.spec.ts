@@ -74,7 +74,7 @@ test('--tokens shows each completion token by token', async (t) => {
     ListSamples: async () => ({ step: 3, version: 2, sampled: 8, kept: 8, steps: [3], total: 2, samples: [sample(0), sample(1)] }),
     GetSample: async ({ sample: number }) => {
       const token = (text: string, logprob: number) => ({ text, logprob, advantages: number === 0 ? [0.5, -0.25] : [] });
-      return { sample: sample(number, { tokenList: number === 0 ? [token(' hi', -0.5), token('\u001b', -2)] : [] }) };
+      return { sample: sample(number, { tokenList: number === 0 ? [token(' hi', -0.5), token('\u001b\u009b\u202e', -2)] : [] }) };
     },
   }); // prettier-ignore
   const { code, stdout, stderr } = await gapo(t, ['samples', 'a', '3', '--tokens'], { GAPO_COORDINATOR: coordinator });
@@ -84,7 +84,7 @@ test('--tokens shows each completion token by token', async (t) => {
     '    text 0',
     '    log-probability  short   vowels  token',
     '    -0.500           +0.500  -0.250  " hi"',
-    '    -2.000           +0.500  -0.250  "\\u001b"',
+    '    -2.000           +0.500  -0.250  "\\u001b\\u009b\\u202e"',
     '  short -0.500 (+0.25), vowels no score: timed out, 4 tokens',
     '    text 1',
   ]);

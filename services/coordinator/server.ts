@@ -8,7 +8,7 @@ import {
   type Implementation,
   type Objective,
 } from '@gapo/rpc';
-import { isExpected } from '@gapo/service';
+import { isExpected, Slots } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { actorOf, authorOf, requireAdmin } from './callers.js';
 import { evaluateRun } from './runs/evaluate.js';
@@ -39,7 +39,11 @@ export function coordinatorServices(opened: () => Runs | undefined, platform: Pl
   return [trainingService(registry, platform), policyService(registry)];
 }
 
+/** Reads of kept completions at a time: each takes memory, and the files are read and parsed here. */
+const mostSampleReads = 4;
+
 function trainingService(registry: Registry, platform: Platform): Implementation {
+  const sampleReads = new Slots(mostSampleReads);
   return implement(
     training,
     {
@@ -64,12 +68,12 @@ function trainingService(registry: Registry, platform: Platform): Implementation
       ListSamples: async (request, context) =>
         rejectingWith('FAILED_PRECONDITION', 'ListSamples', context, async () => {
           const run = registry().get(request.runId);
-          return querySamples(run.samples, request, run.id, context.signal);
+          return sampleReads.run(context.signal, () => querySamples(run.samples, request, run.id, context.signal));
         }),
       GetSample: async (request, context) =>
         rejectingWith('FAILED_PRECONDITION', 'GetSample', context, async () => {
           const run = registry().get(request.runId);
-          return { sample: await findSample(run.samples, request, run.id) };
+          return { sample: await sampleReads.run(context.signal, () => findSample(run.samples, request, run.id)) };
         }),
       PauseRun: async ({ runId, author }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'PauseRun', context, async () => {

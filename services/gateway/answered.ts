@@ -43,9 +43,11 @@ export function oneOf<T extends string>(name: string, text: string, values: read
   throw new RequestError(400, `${name}: found ${JSON.stringify(text)}, expected one of ${values.join(', ')}`);
 }
 
-/** Where a reader resumes a stream of events: after an event, by its id, or after a step; at the first event where both are unset. */
+/** Where a reader resumes a stream of events: after an event, or after a step where that is unset; at the first event without either. */
 export interface Resumption {
+  /** Of the last event. */
   readonly id: string | undefined;
+  /** That the reader had when it first connected. */
   readonly step: number | undefined;
 }
 
@@ -59,6 +61,6 @@ export function resumptionOf(
   { after, afterStep }: RunRequest<'after' | 'afterStep'>['Querystring'],
 ): Resumption {
   const last = lastEventId ?? after;
-  if (typeof last === 'string' && last !== '') return { id: last, step: undefined };
-  return { id: undefined, step: afterStep === undefined ? undefined : stepNumber('afterStep', afterStep) };
+  const step = afterStep === undefined ? undefined : stepNumber('afterStep', afterStep);
+  return { id: typeof last === 'string' && last !== '' ? last : undefined, step };
 }

@@ -49,8 +49,9 @@ export class Follower {
 
 /** A run's kept events, which all readers share that begin to follow while they are read. */
 export interface Replay {
+  /** Settles after the audience has forgotten the replay. */
   readonly past: Promise<EventBatch>;
-  /** What followers were handed since it began. */
+  /** What followers were handed while it was read. */
   readonly newer: EventBatch[];
 }
 

@@ -75,6 +75,43 @@ test('the API sends progress and the result as lines, and refuses what it does n
   assert.match((await post({ version: -1, sample: 1 }))[1], /version: .*; body: .*sample/);
 });
 
+test('a caller that leaves before the evaluation begins has none', async (t) => {
+  let answerCaller = (): void => undefined;
+  const callerAsked = new Promise<void>((resolve) => (answerCaller = resolve));
+  const begun: AbortSignal[] = [];
+  let askedCaller = (): void => undefined;
+  const asked = new Promise<void>((resolve) => (askedCaller = resolve));
+  const training = new SteppedRun('one', [testStep(1)]);
+  const coordinator = await trainingService(
+    t,
+    { runs: [training.run], watch: training.watch },
+    {
+      GetCaller: async () => {
+        askedCaller();
+        await callerAsked;
+        return {};
+      },
+      async *EvaluateRun(_, { signal }) {
+        begun.push(signal);
+        yield { progress: { phase: 'sampling' } };
+      },
+    },
+  );
+  const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
+  const leaving = new AbortController();
+  const headers = { 'content-type': 'application/json' };
+  const path = `http://${address}/api/runs/one/evaluations`;
+  const left = fetch(path, { method: 'POST', headers, body: '{}', signal: leaving.signal });
+  await asked;
+  leaving.abort();
+  await assert.rejects(left);
+  // A request after it, on another connection, shows that the gateway has seen the first one close.
+  await fetch(`http://${address}/api/runs`);
+  answerCaller();
+  assert.equal((await fetch(`http://${address}/healthz`)).status, 200);
+  assert.deepEqual(begun, []);
+});
+
 test('the page evaluates versions, compares what they wrote, and ends an evaluation that it leaves', async (t) => {
   const opened = await openPage(t);
   if (opened === undefined) return;

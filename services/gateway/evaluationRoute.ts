@@ -10,6 +10,7 @@ import { httpError, type RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
 const bodyLimit = 1024;
+const keepAliveMs = 15_000;
 
 const evaluationBody = z.strictObject({
   /** The version to evaluate. @default the newest */
@@ -25,17 +26,19 @@ export function serveEvaluations(app: FastifyInstance, api: RunsApi, changes: Ch
   );
   app.post<RunRequest>('/api/runs/:id/evaluations', { bodyLimit }, (request, reply) =>
     answered(request.params.id, async () => {
-      await changes.authorOf(request);
-      const { version, samples } = bodyOf(evaluationBody, request.body);
-      // A caller that leaves ends the evaluation.
+      // A caller that leaves ends the evaluation, also one that leaves before it begins.
       const left = new AbortController();
       reply.raw.once('close', () => left.abort());
+      await changes.authorOf(request);
+      const { version, samples } = bodyOf(evaluationBody, request.body);
       const message = { runId: request.params.id, samples, ...(version !== undefined && { version }) };
       const options = { signal: AbortSignal.any([left.signal, stopping]), metadata: credentialsOf(request.headers) };
       const events = api.evaluate(message, options)[Symbol.asyncIterator]();
       // A refusal comes before the first event, and has a status of its own.
       const first = await events.next();
       reply.hijack();
+      // An empty line keeps proxies from closing the connection.
+      const keepAlive = setInterval(() => reply.raw.write('\n'), keepAliveMs);
       reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8', 'x-accel-buffering': 'no' });
       try {
         for (let event = first; event.done !== true; event = await events.next()) {
@@ -45,6 +48,7 @@ export function serveEvaluations(app: FastifyInstance, api: RunsApi, changes: Ch
       } catch (error) {
         if (!left.signal.aborted) reply.raw.write(`${JSON.stringify({ error: httpError(error).message })}\n`);
       } finally {
+        clearInterval(keepAlive);
         reply.raw.end();
       }
     }),

@@ -2,7 +2,7 @@
 import { follows, type CloudEvent, type EventBus, type Subscription } from '@gapo/events';
 import { untilAborted } from '@gapo/rpc';
 import type { Resumption } from './answered.js';
-import { Audience, Follower, type EventBatch } from './audience.js';
+import { Audience, Follower, type EventBatch, type Replay } from './audience.js';
 
 /** Kept events that are handed to a reader at a time, so that it is not sent a long run in one piece. */
 const replayBatch = 256;
@@ -54,12 +54,12 @@ export class EventHub {
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     try {
-      const pastEnd = yield* this.#past(runId, follower, after, signal);
+      const pastEnd = yield* this.#past(runId, after, signal);
       let { newest } = pastEnd;
       for await (const batch of follower.batches()) {
         // A stream that was lost is filled again, and events that came with the replay follow it once more.
         const isNew = (event: CloudEvent): boolean => {
-          if (pastEnd.unnumbered.has(event.id)) return false;
+          if (pastEnd.unnumbered.has(event.id) || isKnownStep(event, after)) return false;
           if (event.sequence !== undefined && newest !== undefined && !follows(event, newest)) return false;
           newest = event;
           return true;
@@ -87,33 +87,37 @@ export class EventHub {
   }
 
   /** Yields the kept events, which are not held any longer once this has returned. */
-  async *#past(
-    runId: string,
-    follower: Follower,
-    after: Resumption,
-    signal: AbortSignal,
-  ): AsyncGenerator<EventBatch, PastEnd> {
-    const past = await untilAborted(this.#replay(runId, follower), signal);
+  async *#past(runId: string, after: Resumption, signal: AbortSignal): AsyncGenerator<EventBatch, PastEnd> {
+    const past = await untilAborted(this.#known(runId, after), signal);
     for (let i = lastKnown(past, after) + 1; i < past.length && !signal.aborted; i += replayBatch)
       yield past.slice(i, i + replayBatch);
     const unnumbered = new Set(past.filter(({ sequence }) => sequence === undefined).map(({ id }) => id));
     return { newest: past.at(-1), unnumbered };
   }
 
-  /** Reads the kept events, or joins a reader that does. */
-  #replay(runId: string, follower: Follower): Promise<EventBatch> {
+  /**
+   * Returns the run's events so far: those that a replay had when it read them, and those since. A reader may have events that are newer
+   * than the replay that it joins; where its last one is not among them, another replay is read.
+   */
+  async #known(runId: string, after: Resumption): Promise<EventBatch> {
     const audience = this.#audienceOf(runId);
-    const known = audience.replay;
-    if (known !== undefined) {
-      for (const batch of known.newer) follower.push(batch);
-      return known.past;
+    const joined = audience.replay;
+    if (joined !== undefined) {
+      const known = await soFar(joined);
+      if (after.id === undefined || known.some(({ id }) => id === after.id)) return known;
     }
+    return soFar(audience.replay ?? this.#replay(audience, runId));
+  }
+
+  /** Begins to read the kept events. */
+  #replay(audience: Audience, runId: string): Replay {
     const past = collected(this.#bus.replay(runId)).finally(() => {
       audience.replay = undefined;
       this.#tidy(runId);
     });
-    audience.replay = { past, newer: [] };
-    return past;
+    const replay: Replay = { past, newer: [] };
+    audience.replay = replay;
+    return replay;
   }
 
   /** Ends every follower and the subscription. */
@@ -137,6 +141,23 @@ export class EventHub {
 function lastKnown(past: EventBatch, { id: known, step = 0 }: Resumption): number {
   if (known !== undefined) return past.findIndex(({ id }) => id === known);
   return past.findLastIndex((event) => event.type === 'gapo.v1.step' && event.data.step <= step);
+}
+
+/** Whether an event is a step that a reader has read from the run itself. */
+function isKnownStep(event: CloudEvent, { id, step = 0 }: Resumption): boolean {
+  return id === undefined && event.type === 'gapo.v1.step' && event.data.step <= step;
+}
+
+/** Returns what a replay read, then what followers were handed since it began, each event once. */
+async function soFar({ past, newer }: Replay): Promise<EventBatch> {
+  const all = [...(await past)];
+  const unnumbered = new Set(all.filter(({ sequence }) => sequence === undefined).map(({ id }) => id));
+  for (const event of newer.flat()) {
+    const newest = all.at(-1);
+    if (unnumbered.has(event.id)) continue;
+    if (event.sequence === undefined || newest === undefined || follows(event, newest)) all.push(event);
+  }
+  return all;
 }
 
 async function collected(events: AsyncIterable<CloudEvent>): Promise<EventBatch> {

@@ -79,6 +79,13 @@ describe('requests that the gateway has no answer to', () => {
     ],
     ['a path that cannot be decoded', { path: '/api/runs/%zz' }, 400, /%zz/],
     [
+      'a token that no header can have',
+      { headers: { authorization: 'Bearer \u00e9' } },
+      401,
+      /^the token has characters that no token has/,
+    ],
+    ['a session of such a token', { headers: { cookie: 'gapo_session=\u00e9' } }, 401, /^the token has characters/],
+    [
       'a parameter that is misspelt',
       { path: '/api/runs/one/samples?sort=worst' },
       400,

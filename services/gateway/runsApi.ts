@@ -45,6 +45,8 @@ const httpStatus: Partial<Record<RpcCode, number>> = {
   RESOURCE_EXHAUSTED: 429,
   UNAVAILABLE: 503,
   DEADLINE_EXCEEDED: 504,
+  // By the caller, who has left, or since the gateway stops.
+  CANCELLED: 503,
 };
 
 /** Returns the status and the message of the response to a request that failed. */

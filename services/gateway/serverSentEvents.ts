@@ -27,6 +27,27 @@ function textOf(event: SentEvent): string {
   return `${id}data: ${JSON.stringify(event)}\n\n`;
 }
 
+/** How long a reader may take nothing before it is disconnected. It then reconnects and resumes where it was. */
+const drainMs = 60_000;
+
+/** Waits until the reader has taken what was written. @throws RequestTimeout if it takes nothing */
+async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  const stalled = new AbortController();
+  const timer = setTimeout(() => stalled.abort(), drainMs);
+  const abort = (): void => stalled.abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await once(response, 'drain', { signal: stalled.signal });
+  } catch (error) {
+    // No more of it can be sent, and `end` would wait for the reader.
+    if (!signal.aborted) response.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /** Sends events until there are no more or the reader disconnects, then ends the response. */
 export async function sendEvents(
   response: ServerResponse,
@@ -44,7 +65,7 @@ export async function sendEvents(
   try {
     for await (const events of batches) {
       if (signal.aborted) return;
-      if (!response.write(encodeEvents(events))) await once(response, 'drain', { signal });
+      if (!response.write(encodeEvents(events))) await drained(response, signal);
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -11,11 +11,14 @@ export interface SentEvent {
   data: unknown;
 }
 
-const stepId = /\/step\/(\d+)$/;
+/** The id of a step, or of what happened within one, such as `run/reward/12.helpful.0`. */
+const stepId = /\/(step|rollout|reward|gradient)\/(\d+)/;
 
-/** Returns the step that a reader has; 0 where it has none. */
-function stepOf({ id, step = 0 }: Resumption): number {
-  return id === undefined ? step : Number(stepId.exec(id)?.[1] ?? 0);
+/** Returns the last step that a reader surely has; 0 where it has none. */
+export function stepOf({ id = '', step = 0 }: Resumption): number {
+  const [, kind, number] = stepId.exec(id) ?? [];
+  if (number === undefined) return step;
+  return Math.max(step, kind === 'step' ? Number(number) : Number(number) - 1);
 }
 
 /**

@@ -53,9 +53,13 @@ async function runs({ tag: wanted = [], ...flags }: RunsFlags): Promise<void> {
 export function runsCommand(): Command {
   return new Command('runs')
     .description('list the runs, newest first')
-    .addOption(new Option('--tag <tag...>', 'only runs whose configuration has all of these tags'))
+    .addOption(
+      new Option('--tag <tag>', 'only runs whose configuration has the tag; several of them: all').argParser(
+        (text: string, soFar: readonly string[] = []) => [...soFar, text],
+      ),
+    )
     .addOption(coordinatorOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  gapo runs --tag nightly team=support')
+    .addHelpText('after', '\nExample:\n  gapo runs --tag nightly --tag team=support')
     .action(runs);
 }

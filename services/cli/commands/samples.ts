@@ -88,8 +88,7 @@ async function pagesOf(
 /** Returns completions with their tokens. */
 async function withTokens(coordinator: Coordinator, runId: string, samples: readonly Sample[]): Promise<Sample[]> {
   const all: Sample[] = [];
-  for (const { step, prompt, sample } of samples)
-    all.push(await coordinator.sample({ runId, step, prompt, sample }));
+  for (const { step, prompt, sample } of samples) all.push(await coordinator.sample({ runId, step, prompt, sample }));
   return all;
 }
 
@@ -105,7 +104,9 @@ export function samplesCommand(): Command {
     .addOption(new Option('--unfinished', 'only those that reached the limit of their length'))
     .addOption(new Option('--search <text>', 'only those with this text, in the prompt or in the completion'))
     .addOption(new Option('--prompt <id>', 'only those of this prompt, at every step that is kept'))
-    .addOption(new Option('--tokens', 'each completion token by token, with log-probabilities, and advantages that tokens have'))
+    .addOption(
+      new Option('--tokens', 'each completion token by token, with log-probabilities, and advantages that tokens have'),
+    )
     .addOption(new Option('--limit <n>', 'completions, at most').default(10).argParser(positive))
     .addOption(coordinatorOption())
     .addOption(jsonOption())

@@ -52,10 +52,16 @@ function tokensText({ tokenList, scores }: Sample): string {
     tokenList.map(({ text, logprob, advantages }) => [
       fixed(logprob, 3),
       ...advantages.map((advantage) => signed(advantage, 3)),
-      JSON.stringify(text),
+      quoted(text),
     ]),
   );
   return made.replace(/^/gm, '    ');
+}
+
+/** Quotes a text. Characters that could change the terminal are escaped. */
+function quoted(text: string): string {
+  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escaped);
 }
 
 function scoreText({ objective, score, failure, advantage }: SampleScore): string {

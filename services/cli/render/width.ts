@@ -1,4 +1,5 @@
 /** Measures and truncates text by its width in a terminal. */
+import { plainText } from '@gapo/rpc';
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
@@ -54,9 +55,5 @@ export function padEnd(text: string, width: number): string {
 
 /** Formats a text as one line: shows line breaks, replaces tabs, drops other control characters. */
 export function oneLine(text: string): string {
-  return text
-    .replaceAll('\n', '⏎ ')
-    .replaceAll('\t', ' ')
-    .replaceAll(/\p{Cc}/gu, '')
-    .trim();
+  return plainText(text).replaceAll('\n', '⏎ ').replaceAll('\t', ' ').trim();
 }

@@ -1,5 +1,5 @@
 /** The recorded status of a run, in run.json. A change is on disk before it is published. */
-import { RpcError, stateWord, type StateEvent } from '@gapo/rpc';
+import { plainText, RpcError, stateWord, type StateEvent } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
 import { targetOf, type Transition } from './lifecycle.js';
 import type { RunDirectory, RunRecord } from './runDirectory.js';
@@ -66,7 +66,9 @@ export class RunStatus {
    * @throws RangeError if the state does not allow it
    * @throws UserError if a resumption, or a hold, cannot be written; the run then stays as it is
    */
-  change(transition: Transition, reason: string, changes: Partial<RunRecord> = {}): void {
+  change(transition: Transition, why: string, changes: Partial<RunRecord> = {}): void {
+    // Often the words of a service of somebody else.
+    const reason = plainText(why).replaceAll(/\s*\n\s*/g, ' ');
     const { id, state: from, changes: count } = this.#record;
     const to = targetOf(transition, from);
     if (to === undefined) throw new RangeError(`run ${id} cannot ${transition} in state ${from}`);

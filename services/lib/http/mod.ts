@@ -12,4 +12,3 @@ export {
   type Token,
 } from './credentials.js';
 export { excerpt, quoted, shown } from './excerpt.js';
-export { Slots } from './slots.js';

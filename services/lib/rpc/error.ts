@@ -1,5 +1,6 @@
 // The error of this package: every failure of a call, on either side, is an RpcError with a code.
 import * as grpc from '@grpc/grpc-js';
+import { plainText } from './plainText.js';
 import { connectionReason } from './reason.js';
 
 /** The name of a gRPC status other than OK. */
@@ -110,7 +111,7 @@ export class RpcError extends Error {
     if (typeof code === 'number' && code !== okStatus && grpc.status[code] !== undefined) {
       const text = typeof details === 'string' && details !== '' ? details : reason.message;
       const retryAfterMs = pushbackIn(metadata);
-      return new RpcError(codeName(code), connectionReason(text), { ...site, cause: reason, retryAfterMs });
+      return new RpcError(codeName(code), connectionReason(plainText(text)), { ...site, cause: reason, retryAfterMs });
     }
     if (reason.name === 'AbortError') return new RpcError('CANCELLED', reason.message, { ...site, cause: reason });
     if (reason.name === 'TimeoutError') {

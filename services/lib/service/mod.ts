@@ -1,6 +1,7 @@
 /** The basis of every process: expected errors, settings, the logger, the life of a service, worker threads and processes, files. */
 export { UserError, isExpected } from './userError.js';
 export { logger, type Logger } from './logger.js';
+export { Slots } from './slots.js';
 export { measureGpus } from './gpuReadings.js';
 export { withoutCredentials } from './redact.js';
 export { standardError, standardOutput } from './textOutput.js';

@@ -1,7 +1,8 @@
 /** A scorer that calls another server: batches become requests, several of them concurrent, and failed ones are repeated. */
-import { RequestFailure, Slots, type RequestLimits } from '@gapo/http';
+import { RequestFailure, type RequestLimits } from '@gapo/http';
 import { NoScore, type Outcome, type ScoreItem, type Scorer, type ScorerDescription } from '@gapo/reward';
 import { retryDelayMs } from '@gapo/rpc';
+import { Slots } from '@gapo/service';
 import { realClock, type Clock } from './clock.js';
 
 /** A server that scores. */

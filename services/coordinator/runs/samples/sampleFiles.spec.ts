@@ -19,11 +19,15 @@ const record = (step: number) => ({
   step,
   version: step - 1,
   sampled: 9,
-  samples: [someSample({ step, completion: 'line one\nline two\u2028 é👋' }), someSample({ step, logprob: -Infinity })],
+  samples: [
+    someSample({ step, completion: 'line one\nline two\u2028 é👋' }),
+    someSample({ step, sample: 1, logprob: -Infinity }),
+  ],
+  tokens: [[{ text: 'é👋', logprob: -0.5, advantages: [1, step] }], []],
 });
 
 test('completions are read as they were written, of the steps that stay', async (t) => {
-  const { files } = await filesOf(t);
+  const { directory, files } = await filesOf(t);
   assert.deepEqual([await files.steps(), await files.read(1)], [[], undefined]);
   files.rewindTo(0);
   for (let step = 1; step <= 9; step++) await files.write(record(step), 4);
@@ -31,8 +35,14 @@ test('completions are read as they were written, of the steps that stay', async 
   const read = await files.read(8);
   assert.deepEqual(read?.samples[0], record(8).samples[0]);
   assert.ok(Number.isNaN(read?.samples[1]?.logprob), 'a number that is not finite is none');
+  const one = await files.readOne(8, 0, 0);
+  assert.deepEqual(one, { ...record(8).samples[0], tokenList: record(8).tokens[0] });
+  assert.deepEqual((await files.readOne(8, 0, 1))?.tokenList, []);
+  assert.deepEqual([await files.readOne(8, 0, 2), await files.readOne(7, 0, 0)], [undefined, undefined]);
   files.rewindTo(5);
   assert.deepEqual(await files.steps(), [1, 5]);
+  const left = ['step-000001.jsonl', 'step-000001.tokens', 'step-000005.jsonl', 'step-000005.tokens'];
+  assert.deepEqual(await readdir(directory.samples), left);
 });
 
 test('a file that a process left half written is removed, and one with other bytes is named', async (t) => {
@@ -42,7 +52,7 @@ test('a file that a process left half written is removed, and one with other byt
   const text = await readFile(path, 'utf8');
   await writeFile(join(directory.samples, '.step-000002.jsonl.0123456789ab.partial'), text.slice(0, 40));
   await removeLeftovers(directory.samples);
-  assert.deepEqual(await readdir(directory.samples), ['step-000001.jsonl']);
+  assert.deepEqual(await readdir(directory.samples), ['step-000001.jsonl', 'step-000001.tokens']);
   for (const damaged of [
     text.slice(0, -20),
     text.replace('line one', 'line 0ne'),
@@ -52,6 +62,19 @@ test('a file that a process left half written is removed, and one with other byt
     await writeFile(path, damaged);
     await assert.rejects(files.read(1), { name: 'UserError', message: /step-000001\.jsonl is damaged: .*; remove it/ });
   }
+  await writeFile(path, text);
+  const tokens = join(directory.samples, 'step-000001.tokens');
+  const bytes = await readFile(tokens);
+  for (const other of [bytes.subarray(0, 20), Buffer.alloc(bytes.length), Buffer.from('')]) {
+    await writeFile(tokens, other);
+    await assert.rejects(files.readOne(1, 0, 0), {
+      name: 'UserError',
+      message: /step-000001\.tokens is damaged: .* the tokens .*; remove it/,
+    });
+  }
+  await rm(tokens);
+  await assert.rejects(files.readOne(1, 0, 0), /step-000001\.tokens is damaged/);
+  assert.equal((await files.read(1))?.samples.length, 2, 'the completions do not need them');
   await rm(path);
   execFileSync('mkfifo', [path]);
   await assert.rejects(files.read(1), {

@@ -1,13 +1,16 @@
 /**
  * The completions that a run keeps: DATA_DIR/RUN/samples/step-000012.jsonl. Its first line is about the step and has the SHA-256 of the
- * bytes after it; each other line is a completion. A file is written whole or not at all.
+ * bytes after it; each other line is a completion. Their tokens, which take far more room and are read one completion at a time, are in
+ * step-000012.tokens: for each completion its tokens as compressed JSON. A file is written whole or not at all.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageBytes, type Sample } from '@gapo/rpc';
-import { contentOf, UserError, writeAtomically, z } from '@gapo/service';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { messageBytes, type Sample, type SampleToken } from '@gapo/rpc';
+import { contentOf, openRegular, UserError, writeAtomically, z } from '@gapo/service';
 import { checkpointName, stepOf } from '../../state/checkpointPlaces.js';
 import { storedJson } from '../../state/storedJson.js';
 import { mapInTurns } from './inTurns.js';
@@ -20,7 +23,13 @@ const headSchema = z.object({
   /** Completions that the step sampled. */
   sampled: z.int().min(0),
   sha256: z.string(),
+  /** Bytes of each completion's tokens in the file beside; none where they were not kept. */
+  tokenBytes: z.array(z.int().min(0)).optional(),
 });
+
+const tokensSchema = z.array(
+  z.strictObject({ text: z.string(), logprob: z.number(), advantages: z.array(z.number()) }),
+);
 
 /** The completions of a step. */
 export interface StepRecord {
@@ -29,8 +38,14 @@ export interface StepRecord {
   readonly version: number;
   /** Completions that the step sampled. */
   readonly sampled: number;
-  /** Those that are kept, sorted by prompt, then by sample. */
+  /** Those that are kept, sorted by prompt, then by sample, without their tokens. */
   readonly samples: readonly Sample[];
+}
+
+/** The completions of a step that are to be kept. */
+export interface KeptStep extends StepRecord {
+  /** The tokens of each. */
+  readonly tokens: readonly (readonly SampleToken[])[];
 }
 
 /** Where the files are. */
@@ -42,6 +57,12 @@ export interface SampleDirectory {
 }
 
 const extension = '.jsonl';
+const tokensExtension = '.tokens';
+
+/** Bytes of a completion's tokens, at most: a file with more was not written here. */
+const mostTokenBytes = 1 << 24;
+
+const [compressed, decompressed] = [promisify(gzip), promisify(gunzip)];
 
 /** Reads and writes the files of one run. */
 export class SampleFiles {
@@ -57,13 +78,19 @@ export class SampleFiles {
    * @param keep steps that stay
    * @throws UserError if they cannot be written
    */
-  async write({ samples, ...step }: StepRecord, keep: number): Promise<void> {
+  async write({ samples, tokens, ...step }: KeptStep, keep: number): Promise<void> {
     const lines = (await mapInTurns(samples, (sample) => `${JSON.stringify(sample)}\n`)).join('');
-    const head = { format: 1, ...step, sha256: sha256Of(lines) };
+    const parts: Buffer[] = [];
+    for (const each of tokens) parts.push(await compressed(JSON.stringify(each)));
+    const head = { format: 1, ...step, sha256: sha256Of(lines), tokenBytes: parts.map(({ length }) => length) };
     this.#directory.assertWritable();
+    // The tokens first: a step is there once its completions are.
+    await writeAtomically(this.#path(step.step, tokensExtension), Buffer.concat(parts));
     await writeAtomically(this.#path(step.step), `${JSON.stringify(head)}\n${lines}`);
     for (const kept of await this.steps()) {
-      if (!stays(kept, step.step, keep)) await rm(this.#path(kept), { force: true });
+      if (stays(kept, step.step, keep)) continue;
+      await rm(this.#path(kept), { force: true });
+      await rm(this.#path(kept, tokensExtension), { force: true });
     }
   }
 
@@ -81,7 +108,11 @@ export class SampleFiles {
   rewindTo(step: number): void {
     const { samples } = this.#directory;
     try {
-      for (const later of stepsIn(readdirSync(samples))) if (later > step) rmSync(this.#path(later), { force: true });
+      for (const later of stepsIn(readdirSync(samples))) {
+        if (later <= step) continue;
+        rmSync(this.#path(later), { force: true });
+        rmSync(this.#path(later, tokensExtension), { force: true });
+      }
     } catch (error) {
       noneOr(error, samples);
     }
@@ -93,6 +124,37 @@ export class SampleFiles {
    * @throws UserError if the file cannot be read, or is not as it was written
    */
   async read(step: number): Promise<StepRecord | undefined> {
+    const record = await this.#read(step);
+    if (record === undefined) return undefined;
+    const { tokenBytes: _, ...rest } = record;
+    return rest;
+  }
+
+  /**
+   * Reads one of the completions of a step with its tokens, which are none where they were not kept; undefined if it is not kept.
+   *
+   * @throws UserError if a file cannot be read, or is not as it was written
+   */
+  async readOne(step: number, prompt: number, sample: number): Promise<Sample | undefined> {
+    const record = await this.#read(step);
+    const index = record?.samples.findIndex((each) => each.prompt === prompt && each.sample === sample) ?? -1;
+    const found = record?.samples[index];
+    if (record === undefined || found === undefined) return undefined;
+    const { tokenBytes } = record;
+    const bytes = tokenBytes?.[index];
+    if (tokenBytes === undefined || bytes === undefined) return found;
+    const start = tokenBytes.slice(0, index).reduce((sum, each) => sum + each, 0);
+    const path = this.#path(step, tokensExtension);
+    try {
+      return { ...found, tokenList: await tokensAt(path, start, bytes) };
+    } catch (error) {
+      throw damaged(path, 'tokens', error);
+    }
+  }
+
+  async #read(
+    step: number,
+  ): Promise<(StepRecord & { readonly tokenBytes: readonly number[] | undefined }) | undefined> {
     const path = this.#path(step);
     let text: string;
     try {
@@ -104,24 +166,40 @@ export class SampleFiles {
     try {
       return await recordOf(text, step);
     } catch (error) {
-      const why =
-        'is damaged: it does not have the completions that were written; remove it, training does not need it';
-      throw new UserError(`${path} ${why}`, { cause: error });
+      throw damaged(path, 'completions', error);
     }
   }
 
-  #path(step: number): string {
-    return join(this.#directory.samples, checkpointName(step) + extension);
+  #path(step: number, of = extension): string {
+    return join(this.#directory.samples, checkpointName(step) + of);
+  }
+}
+
+function damaged(path: string, what: string, cause: unknown): UserError {
+  const why = `is damaged: it does not have the ${what} that were written; remove it, training does not need it`;
+  return new UserError(`${path} ${why}`, { cause });
+}
+
+/** @throws Error if the file does not have tokens there */
+async function tokensAt(path: string, start: number, bytes: number): Promise<SampleToken[]> {
+  const file = await openRegular(path);
+  try {
+    const part = Buffer.alloc(Math.min(bytes, mostTokenBytes));
+    const { bytesRead } = await file.read(part, 0, part.length, start);
+    const text = await decompressed(part.subarray(0, bytesRead), { maxOutputLength: mostTokenBytes });
+    return tokensSchema.parse(JSON.parse(text.toString('utf8')));
+  } finally {
+    await file.close();
   }
 }
 
 /** @throws Error if the text is not that of a step's file */
-async function recordOf(text: string, wanted: number): Promise<StepRecord> {
+async function recordOf(text: string, wanted: number) {
   const end = text.indexOf('\n') + 1;
-  const { step, version, sampled, sha256 } = headSchema.parse(JSON.parse(text.slice(0, end)));
+  const { step, version, sampled, sha256, tokenBytes } = headSchema.parse(JSON.parse(text.slice(0, end)));
   const lines = text.slice(end);
   if (step !== wanted || sha256Of(lines) !== sha256) throw new Error('other bytes than were written');
-  return { step, version, sampled, samples: await mapInTurns(lines.split('\n').slice(0, -1), sampleOf) };
+  return { step, version, sampled, tokenBytes, samples: await mapInTurns(lines.split('\n').slice(0, -1), sampleOf) };
 }
 
 /** @throws Error if the line does not hold a completion */

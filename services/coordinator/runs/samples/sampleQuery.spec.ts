@@ -1,7 +1,7 @@
 // Requests for completions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RpcError, type RpcCode, type Sample, type SampleScoreInput } from '@gapo/rpc';
+import { RpcError, type RpcCode, type Sample, type SampleScoreInput, type SampleToken } from '@gapo/rpc';
 import { someSample } from './sample.fixture.js';
 import { findSample, querySamples, type SamplePage, type SampleQuery } from './sampleQuery.js';
 
@@ -22,11 +22,19 @@ const first = [
 ]; // prettier-ignore
 const third = [someSample({ step: 3, completion: 'later' })];
 
+const tokensOf = ({ completion }: Sample): SampleToken[] =>
+  [...completion].map((text) => ({ text, logprob: -1, advantages: [] }));
+
+/** Files of steps, of which each completion has a token for each character. */
 const files = (records: Readonly<Record<number, readonly Sample[]>>) => ({
   steps: async () => Object.keys(records).map(Number),
   read: async (step: number) => {
     const samples = records[step];
     return samples && { step, version: step - 1, sampled: 8, samples };
+  },
+  readOne: async (step: number, prompt: number, sample: number) => {
+    const found = records[step]?.find((each) => each.prompt === prompt && each.sample === sample);
+    return found && { ...found, tokenList: tokensOf(found) };
   },
 });
 
@@ -129,13 +137,10 @@ test('what is wrong is named', async () => {
   );
 });
 
-test('pages come without tokens, and one completion has them', async () => {
-  const tokenList = [{ text: 'later', logprob: -1, advantages: [] }];
-  const records = { 3: [someSample({ step: 3, prompt: 2, sample: 1, tokenList })] };
-  const page = await querySamples(files(records), all, 'a', new AbortController().signal);
-  assert.deepEqual(page.samples[0]?.tokenList, []);
+test('one completion has its tokens; what is not kept is named', async () => {
+  const records = { 3: [someSample({ step: 3, prompt: 2, sample: 1, completion: 'ab' })] };
   const one = await findSample(files(records), { step: 3, prompt: 2, sample: 1 }, 'a');
-  assert.deepEqual(one.tokenList, tokenList);
+  assert.deepEqual(one.tokenList.map(({ text }) => text), ['a', 'b']); // prettier-ignore
   const refused = (step: number, prompt: number, details: string): Promise<void> =>
     assert.rejects(
       findSample(files(records), { step, prompt, sample: 1 }, 'a'),

@@ -78,13 +78,14 @@ export async function querySamples(
  * @throws UserError for a file that is damaged
  */
 export async function findSample(
-  files: Pick<SampleFiles, 'read' | 'steps'>,
+  files: Pick<SampleFiles, 'read' | 'readOne' | 'steps'>,
   { step, prompt, sample }: Pick<GetSampleRequest, 'step' | 'prompt' | 'sample'>,
   runId: string,
 ): Promise<Sample> {
-  const { samples } = await recordOf(files, await files.steps(), step, runId);
-  const found = samples.find((each) => each.prompt === prompt && each.sample === sample);
+  const found = await files.readOne(step, prompt, sample);
   if (found !== undefined) return found;
+  // Says why, if it is the step.
+  await recordOf(files, await files.steps(), step, runId);
   throw new RpcError('NOT_FOUND', `run ${runId} keeps no completion ${sample} of the prompt ${prompt} of step ${step}`);
 }
 
@@ -178,8 +179,7 @@ function conflictOf({ scores }: Sample): number {
 function pageOf(samples: readonly Sample[], start: number, size: number) {
   const page: Sample[] = [];
   let bytes = 0;
-  for (const { tokenList: _, ...rest } of samples.slice(start, start + size)) {
-    const sample = { ...rest, tokenList: [] };
+  for (const sample of samples.slice(start, start + size)) {
     bytes += messageBytes('gapo.training.v1.Sample', sample);
     if (page.length > 0 && bytes > pageBytes) break;
     page.push(sample);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import type { StepSamples } from '../../data/keptSamples.js';
-import type { StepRecord } from './sampleFiles.js';
+import type { KeptStep } from './sampleFiles.js';
 import { SampleRecorder } from './sampleRecorder.js';
 
 const stepOf = (step: number): StepSamples => ({
@@ -25,7 +25,7 @@ const stepOf = (step: number): StepSamples => ({
 /** A recorder whose tokens are decoded when the test says so. */
 function recorded() {
   const waiting: ((text: string) => void)[] = [];
-  const written: StepRecord[] = [];
+  const written: KeptStep[] = [];
   const logged: string[] = [];
   let refuses = false;
   const recorder = new SampleRecorder({
@@ -58,11 +58,11 @@ test('a step waits for the completions of the one before, not for its own', asyn
   assert.deepEqual(written.map(({ step }) => step), [1]); // prettier-ignore
   waiting[1]?.('two');
   await recorder.settled();
-  const { samples, ...rest } = written[1] ?? ({} as StepRecord);
+  const { samples, tokens: tokenLists, ...rest } = written[1] ?? ({} as KeptStep);
   assert.deepEqual(rest, { step: 2, version: 1, sampled: 8 });
   const [{ completion, finished, tokens, logprob, cut } = {}] = samples;
   assert.deepEqual([completion, finished, tokens, logprob, cut], ['two', false, 1, -1.5, false]);
-  assert.deepEqual(samples[0]?.tokenList, [{ text: '2', logprob: -1, advantages: [0.1235, -2] }]);
+  assert.deepEqual(tokenLists, [[{ text: '2', logprob: -1, advantages: [0.1235, -2] }]]);
 });
 
 test('a text that is too long is cut between characters', async () => {

@@ -2,7 +2,7 @@
 import type { SampleLimits } from '@gapo/config';
 import type { Tokenizer } from '@gapo/model';
 import { at } from '@gapo/numeric';
-import { messageOf, toJson, type Sample } from '@gapo/rpc';
+import { messageOf, toJson, type Sample, type SampleToken } from '@gapo/rpc';
 import type { KeptSample, StepSamples } from '../../data/keptSamples.js';
 import { mapInTurns } from './inTurns.js';
 import type { SampleFiles } from './sampleFiles.js';
@@ -54,8 +54,9 @@ export class SampleRecorder {
       const texts = await tokens.decodeAll(ids, { specialTokens: 'omit' });
       const pieces = await tokens.piecesOfAll(ids, mostTokens);
       const decoded = kept.map((each, i) => ({ each, text: at(texts, i), pieces: at(pieces, i) }));
-      const samples = await mapInTurns(decoded, (one) => sampleOf(step.step, one.each, one));
-      await files.write({ ...step, samples }, limits.keep);
+      const samples = await mapInTurns(decoded, ({ each, text }) => sampleOf(step.step, each, text));
+      const tokenLists = await mapInTurns(decoded, (one) => tokensOf(one.each, one.pieces));
+      await files.write({ ...step, samples, tokens: tokenLists }, limits.keep);
       if (this.#lost > 0) log.info({ run }, `completions are kept again, from step ${step.step} on`);
       this.#lost = 0;
     } catch (error) {
@@ -66,11 +67,7 @@ export class SampleRecorder {
   }
 }
 
-function sampleOf(
-  step: number,
-  { sample, promptId, promptText, scores, advantage, tokenAdvantages }: KeptSample,
-  { text, pieces }: { readonly text: string; readonly pieces: readonly string[] },
-): Sample {
+function sampleOf(step: number, { sample, promptId, promptText, scores, advantage }: KeptSample, text: string): Sample {
   const { prompt, sample: number, tokenIds, logprobs, finished } = sample;
   const [shownPrompt, completion] = [cut(promptText), cut(text)];
   const message = toJson('gapo.training.v1.Sample', {
@@ -86,13 +83,16 @@ function sampleOf(
     logprob: logprobs.reduce((sum, logprob) => sum + logprob, 0),
     scores: [...scores],
     ...(advantage !== undefined && { advantage }),
-    tokenList: pieces.map((piece, i) => ({
-      text: piece,
-      logprob: rounded(at(logprobs, i)),
-      advantages: tokenAdvantages?.[i]?.map(rounded) ?? [],
-    })),
   });
   return message as Sample;
+}
+
+function tokensOf({ sample, tokenAdvantages }: KeptSample, pieces: readonly string[]): SampleToken[] {
+  return pieces.map((text, i) => ({
+    text,
+    logprob: rounded(at(sample.logprobs, i)),
+    advantages: tokenAdvantages?.[i]?.map(rounded) ?? [],
+  }));
 }
 
 function rounded(value: number): number {

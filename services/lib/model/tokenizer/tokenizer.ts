@@ -226,13 +226,9 @@ export class Tokenizer {
    *
    * @param longest tokens of a row beyond which the others are left out
    */
-  async piecesOfAll(rows: readonly (readonly number[])[], longest: number): Promise<string[][]> {
-    const pieces: string[][] = [];
-    for (const ids of rows)
-      pieces.push(
-        await tokenPieces((parts) => this.decodeAll(parts, { specialTokens: 'keep' }), ids.slice(0, longest)),
-      );
-    return pieces;
+  piecesOfAll(rows: readonly (readonly number[])[], longest: number): Promise<string[][]> {
+    const some = rows.map((ids) => ids.slice(0, longest));
+    return tokenPieces((parts) => this.decodeAll(parts, { specialTokens: 'keep' }), some);
   }
 
   /**

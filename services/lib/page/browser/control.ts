@@ -75,6 +75,7 @@ export async function evaluate(
     const lines = (text + part.value).split('\n');
     text = lines.pop() ?? '';
     for (const line of lines) {
+      if (line === '') continue;
       const event = JSON.parse(line) as EvaluateRunResponseJson & { error?: string };
       if (event.error !== undefined) throw new Error(event.error);
       if (event.progress) onProgress(event.progress);

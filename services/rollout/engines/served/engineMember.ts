@@ -1,7 +1,7 @@
 /** One server of an engine: what it is, whether it answers, its adapters, and its requests in progress. */
-import { RequestFailure, Slots, type HttpClient, type RequestLimits } from '@gapo/http';
+import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { untilAborted } from '@gapo/rpc';
-import type { Logger } from '@gapo/service';
+import { Slots, type Logger } from '@gapo/service';
 import { LoadedAdapters } from './loadedAdapters.js';
 import { overloadWaitMs } from './overload.js';
 import { loadAdapter, unloadAdapter } from './protocols/adapters.js';

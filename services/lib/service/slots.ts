@@ -1,6 +1,6 @@
-/** Back-pressure: at most a number of requests at a time; others wait, first come, first served. */
+/** Back-pressure: at most a number of pieces of work at a time; others wait, first come, first served. */
 
-/** Slots for requests. */
+/** Slots for work. */
 export class Slots {
   readonly #count: number;
   readonly #waiting = new Set<() => void>();
