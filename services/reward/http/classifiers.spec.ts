@@ -8,7 +8,7 @@ import { at } from '@gapo/numeric';
 import { temporaryDirectory } from '@gapo/service/testing';
 import { tinyTokens, writeTinyClassifier } from '../onnx/tinyClassifier.fixture.js';
 import { openHttpScorer } from './httpScorer.js';
-import { answering, client, deadlineMs, file, items, outcomes } from './testServer.fixture.js';
+import { answering, answeringAsVllm, client, deadlineMs, file, items, outcomes } from './testServer.fixture.js';
 
 type Response = Parameters<typeof json>[0];
 
@@ -29,12 +29,12 @@ const lengths = ({ body }: Asked, response: Response): void =>
 describe('vLLM', () => {
   test('/classify is asked for raw numbers of the tokens that the chat template makes', async (t) => {
     const tokenizer = await tokenizerFor(t);
-    const { url, asked } = await answering(t, lengths);
+    const { url, asked } = await answeringAsVllm(t, lengths);
     const yaml = `{ objective: x, protocol: vllm-classify, url: '${url}', model: reward, encoding: { tokenizer: '${tokenizer}', maxTokens: 64 }, parameters: { priority: 1 } }`;
     const service = await client(t, yaml);
     assert.deepEqual(await outcomes(service), chats.map(({ length }) => length)); // prettier-ignore
     assert.deepEqual(
-      asked.map(({ body }) => body),
+      asked().map(({ body }) => body),
       [{ model: 'reward', input: chats, use_activation: false, priority: 1 }],
     );
     const { model, maxTokens, minimum } = await service.Describe({}, { deadlineMs });
@@ -63,7 +63,7 @@ describe('vLLM', () => {
 
   test('the earliest turns lose characters of an item that is too long, and one that cannot fit is an error of its own', async (t) => {
     const tokenizer = await tokenizerFor(t);
-    const { url, asked } = await answering(t, lengths);
+    const { url, asked } = await answeringAsVllm(t, lengths);
     const limit = at(chats, 1).length;
     const yaml = `objective: x, protocol: vllm-classify, url: '${url}'`;
     const head = `encoding: { tokenizer: '${tokenizer}', maxTokens: ${limit}`;
@@ -76,17 +76,17 @@ describe('vLLM', () => {
         retryable: false,
       },
     ]);
-    assert.deepEqual(asked[1]?.body['input'], chats.slice(0, 2));
+    assert.deepEqual(asked()[1]?.body['input'], chats.slice(0, 2));
   });
 
   test('the server renders one conversation a request, without opening another reply', async (t) => {
-    const { url, asked } = await answering(t, (_, response) =>
+    const { url, asked } = await answeringAsVllm(t, (_, response) =>
       json(response, { data: [{ index: 0, label: null, probs: [0.5], num_classes: 1 }] }),
     );
     const yaml = `{ objective: x, protocol: vllm-classify, url: '${url}', encoding: server, concurrency: 1 }`;
     assert.deepEqual(await outcomes(await client(t, yaml)), [0.5, 0.5, 0.5]);
     assert.deepEqual(
-      asked.map(({ body }) => body),
+      asked().map(({ body }) => body),
       items.map(({ prompt, completion }) => ({
         messages: [{ role: 'user', content: prompt }, { role: 'assistant', content: completion }],
         add_generation_prompt: false,
@@ -98,7 +98,7 @@ describe('vLLM', () => {
 
   test('/pooling names its task, and the numbers of the last token count where each has some', async (t) => {
     const tokenizer = await tokenizerFor(t);
-    const { url, asked } = await answering(t, ({ body }, response) =>
+    const { url, asked } = await answeringAsVllm(t, ({ body }, response) =>
       json(response, {
         data: (body['input'] as number[][]).map((ids, index) => ({
           index,
@@ -113,17 +113,36 @@ describe('vLLM', () => {
     assert.deepEqual(await outcomes(byToken), chats.map(({ length }) => length - 1)); // prettier-ignore
     const common = { input: chats, use_activation: false, encoding_format: 'float' };
     assert.deepEqual(
-      asked.map(({ body }) => body),
+      asked().map(({ body }) => body),
       [{ ...common, task: 'classify' }, { ...common, task: 'token_classify' }], // prettier-ignore
     );
   });
 
+  test('a server that ignores use_activation, and so answers with probabilities, is refused by name', async (t) => {
+    const { url, asked } = await answering(t, (_, response) => json(response, { data: [{ index: 0, score: 0.5 }] }));
+    const found = await outcomes(await client(t, `{ objective: x, protocol: vllm-score, url: '${url}' }`));
+    const details = 'HTTP 200: the server does not know use_activation: it answers with probabilities in place of raw numbers; update vLLM'; // prettier-ignore
+    assert.deepEqual(found, items.map(() => failed(url, details))); // prettier-ignore
+    assert.equal(asked.length, 1);
+  });
+
+  test('a server is asked once whether it knows use_activation', async (t) => {
+    const { url, asked } = await answering(t, ({ body }, response) =>
+      typeof body['use_activation'] === 'string'
+        ? json(response, { error: { message: 'use_activation: not a valid boolean' } }, 400)
+        : json(response, { data: [0, 1, 2].map((index) => ({ index, score: index })) }),
+    );
+    const service = await client(t, `{ objective: x, protocol: vllm-score, url: '${url}' }`);
+    assert.deepEqual([await outcomes(service), await outcomes(service)], [[0, 1, 2], [0, 1, 2]]); // prettier-ignore
+    assert.deepEqual(asked.map(({ body }) => typeof body['use_activation']), ['string', 'boolean', 'boolean']); // prettier-ignore
+  });
+
   test('/score is asked about prompt and completion', async (t) => {
-    const { url, asked } = await answering(t, (_, response) =>
+    const { url, asked } = await answeringAsVllm(t, (_, response) =>
       json(response, { data: [0, 1, 2].map((index) => ({ index, object: 'score', score: index - 1 })) }),
     );
     assert.deepEqual(await outcomes(await client(t, `{ objective: x, protocol: vllm-score, url: '${url}' }`)), [-1, 0, 1]); // prettier-ignore
-    assert.deepEqual(asked[0]?.body, {
+    assert.deepEqual(asked()[0]?.body, {
       text_1: ['p', 'p', 'p'],
       text_2: ['a', 'bb', 'ccc'],
       use_activation: false,
@@ -151,8 +170,8 @@ test("SGLang's /classify is asked with token ids, and answers with raw numbers",
 });
 
 describe('the numbers of an item', () => {
-  const probs = async (t: Parameters<typeof answering>[0], text: string, keys = ''): Promise<unknown> => {
-    const { url } = await answering(t, (_, response) =>
+  const probs = async (t: Parameters<typeof answeringAsVllm>[0], text: string, keys = ''): Promise<unknown> => {
+    const { url } = await answeringAsVllm(t, (_, response) =>
       response.end(`{"data": [${[0, 1, 2].map((index) => `{"index": ${index}, "probs": ${index === 1 ? text : '[1, 2]'}}`).join()}]}`),
     ); // prettier-ignore
     const tokenizer = await tokenizerFor(t);
@@ -193,7 +212,7 @@ describe('the numbers of an item', () => {
   test('out of order, too few or without a place are an error', async (t) => {
     const tokenizer = await tokenizerFor(t);
     const messageOf = async (data: unknown): Promise<string[]> => {
-      const { url } = await answering(t, (_, response) => json(response, { data }));
+      const { url } = await answeringAsVllm(t, (_, response) => json(response, { data }));
       const yaml = `{ objective: x, protocol: vllm-classify, url: '${url}', encoding: { tokenizer: '${tokenizer}', maxTokens: 64 } }`;
       return (await outcomes(await client(t, yaml))).map((one) =>
         typeof one === 'number' ? '' : (one as Error).message.slice(url.length + 2),
@@ -209,7 +228,7 @@ describe('the numbers of an item', () => {
   });
 
   test('softmax of one number says nothing, and is an error', async (t) => {
-    const { url } = await answering(t, lengths);
+    const { url } = await answeringAsVllm(t, lengths);
     const tokenizer = await tokenizerFor(t);
     const yaml = `{ objective: x, protocol: vllm-classify, url: '${url}', activation: softmax, encoding: { tokenizer: '${tokenizer}', maxTokens: 64 } }`;
     const [first] = await outcomes(await client(t, yaml));

@@ -1,5 +1,6 @@
 /** A scorer that calls a server over HTTP. */
 import {
+  type Answer,
   credentialsOf,
   HttpClient,
   isRetryableStatus,
@@ -32,6 +33,8 @@ interface Endpoint {
   readonly name: string;
   readonly client: HttpClient;
   readonly credentials: Credentials;
+  /** Whether the server has said that it knows the protocol's switch. */
+  knowsSwitch: boolean;
 }
 
 /**
@@ -58,7 +61,7 @@ export async function openHttpScorer(options: RemoteOptions): Promise<RemoteScor
         ? 'name a token with tokenEnv or tokenFile, or set headers'
         : undefined),
   });
-  const endpoint: Endpoint = { name, client, credentials };
+  const endpoint: Endpoint = { name, client, credentials, knowsSwitch: false };
   const { timeoutMs, concurrency, retries } = file;
   return new RemoteScorer({
     description: remoteDescription(
@@ -125,9 +128,32 @@ async function scoresOf(
   const prepared: (Prepared | NoScore)[] = [];
   for (const item of items) prepared.push((await protocol.prepare?.(item)) ?? item);
   const asked = prepared.filter((item): item is Prepared => !(item instanceof NoScore));
+  const [first] = asked;
+  if (first !== undefined) await requireSwitch(endpoint, protocol, first, limits);
   const found = asked.length === 0 ? [] : await divided(endpoint, protocol, asked, limits);
   let next = 0;
   return prepared.map((item) => (item instanceof NoScore ? item : at(found, next++)));
+}
+
+/** Asks a server that has not said so whether it knows the protocol's switch. @throws RequestFailure if it does not, or cannot be asked */
+async function requireSwitch(
+  endpoint: Endpoint,
+  protocol: Protocol,
+  item: Prepared,
+  limits: RequestLimits,
+): Promise<void> {
+  if (protocol.switch === undefined || endpoint.knowsSwitch) return;
+  const { key, otherwise } = protocol.switch;
+  const request = { ...protocol.request([item]), [key]: 'neither true nor false' };
+  let answer: Answer;
+  try {
+    answer = await endpoint.client.post('', request, limits);
+  } catch (error) {
+    if (!(error instanceof RequestFailure) || !refusals.has(error.status)) throw error;
+    endpoint.knowsSwitch = error.body?.includes(key) === true;
+    return;
+  }
+  throw answer.failure(`the server does not know ${key}: ${otherwise}`);
 }
 
 /** Statuses of a request that a server refuses for what it contains. */

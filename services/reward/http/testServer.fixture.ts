@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { answering as answeringAnywhere } from '@gapo/http/testing';
+import { answering as answeringAnywhere, json, type Asked } from '@gapo/http/testing';
 import { served, type RewardClient } from '@gapo/reward/testing';
 import { temporaryDirectory } from '@gapo/service/testing';
 import type { RemoteOptions } from '../remote/remoteFile.js';
@@ -15,6 +15,20 @@ export const deadlineMs = Infinity;
 export async function answering(...[t, answer, host]: Parameters<typeof answeringAnywhere>) {
   const { url, asked } = await answeringAnywhere(t, answer, host);
   return { url: `${url}/score`, asked };
+}
+
+/** A server that also knows vLLM's switch, as the scorer asks it once: that request is not passed on. */
+export async function answeringAsVllm(...[t, answer, host]: Parameters<typeof answeringAnywhere>) {
+  const isQuestion = ({ body }: Asked): boolean => typeof body['use_activation'] === 'string';
+  const { url, asked } = await answering(
+    t,
+    (one, response, ...rest) => {
+      if (!isQuestion(one)) return answer(one, response, ...rest);
+      json(response, { error: { message: "[{'type': 'bool_parsing', 'loc': ('body', 'use_activation')}]" } }, 400);
+    },
+    host,
+  );
+  return { url, asked: () => asked.filter((one) => !isQuestion(one)) };
 }
 
 /** Writes a YAML file into a folder of its own. */

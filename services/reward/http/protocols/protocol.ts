@@ -16,6 +16,8 @@ export interface Protocol {
   /** Returns what a request has of an item, or why the item cannot be asked about. @default the item */
   prepare?: ((item: ScoreItem) => Prepared | NoScore | Promise<Prepared | NoScore>) | undefined;
   request(items: readonly Prepared[]): Readonly<Record<string, unknown>>;
+  /** A key of requests, true or false, that the server has to know: with another value, one that knows it refuses a request. @default none */
+  readonly switch?: { readonly key: string; readonly otherwise: string };
   /**
    * Returns a score, or why there is none, for each item in order.
    *

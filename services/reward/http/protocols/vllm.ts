@@ -14,6 +14,12 @@ import type { ProtocolOptions } from './httpFile.js';
 import { scoreIn, type Column } from './numbers.js';
 import { counted, parsed, withParameters, type Prepared, type Protocol } from './protocol.js';
 
+/** Old servers ignore the key that they do not know. */
+const rawNumbers = {
+  key: 'use_activation',
+  otherwise: 'it answers with probabilities in place of raw numbers; update vLLM',
+};
+
 /** Elements are checked one by one, so that a bad one loses its own item only. */
 const answered = z.looseObject({ data: z.array(z.unknown()) });
 
@@ -53,6 +59,7 @@ export function vllmClassify(options: ProtocolOptions<'vllm-classify'>, encoder:
   const { batch, model, parameters } = options;
   return {
     batch: batch ?? (encoder === undefined ? 1 : defaultBatch),
+    switch: rawNumbers,
     prepare: preparing(encoder),
     request: (items) =>
       withParameters(
@@ -68,6 +75,7 @@ export function vllmPooling(options: ProtocolOptions<'vllm-pooling'>, encoder: R
   const { batch, model, task, parameters } = options;
   return {
     batch: batch ?? (encoder === undefined ? 1 : defaultBatch),
+    switch: rawNumbers,
     prepare: preparing(encoder),
     request: (items) =>
       withParameters(
@@ -96,6 +104,7 @@ export function vllmScore({ batch, model, parameters, activation }: ProtocolOpti
   const only: Column = { activation };
   return {
     batch,
+    switch: rawNumbers,
     request: (items) =>
       withParameters(
         {
