@@ -55,7 +55,14 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['encoding', 'remote', 'rules/kinds'],
     ['.'],
   ],
-  'services/rollout': [['.'], ['engines/native', 'engines/served'], ['engines/served/protocols'], ['engines']],
+  'services/rollout': [
+    ['.'],
+    ['engines/native', 'engines/served'],
+    ['engines/served/protocols/registry.ts'],
+    ['engines/served/protocols/vllm'],
+    ['engines/served/protocols'],
+    ['engines'],
+  ],
   'services/training': [['.'], ['rewardModel', 'sft'], ['descent']],
   'services/lib/config': [
     ['.'],

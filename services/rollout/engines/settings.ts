@@ -24,7 +24,9 @@ export const engineSettings = z.object({
     .describe('The name of the base model at the servers; by default that of the only one that they have.'),
   ENGINE_ADAPTER_DIR: directory
     .default(join(tmpdir(), 'gapo-adapters'))
-    .describe('A directory that the servers see too, to which policy versions are written as PEFT adapters.'),
+    .describe(
+      'A directory that the servers see too, for policy versions: PEFT adapters, or whole models with policy.train: full.',
+    ),
   ENGINE_ADAPTER_PATH: directory
     .optional()
     .describe('The path of ENGINE_ADAPTER_DIR at the servers, where it is another.'),

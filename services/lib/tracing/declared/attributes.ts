@@ -114,7 +114,7 @@ export const attributes = {
   messagingOperation: { name: 'messaging.operation.name', type: 'string', description: '`publish` or `process`.' },
   genAiOperation: { name: 'gen_ai.operation.name', type: 'string', description: 'The operation: `text_completion`.' },
   genAiProvider: { name: 'gen_ai.provider.name', type: 'string', description: 'The engine, such as `vllm`.' },
-  genAiModel: { name: 'gen_ai.request.model', type: 'string', description: "The adapter's name at the engine." },
+  genAiModel: { name: 'gen_ai.request.model', type: 'string', description: "The policy version's name at the engine." },
   genAiSeed: { name: 'gen_ai.request.seed', type: 'integer', description: 'The seed of one completion.' },
   genAiTemperature: { name: 'gen_ai.request.temperature', type: 'number', description: 'The temperature.' },
   genAiMaxTokens: {

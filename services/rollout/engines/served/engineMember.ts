@@ -1,7 +1,8 @@
-/** One server of an engine: what it is, whether it answers, its adapters, and its requests in progress. */
+/** One server of an engine: what it is, whether it answers, the policies that it has, and its requests in progress. */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { untilAborted } from '@gapo/rpc';
 import { Slots, type Logger } from '@gapo/service';
+import type { HeldPolicies } from './heldPolicies.js';
 import { LoadedAdapters } from './loadedAdapters.js';
 import { overloadWaitMs } from './overload.js';
 import { loadAdapter, unloadAdapter } from './protocols/adapters.js';
@@ -9,18 +10,17 @@ import type {
   CompletionRequest,
   EngineFacts,
   EngineProtocol,
-  ServedAdapter,
+  Expected,
+  PolicyKind,
   ServedCompletion,
+  ServedPolicy,
 } from './protocols/protocol.js';
+import { ReplacedWeights } from './replacedWeights.js';
 
 /** Limits of a server's use. */
-export interface MemberLimits {
-  /** The name of the base model; undefined: the only one that the server has. */
-  readonly model: string | undefined;
+export interface MemberLimits extends Expected {
   /** Requests in progress; others wait. */
   readonly concurrency: number;
-  /** Adapters that are loaded at a time. */
-  readonly adapters: number;
   /** Milliseconds for one completion. */
   readonly timeoutMs: number;
   /** Milliseconds without an answer to a health check after which requests in progress are given up. */
@@ -35,14 +35,14 @@ export class EngineMember {
   readonly server: HttpClient;
   readonly #protocol: EngineProtocol;
   readonly #limits: MemberLimits;
-  readonly #adapters: LoadedAdapters;
+  readonly #policies: Readonly<Record<PolicyKind, HeldPolicies>>;
   readonly #slots: Slots;
   readonly #closing = new AbortController();
   readonly #running = new Set<AbortController>();
   #facts: Promise<EngineFacts> | undefined;
   #watch: NodeJS.Timeout | undefined;
 
-  /** @param unloaded observes that an adapter was unloaded */
+  /** @param unloaded observes that the server no longer has a policy */
   constructor(
     protocol: EngineProtocol,
     server: HttpClient,
@@ -54,12 +54,20 @@ export class EngineMember {
     this.#protocol = protocol;
     this.#limits = limits;
     this.#slots = new Slots(limits.concurrency);
-    this.#adapters = new LoadedAdapters(limits.adapters, {
-      load: (adapter) => loadAdapter(protocol, server, adapter, this.#long),
-      unload: (name) => unloadAdapter(protocol, server, name, this.#short),
+    const weights = new ReplacedWeights({
+      replace: (policy) => protocol.replaceWeights(server, policy, this.#long),
       unloaded,
-      log,
     });
+    this.#policies = {
+      adapter: new LoadedAdapters(limits.adapters, {
+        load: (adapter) => loadAdapter(protocol, server, adapter, this.#long),
+        unload: (name) => unloadAdapter(protocol, server, name, this.#short),
+        unloaded,
+        log,
+      }),
+      weights,
+      tiedWeights: weights,
+    };
   }
 
   /** Requests in progress and those that wait. */
@@ -67,9 +75,9 @@ export class EngineMember {
     return this.#slots.load;
   }
 
-  /** Whether an adapter is loaded, or being loaded. */
-  hasAdapter(name: string): boolean {
-    return this.#adapters.has(name);
+  /** Whether the server has a policy, or gets it. */
+  has(name: string): boolean {
+    return Object.values(this.#policies).some((held) => held.has(name));
   }
 
   /** Returns what the server is. It is asked once, and again after a failure. @throws RequestFailure */
@@ -90,13 +98,13 @@ export class EngineMember {
   }
 
   /**
-   * Makes a request for a completion of an adapter. At most a number of requests run at a time; others wait.
+   * Makes a request for a completion of a policy. At most a number of requests run at a time; others wait.
    *
-   * @param run makes the request with the function that it is given, once the adapter is loaded
+   * @param run makes the request with the function that it is given, once the server has the policy
    * @throws RequestFailure; the signal's reason once it aborts
    */
   async complete<T>(
-    adapter: ServedAdapter,
+    policy: ServedPolicy,
     signal: AbortSignal,
     run: (call: (request: CompletionRequest) => Promise<ServedCompletion>) => Promise<T>,
   ): Promise<T> {
@@ -104,13 +112,15 @@ export class EngineMember {
       return await this.#slots.run(signal, () =>
         this.#watched(signal, async (ending) => {
           const facts = await untilAborted(this.facts(), ending);
+          const refusal = facts.refused[policy.kind];
+          if (refusal !== undefined) throw new RequestFailure(`${this.server.name} ${refusal}`);
           const limits = { signal: ending, timeoutMs: this.#limits.timeoutMs };
           const call = async (request: CompletionRequest): Promise<ServedCompletion> => {
             this.#requireRoom(facts, request);
             return this.#protocol.complete(this.server, facts, request, limits);
           };
           return untilAborted(
-            this.#adapters.using(adapter, () => run(call)),
+            this.#policies[policy.kind].using(policy, () => run(call)),
             ending,
           );
         }),
@@ -123,7 +133,7 @@ export class EngineMember {
 
   /** Unloads the adapters and closes the connections. */
   async close(): Promise<void> {
-    await this.#adapters.close();
+    await Promise.all(Object.values(this.#policies).map((held) => held.close()));
     this.#closing.abort(new RequestFailure('the worker is stopping'));
     clearInterval(this.#watch);
     await this.server.close();
@@ -139,18 +149,18 @@ export class EngineMember {
     );
   }
 
-  /** A failed server may have restarted: it is asked again what it is, and gets its adapters again. */
+  /** A failed server may have restarted: it is asked again what it is, and gets its policies again. */
   #doubt(failure: RequestFailure): void {
     if (overloadWaitMs(failure) !== undefined) return; // it is alive
     this.#facts = undefined;
-    this.#adapters.doubt();
+    for (const held of Object.values(this.#policies)) held.doubt();
   }
 
   /** @throws RequestFailure that may pass: a server with wrong options can be started with others */
   async #ask(): Promise<EngineFacts> {
     try {
       await this.checkHealth();
-      return await this.#protocol.describe(this.server, this.#limits.model, this.#long);
+      return await this.#protocol.describe(this.server, this.#limits, this.#long);
     } catch (error) {
       throw error instanceof RequestFailure ? error.with({ retryable: true }) : error;
     }

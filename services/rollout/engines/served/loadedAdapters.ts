@@ -1,11 +1,12 @@
 /** The adapters of one server: loaded on first use, the one used longest ago unloaded first. */
 import { messageOf } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
-import type { ServedAdapter } from './protocols/protocol.js';
+import type { HeldPolicies } from './heldPolicies.js';
+import type { ServedPolicy } from './protocols/protocol.js';
 
 /** How adapters are loaded and unloaded. */
 export interface AdapterCalls {
-  readonly load: (adapter: ServedAdapter) => Promise<void>;
+  readonly load: (adapter: ServedPolicy) => Promise<void>;
   readonly unload: (name: string) => Promise<void>;
   /** Observes that an adapter was unloaded. */
   readonly unloaded: (name: string) => void;
@@ -19,7 +20,7 @@ interface Entry {
 }
 
 /** The adapters that a server has, as far as this process loaded them. */
-export class LoadedAdapters {
+export class LoadedAdapters implements HeldPolicies {
   readonly #most: number;
   readonly #calls: AdapterCalls;
   /** By name, used longest ago first. */
@@ -31,8 +32,7 @@ export class LoadedAdapters {
     this.#calls = calls;
   }
 
-  /** Runs a function while an adapter is loaded. @throws what loading it throws */
-  async using<T>(adapter: ServedAdapter, fn: () => Promise<T>): Promise<T> {
+  async using<T>(adapter: ServedPolicy, fn: () => Promise<T>): Promise<T> {
     const { name } = adapter;
     const entry = this.#entries.get(name) ?? { loaded: undefined, users: 0 };
     entry.loaded ??= this.#load(adapter, entry);
@@ -47,22 +47,19 @@ export class LoadedAdapters {
     }
   }
 
-  /** Whether an adapter is loaded, or being loaded. */
   has(name: string): boolean {
     return this.#entries.has(name);
   }
 
-  /** Loads adapters again before their next use: the server may have lost them. */
   doubt(): void {
     for (const entry of this.#entries.values()) entry.loaded = undefined;
   }
 
-  /** Unloads all. Never rejects. */
   async close(): Promise<void> {
     await Promise.all([...this.#entries.keys()].map((name) => this.#unload(name)));
   }
 
-  #load(adapter: ServedAdapter, entry: Entry): Promise<void> {
+  #load(adapter: ServedPolicy, entry: Entry): Promise<void> {
     const loaded = this.#makeRoom(adapter.name).then(() => this.#calls.load(adapter));
     loaded.catch(() => {
       if (entry.loaded === loaded) entry.loaded = undefined;

@@ -1,4 +1,4 @@
-/** Samples on servers of an engine that exists: writes versions as adapters, spreads completions, and repeats what fails. */
+/** Samples on servers of an engine that exists: writes versions where they see them, spreads completions, and repeats what fails. */
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,10 +10,10 @@ import { isExpected, type Logger } from '@gapo/service';
 import { attributeNames, SpanKind, spanNames, withSpan } from '@gapo/tracing';
 import type { Environment } from '@gapo/worker';
 import type { Engine, SamplingShard } from '../engine.js';
-import { AdapterVolume, type VolumePlaces } from './adapterVolume.js';
 import { EngineMember, type MemberLimits } from './engineMember.js';
 import { overloadWaitMs } from './overload.js';
-import type { CompletionRequest, EngineFacts, EngineProtocol, ServedAdapter } from './protocols/protocol.js';
+import { PolicyVolume, type VolumePlaces } from './policyVolume.js';
+import type { CompletionRequest, EngineFacts, EngineProtocol, ServedPolicy } from './protocols/protocol.js';
 import { toSampled, type AskedCompletion } from './sampledCompletion.js';
 import { ServedModels, type ServedModel } from './servedModels.js';
 
@@ -38,7 +38,7 @@ const healthMs = 5000;
 
 /** What the completions of a shard have in common. */
 interface ShardContext extends SamplingShard {
-  readonly adapter: ServedAdapter;
+  readonly served: ServedPolicy;
   readonly model: ServedModel;
   readonly signal: AbortSignal;
 }
@@ -48,17 +48,17 @@ export class ServedEngine implements Engine {
   readonly #protocol: EngineProtocol;
   readonly #members: readonly EngineMember[];
   readonly #models: ServedModels;
-  readonly #volume: AdapterVolume;
+  readonly #volume: PolicyVolume;
   readonly #log: Logger;
   #healthTimer: NodeJS.Timeout | undefined;
 
   constructor({ protocol, servers, volume, modelRoot, log, ...limits }: ServedEngineOptions) {
     this.#protocol = protocol;
     this.#models = new ServedModels(modelRoot);
-    this.#volume = new AdapterVolume(volume);
+    this.#volume = new PolicyVolume(volume);
     this.#log = log;
     const unloaded = (name: string): void => {
-      if (this.#members.some((member) => member.hasAdapter(name))) return;
+      if (this.#members.some((member) => member.has(name))) return;
       this.#volume.remove(name).catch((error: unknown) => log.warn(`ENGINE_ADAPTER_DIR: ${messageOf(error)}`));
     };
     this.#members = servers.map((server) => new EngineMember(protocol, server, limits, log, unloaded));
@@ -146,18 +146,12 @@ export class ServedEngine implements Engine {
     await Promise.all(this.#members.map((member) => member.close()));
   }
 
-  /** Checks a shard, and writes its version as an adapter. */
+  /** Checks a shard, and writes its version where the servers see it. */
   async #prepare(shard: SamplingShard, signal: AbortSignal): Promise<ShardContext> {
     const { policy, version, prompts, options } = shard;
     const { lora } = policy.engine.trainable;
     const { name } = this.#protocol;
-    if (lora === undefined) {
-      throw new RpcError(
-        'FAILED_PRECONDITION',
-        `policy.train is full, which ENGINE=${name} does not sample from: it gets adapters; set policy.train to lora, or ENGINE=native`,
-      );
-    }
-    if (lora.exceptions !== undefined && lora.exceptions.length > 0) {
+    if (lora?.exceptions !== undefined && lora.exceptions.length > 0) {
       throw new RpcError(
         'FAILED_PRECONDITION',
         `the adapter has modules with a rank or alpha of their own, which ENGINE=${name} does not apply; start from another, or set ENGINE=native`,
@@ -170,8 +164,8 @@ export class ServedEngine implements Engine {
     if ((options.stop ?? []).length > 0 && model.tokenizer === undefined) {
       throw new RpcError('FAILED_PRECONDITION', `stop needs tokenizer.json beside the model ${policy.engine.model}`);
     }
-    const adapter = await this.#volume.write(policy, version, model.config, lora);
-    return { ...shard, adapter, model, signal };
+    const served = await this.#volume.write(policy, version, model.config, lora);
+    return { ...shard, served, model, signal };
   }
 
   /** Samples a completion, again where it has an id without a token. */
@@ -187,14 +181,14 @@ export class ServedEngine implements Engine {
   }
 
   async #sampleOnce(
-    { adapter, model, options, prompts, signal }: ShardContext,
+    { served, model, options, prompts, signal }: ShardContext,
     row: AskedCompletion,
     draw: number,
   ): Promise<SampledCompletion | undefined> {
     const { ids, index } = at(prompts, row.prompt);
     const request: CompletionRequest = {
       id: randomUUID(),
-      model: adapter.name,
+      policy: served,
       promptIds: ids,
       temperature: options.temperature,
       seed: completionSeed(options, index, row.sample, draw),
@@ -206,7 +200,7 @@ export class ServedEngine implements Engine {
     for (let attempt = 1; ; attempt++) {
       const member = this.#choose(tried);
       try {
-        return await this.#request(member, adapter, request, row, model, signal);
+        return await this.#request(member, request, row, model, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof RequestFailure)) throw error;
@@ -224,7 +218,6 @@ export class ServedEngine implements Engine {
 
   async #request(
     member: EngineMember,
-    adapter: ServedAdapter,
     request: CompletionRequest,
     row: AskedCompletion,
     model: ServedModel,
@@ -234,7 +227,7 @@ export class ServedEngine implements Engine {
     const attributes = {
       [attributeNames.genAiOperation]: 'text_completion',
       [attributeNames.genAiProvider]: this.#protocol.name,
-      [attributeNames.genAiModel]: request.model,
+      [attributeNames.genAiModel]: request.policy.name,
       [attributeNames.genAiSeed]: request.seed,
       [attributeNames.genAiTemperature]: request.temperature,
       [attributeNames.genAiMaxTokens]: request.maxTokens,
@@ -242,7 +235,7 @@ export class ServedEngine implements Engine {
       [attributeNames.serverAddress]: server.address.hostname,
       [attributeNames.serverPort]: Number(server.address.port) || (server.address.protocol === 'https:' ? 443 : 80),
     };
-    return member.complete(adapter, signal, (call) =>
+    return member.complete(request.policy, signal, (call) =>
       withSpan(
         spanNames.rolloutRequest,
         attributes,

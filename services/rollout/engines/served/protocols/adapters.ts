@@ -1,12 +1,12 @@
 /** Adapters of a server, whatever it already has. */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
-import type { EngineProtocol, ServedAdapter } from './protocol.js';
+import type { EngineProtocol, ServedPolicy } from './protocol.js';
 
 /** Loads an adapter, unless one of the name is loaded. @throws RequestFailure */
 export function loadAdapter(
   { load, hasAdapter }: EngineProtocol,
   server: HttpClient,
-  adapter: ServedAdapter,
+  adapter: ServedPolicy,
   limits: RequestLimits,
 ): Promise<void> {
   return unless(hasAdapter, load(server, adapter, limits));

@@ -2,6 +2,14 @@
 import type { HttpClient, RequestFailure, RequestLimits } from '@gapo/http';
 import type { SamplingOptions } from '@gapo/policy';
 
+/** What a server is expected to have. */
+export interface Expected {
+  /** The name of the base model; undefined: the only one that it has. */
+  readonly model: string | undefined;
+  /** Adapters that are loaded at a time. */
+  readonly adapters: number;
+}
+
 /** What a server is. */
 export interface EngineFacts {
   /** The engine's version. */
@@ -10,10 +18,21 @@ export interface EngineFacts {
   readonly context: number | undefined;
   /** The path of its requests for completions, where there are several. */
   readonly route: string;
+  /** The name of its base model. */
+  readonly base: string;
+  /** For each kind of policy that it does not take: what it cannot do, and how to start it so that it can. */
+  readonly refused: Readonly<Partial<Record<PolicyKind, string>>>;
 }
 
-/** An adapter in a directory that the server sees. */
-export interface ServedAdapter {
+/**
+ * An `adapter`, which a server loads beside others, or all `weights`, which replace those that it has; `tiedWeights` are those of a
+ * model whose output projection is its embedding table.
+ */
+export type PolicyKind = 'adapter' | 'weights' | 'tiedWeights';
+
+/** A policy version in a directory that the server sees. */
+export interface ServedPolicy {
+  readonly kind: PolicyKind;
   /** Differs between versions: a server's cache of prefixes belongs to the name. */
   readonly name: string;
   /** Its directory, as the server sees it. */
@@ -24,8 +43,7 @@ export interface ServedAdapter {
 export interface CompletionRequest {
   /** Identifies it in the server's log. */
   readonly id: string;
-  /** The adapter's name. */
-  readonly model: string;
+  readonly policy: ServedPolicy;
   readonly promptIds: readonly number[];
   readonly temperature: number;
   readonly seed: number;
@@ -54,15 +72,20 @@ export interface EngineProtocol {
   /**
    * Asks a server what it is, and checks that it was started with the options that gapo needs.
    *
-   * @param model the name of the base model; undefined: the only one that it has
    * @throws RequestFailure that names the option
    */
-  readonly describe: (server: HttpClient, model: string | undefined, limits: RequestLimits) => Promise<EngineFacts>;
+  readonly describe: (server: HttpClient, expected: Expected, limits: RequestLimits) => Promise<EngineFacts>;
   /** Loads an adapter. @throws RequestFailure, also if one of the name is loaded */
-  readonly load: (server: HttpClient, adapter: ServedAdapter, limits: RequestLimits) => Promise<void>;
+  readonly load: (server: HttpClient, adapter: ServedPolicy, limits: RequestLimits) => Promise<void>;
   /** Unloads an adapter. @throws RequestFailure, also if none of the name is loaded */
   readonly unload: (server: HttpClient, name: string, limits: RequestLimits) => Promise<void>;
-  /** Samples one completion. @throws RequestFailure */
+  /**
+   * Replaces all weights, unless the server has those of the name. Requests in progress end.
+   *
+   * @throws RequestFailure
+   */
+  readonly replaceWeights: (server: HttpClient, weights: ServedPolicy, limits: RequestLimits) => Promise<void>;
+  /** Samples one completion. @throws RequestFailure, also if the policy did not sample all of it */
   readonly complete: (
     server: HttpClient,
     facts: EngineFacts,

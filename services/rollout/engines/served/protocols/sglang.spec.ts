@@ -44,8 +44,10 @@ test('a server that is started as needed says what it is', async (t) => {
   const { server } = await serving(t, (asked) => ({
     json: asked.path === '/server_info' ? info : generated(temperatureOf(asked)),
   }));
-  const facts = await sglang.describe(server, undefined, limits);
-  assert.deepEqual(facts, { version: '0.5.23', context: undefined, route: '/generate' });
+  const facts = await sglang.describe(server, { model: undefined, adapters: 2 }, limits);
+  const { refused, ...others } = facts;
+  assert.deepEqual(others, { version: '0.5.23', context: undefined, route: '/generate', base: '/models/policy' });
+  assert.deepEqual(Object.keys(refused), ['weights', 'tiedWeights']);
 });
 
 for (const [what, changed, divisor, details] of [
@@ -68,7 +70,7 @@ for (const [what, changed, divisor, details] of [
       json: path === '/server_info' ? { ...info, ...changed } : generated(divisor),
     }));
     await assert.rejects(
-      sglang.describe(server, undefined, limits),
+      sglang.describe(server, { model: undefined, adapters: 2 }, limits),
       (error) => error instanceof RequestFailure && details.test(error.message),
     );
   });
@@ -78,10 +80,10 @@ test('a completion is requested as tokens, with every option', async (t) => {
   const finish = { type: 'stop', matched: 2 };
   const meta = { finish_reason: finish, output_token_logprobs: [[-0.5, 7, null], [-0.25, 2, null]] }; // prettier-ignore
   const { server, asked } = await serving(t, () => ({ json: { text: '', output_ids: [7, 2], meta_info: meta } }));
-  const facts = { version: '0.5.23', context: undefined, route: '/generate' };
+  const facts = { version: '0.5.23', context: undefined, route: '/generate', base: '/models/policy', refused: {} };
   const request = {
     id: 'one',
-    model: 'gapo-run-v3-abc',
+    policy: { kind: 'adapter', name: 'gapo-run-v3-abc', path: '/adapters/gapo-run-v3-abc' } as const,
     promptIds: [1, 4],
     temperature: 0.7,
     seed: 2 ** 40 + 9,
@@ -127,7 +129,7 @@ test('a completion is requested as tokens, with every option', async (t) => {
 test('adapters are loaded and unloaded by name; what is already so is no error', async (t) => {
   let answer: { status?: number; json: unknown } = { json: { success: true, loaded_adapters: {} } };
   const { server, asked } = await serving(t, () => answer);
-  const adapter = { name: 'gapo-run-v1-abc', path: '/adapters/gapo-run-v1-abc' };
+  const adapter = { kind: 'adapter', name: 'gapo-run-v1-abc', path: '/adapters/gapo-run-v1-abc' } as const;
   await loadAdapter(sglang, server, adapter, limits);
   await unloadAdapter(sglang, server, adapter.name, limits);
   assert.deepEqual(asked(), [

@@ -6,7 +6,14 @@ import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http'
 import { z } from '@gapo/service';
 import { distributionRefusal } from './distributionRefusal.js';
 import { assertAfterTemperature, topTokens } from './processedLogprobs.js';
-import type { CompletionRequest, EngineFacts, EngineProtocol, ServedAdapter, ServedCompletion } from './protocol.js';
+import type {
+  CompletionRequest,
+  EngineFacts,
+  EngineProtocol,
+  Expected,
+  ServedCompletion,
+  ServedPolicy,
+} from './protocol.js';
 
 const paths = {
   health: '/health',
@@ -42,7 +49,7 @@ async function checkHealth(server: HttpClient, limits: RequestLimits): Promise<v
   await server.get(paths.health, limits);
 }
 
-async function describe(server: HttpClient, model: string | undefined, limits: RequestLimits): Promise<EngineFacts> {
+async function describe(server: HttpClient, { model }: Expected, limits: RequestLimits): Promise<EngineFacts> {
   const info = (await server.get(paths.info, limits)).as(infoAnswer);
   const base = info.served_model_name ?? info.model_path;
   if (model !== undefined && model !== base) {
@@ -71,10 +78,17 @@ async function describe(server: HttpClient, model: string | undefined, limits: R
       return new Map((first ?? []).map(([logprob, id]) => [String(id), logprob]));
     },
   );
-  return { version: info.version, context: undefined, route: paths.generate };
+  const refusal = `${onlyAdapters}; set policy.train to lora, or ENGINE=native or vllm`;
+  return {
+    version: info.version,
+    context: undefined,
+    route: paths.generate,
+    base,
+    refused: { weights: refusal, tiedWeights: refusal },
+  };
 }
 
-async function load(server: HttpClient, { name, path }: ServedAdapter, limits: RequestLimits): Promise<void> {
+async function load(server: HttpClient, { name, path }: ServedPolicy, limits: RequestLimits): Promise<void> {
   await update(server, paths.load, { lora_name: name, lora_path: path }, limits);
 }
 
@@ -91,6 +105,13 @@ async function update(
   const answer = await server.post(path, body, limits);
   const { success, error_message: message } = answer.as(updateAnswer);
   if (!success) throw answer.failure(message ?? 'no reason');
+}
+
+/** Its interface for weights was not tried. */
+const onlyAdapters = 'gets adapters of gapo, not all weights (policy.train: full)';
+
+async function replaceWeights(server: HttpClient): Promise<void> {
+  throw new RequestFailure(`${server.name} ${onlyAdapters}`);
 }
 
 /** Every option is sent: a server takes what is missing from the model's generation_config.json. */
@@ -110,7 +131,7 @@ const plain = {
 async function complete(
   server: HttpClient,
   _facts: EngineFacts,
-  { id, model, promptIds, temperature, seed, maxTokens, endIds, stop }: CompletionRequest,
+  { id, policy, promptIds, temperature, seed, maxTokens, endIds, stop }: CompletionRequest,
   limits: RequestLimits,
 ): Promise<ServedCompletion> {
   const sampling = {
@@ -122,7 +143,7 @@ async function complete(
     stop_token_ids: endIds,
     ...(stop.length > 0 && { stop }),
   };
-  const asked = { rid: id, lora_path: model, input_ids: promptIds };
+  const asked = { rid: id, lora_path: policy.name, input_ids: promptIds };
   const { output_ids: ids, meta_info: meta } = await generate(server, asked, sampling, limits);
   const { type, message } = meta.finish_reason;
   if (type === 'abort')
@@ -148,6 +169,7 @@ export const sglang: EngineProtocol = {
   describe,
   load,
   unload,
+  replaceWeights,
   complete,
   hasAdapter: ({ body = '' }) => /already (been )?(loaded|registered)|already exists/i.test(body),
   lacksAdapter: ({ status, body = '' }) =>

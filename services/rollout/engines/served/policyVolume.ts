@@ -1,4 +1,4 @@
-/** Policy versions as PEFT adapters, in a directory that engine servers see too. */
+/** Policy versions as PEFT adapters or whole weights, in a directory that engine servers see too. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import {
 } from '@gapo/model';
 import { UserError } from '@gapo/service';
 import type { HeldVersion, RequestedPolicy } from '@gapo/worker';
-import type { ServedAdapter } from './protocols/protocol.js';
+import type { ServedPolicy } from './protocols/protocol.js';
 
 /** Where the directory is. */
 export interface VolumePlaces {
@@ -23,15 +23,17 @@ export interface VolumePlaces {
   readonly servedDirectory: string;
 }
 
+/** The file of a model's weights. */
+const weightsFile = 'model.safetensors';
 const headNames: readonly string[] = Object.values(valueHeadNames);
 
-/** Returns the name of a version's adapter. Workers that share a server give the same version the same name. */
-export function adapterNameOf({ runId, version }: RequestedPolicy, { sha256 }: HeldVersion): string {
+/** Returns the name of a version. Workers that share a server give the same version the same name. */
+export function servedNameOf({ runId, version }: RequestedPolicy, { sha256 }: HeldVersion): string {
   return `gapo-${runId.replace(/[^\w-]/g, '-').slice(0, 80)}-v${version}-${sha256.slice(0, 16)}`;
 }
 
-/** Writes adapters, each once and whole. */
-export class AdapterVolume {
+/** Writes versions, each once and whole. */
+export class PolicyVolume {
   readonly #places: VolumePlaces;
 
   constructor(places: VolumePlaces) {
@@ -39,37 +41,42 @@ export class AdapterVolume {
   }
 
   /**
-   * Writes a version as an adapter, unless it is there. Several processes may write the same one.
+   * Writes a version, unless it is there. Several processes may write the same one.
    *
+   * @param lora undefined: the version is all weights
    * @throws UserError if it cannot be written
    */
   async write(
     policy: RequestedPolicy,
     version: HeldVersion,
     config: DecoderConfig,
-    lora: LoraSpec,
-  ): Promise<ServedAdapter> {
-    const name = adapterNameOf(policy, version);
+    lora: LoraSpec | undefined,
+  ): Promise<ServedPolicy> {
+    const name = servedNameOf(policy, version);
     const [target, partial] = [this.#pathOf(name), this.#pathOf(`.${name}.${randomUUID()}.partial`)];
-    const adapter = { name, path: join(this.#places.servedDirectory, name) };
-    if (await exists(target)) return adapter;
+    const kind = lora !== undefined ? 'adapter' : config.tiedEmbeddings ? 'tiedWeights' : 'weights';
+    const served: ServedPolicy = { kind, name, path: join(this.#places.servedDirectory, name) };
+    if (await exists(target)) return served;
     const { model, modelSha256 } = policy.engine;
     try {
       await mkdir(partial, { recursive: true });
       const tensors = version.tensors.filter((tensor) => !headNames.includes(tensor.name));
-      await writeSafetensors(join(partial, adapterFiles.weights), tensors, adapterMetadata(modelSha256));
-      await writeFile(join(partial, adapterFiles.config), JSON.stringify(peftConfig(config, lora, model), null, 2));
+      if (lora === undefined) await writeSafetensors(join(partial, weightsFile), tensors);
+      else {
+        await writeSafetensors(join(partial, adapterFiles.weights), tensors, adapterMetadata(modelSha256));
+        await writeFile(join(partial, adapterFiles.config), JSON.stringify(peftConfig(config, lora, model), null, 2));
+      }
       await rename(partial, target);
     } catch (error) {
       await rm(partial, { recursive: true, force: true }).catch(() => undefined);
-      if (await exists(target)) return adapter; // another process was faster
+      if (await exists(target)) return served; // another process was faster
       const why = (error as Error).message;
       throw new UserError(`ENGINE_ADAPTER_DIR: ${target} cannot be written: ${why}`, { cause: error });
     }
-    return adapter;
+    return served;
   }
 
-  /** Removes an adapter, if it is there. */
+  /** Removes a version, if it is there. */
   async remove(name: string): Promise<void> {
     await rm(this.#pathOf(name), { recursive: true, force: true });
   }

@@ -1,0 +1,54 @@
+/** Adapters of a vLLM server, which it loads while it runs. A name never gets other weights: cached prefixes belong to it. */
+import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
+import type { ServedPolicy } from '../protocol.js';
+
+const paths = { load: '/v1/load_lora_adapter', unload: '/v1/unload_lora_adapter', metrics: '/metrics' } as const;
+
+/** Loads an adapter. @throws RequestFailure, also if one of the name is loaded */
+export async function load(server: HttpClient, { name, path }: ServedPolicy, limits: RequestLimits): Promise<void> {
+  await server.post(paths.load, { lora_name: name, lora_path: path }, limits);
+}
+
+/** Unloads an adapter. @throws RequestFailure, also if none of the name is loaded */
+export async function unload(server: HttpClient, name: string, limits: RequestLimits): Promise<void> {
+  await server.post(paths.unload, { lora_name: name }, limits);
+}
+
+/** Whether a failure of {@link load} means that an adapter of the name is loaded. */
+export function hasAdapter({ status, body = '' }: RequestFailure): boolean {
+  return status === 400 && /has already been loaded/.test(body);
+}
+
+/** Whether a failure of {@link unload} or of a completion means that the adapter is not loaded. */
+export function lacksAdapter({ status, body = '' }: RequestFailure): boolean {
+  return status === 404 && /cannot be found|does not exist/.test(body);
+}
+
+/** Returns whether adapters can be loaded. @throws RequestFailure */
+export async function loadsAdapters(server: HttpClient, limits: RequestLimits): Promise<boolean> {
+  try {
+    await unload(server, 'gapo-none', limits);
+  } catch (error) {
+    if (!(error instanceof RequestFailure)) throw error;
+    if (lacksAdapter(error)) return true; // so that the route exists
+    if (error.status === 404) return false;
+    throw error;
+  }
+  return true;
+}
+
+/**
+ * Returns how many adapters are used at a time (--max-loras).
+ *
+ * @returns undefined if the server does not say, as without statistics or before its first completion
+ */
+export async function mostAdapters(server: HttpClient, limits: RequestLimits): Promise<number | undefined> {
+  try {
+    const { text } = await server.get(paths.metrics, limits);
+    const [, most] = /^vllm:lora_requests_info\{[^}]*max_lora="(\d+)"/m.exec(text) ?? [];
+    return most === undefined ? undefined : Number(most);
+  } catch (error) {
+    if (error instanceof RequestFailure && error.status !== undefined) return undefined;
+    throw error;
+  }
+}
