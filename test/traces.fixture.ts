@@ -17,9 +17,27 @@ export interface Span {
   readonly attributes: ReadonlyMap<string, unknown>;
 }
 
+/** Returns the parent → child edges of a trace, as `service:span -> service:span`. */
+export function edgesOf(spans: readonly Span[], traceId: string): ReadonlySet<string> {
+  const own = spans.filter((span) => span.traceId === traceId);
+  const byId = new Map(own.map((span) => [span.spanId, span]));
+  return new Set(
+    own.flatMap((span) => {
+      const parent = byId.get(span.parentSpanId ?? '');
+      return parent === undefined ? [] : [`${parent.service}:${parent.name} -> ${span.service}:${span.name}`];
+    }),
+  );
+}
+
 interface OtlpValue {
   readonly stringValue?: string;
   readonly intValue?: string | number;
+  readonly doubleValue?: number;
+  readonly arrayValue?: { readonly values: readonly OtlpValue[] };
+}
+
+function valueOf({ stringValue, intValue, doubleValue, arrayValue }: OtlpValue): unknown {
+  return stringValue ?? doubleValue ?? arrayValue?.values.map(valueOf) ?? Number(intValue);
 }
 
 interface OtlpBody {
@@ -59,9 +77,7 @@ export async function startReceiver(): Promise<Receiver> {
       for (const { resource, scopeSpans } of (JSON.parse(text) as OtlpBody).resourceSpans ?? []) {
         const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
         for (const span of scopeSpans.flatMap((scope) => scope.spans)) {
-          const attributes = new Map(
-            (span.attributes ?? []).map(({ key, value }) => [key, value.stringValue ?? Number(value.intValue)]),
-          );
+          const attributes = new Map((span.attributes ?? []).map(({ key, value }) => [key, valueOf(value)]));
           spans.push({ ...span, service, attributes });
         }
       }

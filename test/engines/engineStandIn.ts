@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { keyOf, normalized, recordingSchema, type Exchange, type Recording } from './recording.js';
+import { keyOf, normalized, recorded, recordingSchema, type Exchange } from './recording.js';
 
 /** A request that arrived. */
 export interface Arrived {
@@ -28,7 +28,6 @@ export type Intervention = (
 
 /** The stand-in. */
 export class EngineStandIn {
-  readonly #recording: Recording;
   readonly #upstream: string | undefined;
   readonly #answers: Map<string, Exchange>;
   readonly #recorded = new Map<string, Exchange>();
@@ -49,11 +48,15 @@ export class EngineStandIn {
   /** Decides about every request. */
   intervene: Intervention = () => 'pass';
 
-  /** @param upstream the server's URL; undefined: answers are from the recording */
-  constructor(recording: string, upstream: string | undefined) {
+  /**
+   * @param recording the file of recorded answers; undefined: none
+   * @param upstream the server's URL; undefined: answers are from the recording
+   */
+  constructor(recording: string | undefined, upstream: string | undefined) {
     this.#upstream = upstream;
-    this.#recording = recordingSchema.parse(JSON.parse(readFileSync(recording, 'utf8')));
-    this.#answers = new Map(this.#recording.exchanges.map((each) => [keyOf(each), each]));
+    const { exchanges } =
+      recording === undefined ? { exchanges: [] } : recordingSchema.parse(JSON.parse(readFileSync(recording, 'utf8')));
+    this.#answers = new Map(exchanges.map((each) => [keyOf(each), each]));
   }
 
   /** Starts to listen. Returns the URL. */
@@ -113,7 +116,7 @@ export class EngineStandIn {
         path,
         body: normalized(body),
         status: answer.status,
-        answer: normalized(parsed(text)),
+        answer: recorded(path, parsed(text)),
       };
       this.#recorded.set(keyOf(exchange), exchange);
       send(response, answer.status, parsed(text));

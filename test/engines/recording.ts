@@ -29,9 +29,9 @@ const dropped = new Set(['request_id', 'id', 'created', 'bytes', 'permission', '
 /** Keys of lists of models keep their id. */
 const keepsId = new Set(['data']);
 
-/** Returns JSON without times, ids, paths and hashes of weights. */
+/** Returns JSON without times, ids, paths and what the names of policies have of runs and weights. */
 export function normalized(json: unknown, keepId = false): unknown {
-  if (typeof json === 'string') return json.replace(/-[0-9a-f]{16}\b/g, '-SHA');
+  if (typeof json === 'string') return json.replace(/\bgapo-[\w-]+?-(v\d+)-[0-9a-f]{16}\b/g, 'gapo-RUN-$1-SHA');
   if (Array.isArray(json)) return json.map((item) => normalized(item, keepId));
   if (typeof json !== 'object' || json === null) return json;
   const entries = Object.entries(json).filter(
@@ -48,4 +48,18 @@ export function normalized(json: unknown, keepId = false): unknown {
 /** Identifies a request. */
 export function keyOf({ method, path, body }: Pick<Exchange, 'method' | 'path' | 'body'>): string {
   return JSON.stringify([method, path, normalized(body)]);
+}
+
+/** Returns an answer as it is recorded: of metrics, the one that gapo reads. */
+export function recorded(path: string, answer: unknown): unknown {
+  if (path !== '/metrics') return normalized(answer);
+  const lines = String(answer)
+    .split('\n')
+    .filter((line) => line.startsWith('vllm:lora_requests_info{'));
+  return normalized(
+    lines
+      .slice(0, 1)
+      .map((line) => line.replace(/[^}]*$/, ' 1.0\n'))
+      .join(''),
+  );
 }

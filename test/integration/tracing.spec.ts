@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { findNatsServer } from '@gapo/events';
 import { connect, type StepReport } from '@gapo/rpc';
 import { type Workspace, makeWorkspace, project, runYaml, startPlatform } from '../platform.fixture.js';
-import { type Span, startReceiver } from '../traces.fixture.js';
+import { edgesOf, type Span, startReceiver } from '../traces.fixture.js';
 
 const gapo = join(project, 'services/cli/dist/main.js');
 
@@ -47,18 +47,6 @@ describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not
   after(() => workspace.remove());
 
   const inTrace = (traceId: string): readonly Span[] => spans.filter((span) => span.traceId === traceId);
-
-  /** Parent → child edges of a trace, as `service:span`. */
-  function edges(traceId: string): ReadonlySet<string> {
-    const own = inTrace(traceId);
-    const byId = new Map(own.map((span) => [span.spanId, span]));
-    return new Set(
-      own.flatMap((span) => {
-        const parent = byId.get(span.parentSpanId ?? '');
-        return parent === undefined ? [] : [`${parent.service}:${parent.name} -> ${span.service}:${span.name}`];
-      }),
-    );
-  }
 
   test('there is one for each step, and the step is its only root', () => {
     assert.equal(roots.length, 3);
@@ -111,7 +99,7 @@ describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not
       `${c}:gapo.event.publish -> gapo-gateway:gapo.event.process`,
     ];
     for (const { traceId } of roots) {
-      const found = edges(traceId);
+      const found = edgesOf(spans, traceId);
       for (const edge of expected) assert.ok(found.has(edge), `no edge ${edge} among\n${[...found].sort().join('\n')}`);
     }
   });

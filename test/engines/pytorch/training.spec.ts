@@ -13,7 +13,7 @@ import { TensorAssembler, connect, type Progress, type StepReport } from '@gapo/
 import { project } from '../../platform.fixture.js';
 import { startProcesses, type ProcessPlatform } from '../../processes/platform.js';
 import { runToTheEnd } from '../../processes/runToTheEnd.js';
-import { type Span, startReceiver } from '../../traces.fixture.js';
+import { edgesOf, type Span, startReceiver } from '../../traces.fixture.js';
 import { command, environment, skip } from './worker.js';
 
 const example = join(project, 'examples/assistant');
@@ -141,14 +141,7 @@ describe(
         (m) => `grpc.gapo.gradient.v1.GradientService/${m}`,
       );
       for (const { traceId } of roots) {
-        const all = spans.filter((span) => span.traceId === traceId);
-        const byId = new Map(all.map((span) => [span.spanId, span]));
-        const edges = new Set(
-          all.map((span) => {
-            const parent = byId.get(span.parentSpanId ?? '');
-            return `${parent?.service}:${parent?.name} -> ${span.service}:${span.name}`;
-          }),
-        );
+        const edges = edgesOf(spans, traceId);
         for (const edge of [
           `${coordinator}:gapo.step.gradients -> ${coordinator}:${compute}`,
           `${coordinator}:${compute} -> ${worker}:${compute}`,
