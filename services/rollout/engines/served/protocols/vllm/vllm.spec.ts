@@ -118,7 +118,7 @@ describe('what a server is', () => {
 describe('all weights', () => {
   const weights = { kind: 'weights', name: 'gapo-run-v2-abc', path: '/volume/gapo-run-v2-abc' } as const;
 
-  test('are replaced while the server is paused, and named once all of them are there', async (t) => {
+  test('are replaced while the server is paused, and named once it continues with all of them', async (t) => {
     let name = 'default';
     const { server, asked } = await serving(t, {
       '/weight_info': () => ok({ weight_version: name }),
@@ -136,8 +136,8 @@ describe('all weights', () => {
         { path: '/pause', body: {} },
         { path: '/update_weight_version', body: { new_version: 'gapo-replacing' } },
         { path: '/collective_rpc', body: { method: 'reload_weights', kwargs: { weights_path: weights.path } } },
-        { path: '/update_weight_version', body: { new_version: weights.name } },
         { path: '/resume', body: {} },
+        { path: '/update_weight_version', body: { new_version: weights.name } },
         { path: '/weight_info', body: {} },
       ],
     );

@@ -40,7 +40,7 @@ export async function isOnCpu(server: HttpClient, limits: RequestLimits): Promis
   return config.includes('device_config=cpu');
 }
 
-/** Whether a replacement of a server's weights has failed: it is paused, and has none until the next one. */
+/** Whether a replacement of a server's weights has begun, and not ended: it may be paused, and have none. */
 export function areBeingReplaced(weights: string | undefined): boolean {
   return weights === replacing;
 }
@@ -60,8 +60,8 @@ export async function replaceWeights(
   await server.post(paths.pause, {}, limits);
   await server.post(paths.rename, { new_version: replacing }, limits);
   await server.post(paths.call, { method: 'reload_weights', kwargs: { weights_path: path } }, limits);
-  await server.post(paths.rename, { new_version: name }, limits);
   await server.post(paths.resume, {}, limits);
+  await server.post(paths.rename, { new_version: name }, limits); // last: a server with the name is whole and not paused
 }
 
 /**
