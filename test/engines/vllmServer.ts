@@ -75,6 +75,7 @@ export class VllmServer {
     const server = new VllmServer(await freePort(), args, env);
     const kill = (): void => server.signal('SIGKILL');
     process.once('exit', kill);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
     owner.after(async () => (await server.kill(), void process.off('exit', kill)));
     server.spawn();
     await server.ready();
