@@ -74,6 +74,9 @@ export const tolerance = 1e-4;
 /** Whether a request is one for a completion. */
 export const isCompletion = ({ path }: Arrived): boolean => path === paths.generate || path === paths.completions;
 
+/** Whether a request loads an adapter: one that does not exist asks whether any can be. */
+export const isLoad = ({ path, body }: Arrived): boolean => path === paths.load && body['lora_name'] !== 'gapo-none';
+
 /** Returns the tokens of each completion. */
 export const tokensOf = (completions: readonly Completion[]) => completions.map(({ tokenIds }) => tokenIds);
 

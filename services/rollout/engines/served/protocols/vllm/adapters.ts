@@ -24,15 +24,23 @@ export function lacksAdapter({ status, body = '' }: RequestFailure): boolean {
   return status === 404 && /cannot be found|does not exist/.test(body);
 }
 
-/** Returns whether adapters can be loaded. @throws RequestFailure */
+/** An adapter that does not exist. Its path is absolute, so that no server looks for it at Hugging Face. */
+const none: ServedPolicy = { kind: 'adapter', name: 'gapo-none', path: '/gapo-none' };
+
+/** Returns whether adapters can be loaded: whether the requests exist, and whether the engine has room for any. @throws RequestFailure */
 export async function loadsAdapters(server: HttpClient, limits: RequestLimits): Promise<boolean> {
   try {
-    await unload(server, 'gapo-none', limits);
+    await unload(server, none.name, limits);
   } catch (error) {
     if (!(error instanceof RequestFailure)) throw error;
-    if (lacksAdapter(error)) return true; // so that the route exists
-    if (error.status === 404) return false;
-    throw error;
+    if (error.status === 404 && !lacksAdapter(error)) return false; // without VLLM_ALLOW_RUNTIME_LORA_UPDATING
+    if (!lacksAdapter(error)) throw error;
+  }
+  try {
+    await load(server, none, limits);
+  } catch (error) {
+    if (!(error instanceof RequestFailure) || error.status === undefined) throw error;
+    return !/LoRA is not enabled/i.test(error.body ?? '');
   }
   return true;
 }

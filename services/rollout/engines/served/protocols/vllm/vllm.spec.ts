@@ -33,6 +33,7 @@ const lora: Server = {
   '/version': () => ok({ version: '0.32.0' }),
   '/v1/models': () => ok({ data: [{ id: 'policy', max_model_len: 128 }] }),
   '/v1/unload_lora_adapter': () => noAdapter,
+  '/v1/load_lora_adapter': () => ({ status: 404, json: { error: { message: 'No adapter found for /gapo-none' } } }),
   '/inference/v1/generate': (asked) => generated(asked),
   '/metrics': () => ({
     text: '# HELP x\nvllm:lora_requests_info{engine="0",max_lora="2",running_lora_adapters=""} 1.7e9\n',
@@ -101,6 +102,7 @@ describe('what a server is', () => {
   const texts = { choices: [{ text: 'x', finish_reason: 'length', logprobs: { token_logprobs: [-0.1] } }] };
   const refusals: readonly (readonly [string, Server, RegExp])[] = [
     ['neither adapters nor weights', { ...lora, '/v1/unload_lora_adapter': () => absent }, /cannot load adapters; start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 \(for policy\.train: full with VLLM_SERVER_DEV_MODE=1/],
+    ['an engine without adapters', { ...lora, '/v1/load_lora_adapter': () => ({ status: 500, json: { error: { message: 'LoRA is not enabled. Use --enable-lora to enable LoRA.' } } }) }, /cannot load adapters; start it with --enable-lora/],
     ['too few adapters at a time', { ...lora, '/metrics': () => ({ text: 'vllm:lora_requests_info{max_lora="1"} 1\n' }) }, /uses 1 adapter at a time, and ENGINE_ADAPTERS is 2; start it with --max-loras 2, or set ENGINE_ADAPTERS=1$/],
     ['no token ids', { ...lora, '/inference/v1/generate': () => absent, '/v1/completions': () => ok(texts) }, /returns texts without token ids, as vLLM does before 0\.10\.2; update it$/],
     ['two base models', { ...lora, '/v1/models': () => ok({ data: [{ id: 'a' }, { id: 'b' }] }) }, /has the models a, b; set ENGINE_MODEL to one of them$/],
