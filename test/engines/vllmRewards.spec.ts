@@ -3,13 +3,10 @@
  * VLLM names the program that starts the servers (docs/engines.md); RECORD=1 with it writes the recordings.
  */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { at } from '@gapo/numeric';
 import type { Outcome, ScoreItem } from '@gapo/reward';
@@ -18,8 +15,8 @@ import { temporaryDirectory } from '@gapo/service/testing';
 import { suiteOwner } from '@gapo/worker/testing';
 import { project } from '../platform.fixture.js';
 import { EngineStandIn } from './engineStandIn.js';
+import { program, VllmServer } from './vllmServer.js';
 
-const program = process.env['VLLM'] || undefined;
 const records = process.env['RECORD'] === '1';
 const recordings = fileURLToPath(new URL('../../engines/recordings', import.meta.url));
 const logitsFile = join(recordings, 'vllmRewardLogits.json');
@@ -61,7 +58,7 @@ describe(program === undefined ? 'rewards by vLLM, from its recorded answers' : 
     logits = JSON.parse(readFileSync(program === undefined ? logitsFile : join(directory, 'logits.json'), 'utf8')) as typeof logits; // prettier-ignore
     for (const name of names) {
       const recording = join(recordings, `vllmReward-${name}.json`);
-      const standIn = new EngineStandIn(recording, program === undefined ? undefined : await served(program, name));
+      const standIn = new EngineStandIn(recording, program === undefined ? undefined : await served(name));
       standIns.set(name, { standIn, url: await standIn.listen() });
       owner.after(async () => {
         await standIn.close();
@@ -71,6 +68,10 @@ describe(program === undefined ? 'rewards by vLLM, from its recorded answers' : 
     if (records) writeFileSync(logitsFile, JSON.stringify(logits, undefined, 1));
   });
 
+  async function served(name: Name): Promise<string> {
+    return (await VllmServer.start(owner, [join(directory, name), '--served-model-name', name, ...flags])).url;
+  }
+
   function writeModels(vllm: string): void {
     const list = join(directory, 'items.json');
     writeFileSync(list, JSON.stringify(items));
@@ -78,23 +79,6 @@ describe(program === undefined ? 'rewards by vLLM, from its recorded answers' : 
     const python = join(dirname(vllm), 'python');
     const { status, stderr } = spawnSync(python, [script, tokenizer, list, directory], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
-  }
-
-  /** Starts a server, and waits for it. */
-  async function served(vllm: string, name: Name): Promise<string> {
-    const port = await freePort();
-    const args = ['serve', join(directory, name), '--served-model-name', name, '--host', '127.0.0.1', '--port', `${port}`]; // prettier-ignore
-    const child = spawn(vllm, [...args, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let log = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (log += text));
-    const closed = once(child, 'close');
-    owner.after(async () => (child.kill('SIGTERM'), void (await closed)));
-    const url = `http://127.0.0.1:${port}`;
-    for (;;) {
-      if (await fetch(`${url}/health`).then(({ ok }) => ok, () => false)) return url; // prettier-ignore
-      assert.equal(child.exitCode, null, log);
-      await delay(1000);
-    }
   }
 
   /** The outcomes that a file leads to for items. */
@@ -152,12 +136,3 @@ describe(program === undefined ? 'rewards by vLLM, from its recorded answers' : 
     column('one', 'chat', 0).forEach((logit, i) => assert.ok(Math.abs(logit - at(rest, i)) < tolerance));
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
