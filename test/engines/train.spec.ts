@@ -1,129 +1,141 @@
-/** The example's training with rollouts by the vLLM server that VLLM_URL names: what it learns, and a server that fails meanwhile. */
+/** The example's training with rollouts by a real vLLM server: what it learns, and a server that fails meanwhile. */
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { before, describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
-import { connect, type StepReport } from '@gapo/rpc';
-import { temporaryDirectory } from '@gapo/service/testing';
-import { project } from '../platform.fixture.js';
-import { runToTheEnd } from '../processes/runToTheEnd.js';
-import { startSmallPlatform } from '../processes/smallPlatform.js';
+import type { StepReport } from '@gapo/rpc';
+import { suiteOwner } from '@gapo/worker/testing';
 import { EngineStandIn } from './engineStandIn.js';
+import { retriesIn, trainExample } from './exampleRun.js';
+import {
+  policyEnvironment,
+  policyFlags,
+  policyServerUrl,
+  program,
+  skipWithoutProgram,
+  skipWithoutServer,
+  VllmServer,
+} from './vllmServer.js';
+import { isLoad, paths } from './vllmWorker.js';
 
-const upstream = process.env['VLLM_URL'] || undefined;
-const skip = upstream === undefined ? 'VLLM_URL names no server' : false;
-const recording = fileURLToPath(new URL('../../engines/recordings/vllm.json', import.meta.url));
-const example = join(project, 'examples/assistant');
 const steps = 10;
-const hangMs = 10 * 60_000;
-const loadPath = '/v1/load_lora_adapter';
-
-/** A run of the example: its reports, and what the coordinator and the server saw. */
-interface Trained {
-  readonly reports: readonly StepReport[];
-  readonly log: string;
-  /** Names of adapters, in the order in which they were loaded. */
-  readonly loaded: readonly string[];
-}
-
-/** Trains the example on vLLM. @param onStep observes each step with the server's stand-in and the coordinator's log so far */
-async function train(
-  t: TestContext,
-  onStep: (step: number, standIn: EngineStandIn, log: () => string) => void,
-): Promise<Trained> {
-  const standIn = new EngineStandIn(recording, upstream);
-  const url = await standIn.listen();
-  const engine = {
-    ENGINE: 'vllm',
-    ENGINE_URLS: url,
-    ENGINE_ADAPTER_DIR: await temporaryDirectory({ after: (close) => t.after(close) }),
-  };
-  const another = { directory: example, rewardsFile: join(example, 'rewards.yaml') };
-  const { platform, root, workspace } = await startSmallPlatform('vllm', {
-    another,
-    env: { 'rollout-1': engine, coordinator: { WORKER_WAIT_SECONDS: '600' } },
-  });
-  const training = connect('gapo.training.v1.TrainingService', platform.coordinator);
-  const logged = (): string => readFileSync(join(root, 'logs/coordinator.log'), 'utf8');
-  const reports: StepReport[] = [];
-  try {
-    const yaml = readFileSync(join(example, 'run.yaml'), 'utf8');
-    const configYaml = yaml
-      .replace(/^steps: \d+$/m, `steps: ${steps}`)
-      .replace('schedule: cosine', 'schedule: constant');
-    await training.CreateRun({ configYaml, baseDirectory: example, runId: 'vllm' }, { deadlineMs: 60_000 });
-    await runToTheEnd(training, 'vllm', hangMs, ({ step }) => {
-      if (!step) return;
-      reports.push(step);
-      const rewards = step.objectives.map(({ name, rewardMean }) => `${name} ${rewardMean.toFixed(3)}`).join(', ');
-      t.diagnostic(
-        `step ${step.step}: ${rewards}, gap ${step.maxLogprobGap.toExponential(1)}, ${step.seconds.toFixed(1)} s`,
-      );
-      onStep(step.step, standIn, logged);
-    });
-  } finally {
-    training.close();
-    await platform.stop();
-    await standIn.close();
-  }
-  const log = logged();
-  for (const directory of [root, workspace.directory]) rmSync(directory, { recursive: true });
-  const loaded = standIn.arrived.filter(({ path }) => path === loadPath).map(({ body }) => String(body['lora_name']));
-  return { reports, log, loaded };
-}
+/** What a step that a failing server has lost is logged as. */
+const lost = /retrying sampling shard.* the vllm server http:\S+: (cannot be reached|the connection )/;
+const hanging = /retrying sampling shard.* the vllm server http:\S+: no answer within/;
 
 const mean = (reports: readonly StepReport[], k: number): number =>
   reports.reduce((sum, { objectives }) => sum + at(objectives, k).rewardMean, 0) / reports.length;
 
-test(
-  'the example learns, with another adapter in each step and log-probabilities as the trainer’s',
-  { skip },
-  async (t) => {
-    const { reports, loaded } = await train(t, () => undefined);
-    assert.equal(reports.length, steps);
+/** The messages of one step. */
+const retriesOf = (step: number, log: string): readonly string[] =>
+  retriesIn(log).filter((message) => message.includes(`of step ${step} `));
+
+/** A quarter of the completions of each step. */
+const smaller = (yaml: string): string => yaml.replace('promptsPerStep: 32', 'promptsPerStep: 8');
+
+/** Asserts that completions are of the policy that was trained. */
+function assertClose(reports: readonly StepReport[]): void {
+  for (const { maxLogprobGap } of reports) assert.ok(maxLogprobGap < 1e-4);
+}
+
+describe('training with vLLM', { skip: skipWithoutServer }, () => {
+  const owner = suiteOwner();
+  let server: VllmServer | undefined;
+  let upstream: string | undefined;
+  before(async () => {
+    if (program !== undefined) server = await VllmServer.start(owner, policyFlags, policyEnvironment);
+    upstream = server?.url ?? (await policyServerUrl(owner));
+  });
+
+  /** A stand-in of the server, which a test can have fail. */
+  async function standInOf(t: TestContext): Promise<{ readonly standIn: EngineStandIn; readonly url: string }> {
+    const standIn = new EngineStandIn(undefined, upstream);
+    t.after(() => standIn.close());
+    return { standIn, url: await standIn.listen() };
+  }
+
+  test('the example learns, with another adapter in each step and log-probabilities as the trainer’s', async (t) => {
+    const { standIn, url } = await standInOf(t);
+    const { reports } = await trainExample(t, { url, steps });
+    const loads = standIn.arrived.filter(isLoad);
     // A server that seems lost for a moment gets its adapter again.
+    const versions = new Set(loads.map(({ body }) => /-v(\d+)-/.exec(String(body['lora_name']))?.[1]));
     assert.deepEqual(
-      [...new Set(loaded)].map((name) => /-v(\d+)-/.exec(name)?.[1]),
+      [...versions],
       Array.from({ length: steps }, (_, version) => String(version)),
     );
-    for (const { maxLogprobGap } of reports) assert.ok(maxLogprobGap < 1e-4);
+    assertClose(reports);
     const rise = [0, 1].map((k) => mean(reports.slice(-3), k) - mean(reports.slice(0, 3), k));
-    t.diagnostic(
-      `rewards of the last three steps above those of the first three: ${rise.map((by) => by.toFixed(3)).join(', ')}`,
-    );
+    const shown = rise.map((by) => by.toFixed(3)).join(', ');
+    t.diagnostic(`rewards of the last three steps above those of the first three: ${shown}`);
     assert.ok(at(rise, 0) + at(rise, 1) > 0);
-  },
-);
+  });
 
-test(
-  'a server that dies or hangs in the middle of a step: the step is redone, and the log names it',
-  { skip },
-  async (t) => {
-    const lost = /retrying sampling shard.* the vllm server http:\S+: cannot be reached/;
-    const hanging = /retrying sampling shard.* the vllm server http:\S+: no answer within/;
+  test('a connection that breaks or hangs in the middle of a step: the step is redone, and the log names the server', async (t) => {
+    const { standIn, url } = await standInOf(t);
     const failing: Record<number, { readonly failure: 'reset' | 'hang'; readonly named: RegExp }> = {
       2: { failure: 'reset', named: lost },
       5: { failure: 'hang', named: hanging },
     };
-    const { reports, log } = await train(t, (step, standIn, logged) => {
-      const next = failing[step];
-      if (next === undefined) return;
-      let sampled = 0;
-      // After some completions of the next step nothing answers, until the coordinator has noticed.
-      standIn.intervene = ({ path }) => {
-        if (path === '/inference/v1/generate') sampled += 1;
-        if (sampled < 20) return 'pass';
-        if (path === '/health' && next.named.test(logged())) standIn.intervene = () => 'pass';
-        return next.failure;
-      };
+    const { reports, log } = await trainExample(t, {
+      url,
+      steps: 7,
+      configured: smaller,
+      coordinator: { WORKER_WAIT_SECONDS: '600' },
+      onStep: (step, logged) => {
+        const next = failing[step];
+        if (next === undefined) return;
+        let sampled = 0;
+        // After some completions of the next step nothing answers, until the coordinator has noticed.
+        standIn.intervene = ({ path }) => {
+          if (path === paths.generate) sampled += 1;
+          if (sampled < 20) return 'pass';
+          if (path === '/health' && next.named.test(logged())) standIn.intervene = () => 'pass';
+          return next.failure;
+        };
+      },
     });
-    assert.equal(reports.length, steps);
-    const retries = log.split('\n').filter((line) => line.includes('retrying sampling shard'));
-    t.diagnostic(retries.map((line) => (JSON.parse(line) as { message: string }).message).join('\n'));
-    assert.ok(retries.some((line) => lost.test(line)));
-    assert.ok(retries.some((line) => hanging.test(line)));
-    for (const { maxLogprobGap } of reports) assert.ok(maxLogprobGap < 1e-4);
-  },
-);
+    t.diagnostic(retriesIn(log).join('\n'));
+    assert.match(log, lost);
+    assert.match(log, hanging);
+    assertClose(reports);
+  });
+
+  test(
+    'a server that is killed or stopped in the middle of a step: the run continues by itself, and the log names the server',
+    { skip: skipWithoutProgram },
+    async (t) => {
+      assert.ok(server !== undefined);
+      const own = server;
+      // Each fault is in a step whose adapter the server has just loaded.
+      const faults = new Map([
+        [2, () => void own.kill().then(() => own.spawn())],
+        [4, () => own.signal('SIGSTOP')],
+      ]);
+      const isLoaded = (step: number): boolean =>
+        new RegExp(`Loaded new LoRA adapter: name 'gapo-vllm-\\w+-v${step - 1}-`).test(own.log);
+      let logged = (): string => '';
+      const watch = setInterval(() => {
+        for (const [step, fault] of faults) {
+          if (!isLoaded(step)) continue;
+          faults.delete(step);
+          fault();
+        }
+        if (retriesOf(4, logged()).some((message) => hanging.test(message))) own.signal('SIGCONT');
+      }, 100);
+      t.after(() => clearInterval(watch));
+      const { reports, log, states } = await trainExample(t, {
+        url: own.url,
+        steps: 5,
+        configured: smaller,
+        onProgress: (_, soFar) => (logged = soFar),
+      });
+      t.diagnostic([...retriesIn(log), ...states].join('\n'));
+      const loads = own.log.match(/Loaded new LoRA adapter: name 'gapo-vllm-\w+-v1-/g) ?? [];
+      assert.ok(loads.length > 1, 'the adapter of step 2 was loaded again');
+      const named = new RegExp(`the vllm server ${own.url}`);
+      assert.ok(retriesOf(2, log).some((message) => lost.test(message) && named.test(message)));
+      assert.ok(retriesOf(4, log).some((message) => hanging.test(message) && named.test(message)));
+      assertClose(reports);
+    },
+  );
+});
