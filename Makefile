@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-vllm test-vllm-rewards test-gpu test-pytorch test-page test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-vllm test-gpu test-pytorch test-page test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -35,12 +35,9 @@ dev: node_modules/.installed ## compile, and recompile on change
 lint: node_modules/.installed ## eslint, prettier, buf, typedoc: run it before each commit
 	@npm run --silent lint
 
-test-vllm: build ## sample and train with the vLLM server of VLLM_URL, which is started as docs/engines.md says  [VLLM_URL=http://127.0.0.1:8000, RECORD=1]
+test-vllm: build ## sample, train and score with vLLM servers, which it starts as docs/engines.md says, one suite after the other  [VLLM=vllm, VLLM_URL=http://127.0.0.1:8000, RECORD=1]
 	@deploy/local/prepare.sh nats-server
-	@VLLM_URL=$(or $(VLLM_URL),http://127.0.0.1:8000) RECORD=$(RECORD) SILENCE_MINUTES=30 node test/run.mjs --under test/dist/engines/vllm.spec.js --under test/dist/engines/train.spec.js
-
-test-vllm-rewards: build ## score with vLLM servers of tiny reward models, which it starts, and compare with transformers  [VLLM=vllm, RECORD=1]
-	@VLLM=$$(command -v $(or $(VLLM),vllm)) RECORD=$(RECORD) SILENCE_MINUTES=30 node test/run.mjs --under test/dist/engines/vllmRewards.spec.js
+	@VLLM=$$(command -v $(or $(VLLM),vllm)) VLLM_URL=$(VLLM_URL) RECORD=$(RECORD) SILENCE_MINUTES=30 node test/run.mjs --serial $(foreach spec,vllm trace train vllmWeights vllmRefusals vllmRewards,--under test/dist/engines/$(spec).spec.js)
 
 test-gpu: ## measure what objectives cost on this machine's GPU: docs/gpu.md  [GPU_PYTHON=python3, GPU_ARGS='--json gpu.json']
 	@$(or $(GPU_PYTHON),python3) test/device/objectives.py $(GPU_ARGS)

@@ -1,4 +1,4 @@
-// Runs the compiled tests: node test/run.mjs [--under DIRECTORY|FILE]... The last line of output is 'N passed, N failed',
+// Runs the compiled tests: node test/run.mjs [--under DIRECTORY|FILE]... [--serial] The last line of output is 'N passed, N failed',
 // followed by ', N skipped' if any were skipped.
 //
 // The compiled JavaScript is what ships, so it is what is tested. Node 20 does not expand globs: files are found here.
@@ -28,7 +28,7 @@ const slow = [
   'test/dist/oracle/torch',
 ];
 
-const { values } = parseArgs({ options: { under: { type: 'string', multiple: true } } });
+const { values } = parseArgs({ options: { under: { type: 'string', multiple: true }, serial: { type: 'boolean' } } });
 
 /** A compiled file's source. Files whose source was moved or deleted are not run. */
 const sourceOf = (path) => path.replace('dist/', '').replace(/\.js$/, '.ts');
@@ -72,7 +72,8 @@ const execArgv = ['propertySeed', 'hangs'].flatMap((name) => [
 ]);
 process.execArgv.push(...execArgv);
 // One more than cores, since tests wait for processes; at most 4, since a platform takes more than a gigabyte.
-const concurrency = Math.min(availableParallelism() + 1, 4);
+// --serial: one file at a time, for those that start servers which take the whole machine.
+const concurrency = values.serial ? 1 : Math.min(availableParallelism() + 1, 4);
 const reports = await prepareReports();
 const stream = run({ files, concurrency, execArgv });
 // Tests have no time limits, since machines differ in speed. A test that never ends is described here.
