@@ -8,6 +8,8 @@ import {
   type ChangeObjectivesResponse,
   type Client,
   type EvaluateRunResponse,
+  type GenerateCompletionsRequestInput,
+  type GenerateCompletionsResponse,
   type GetSampleRequestInput,
   type ListSamplesRequestInput,
   type ListSamplesResponse,
@@ -242,13 +244,23 @@ export class Coordinator {
     }
   }
 
+  /** Samples completions of prompts. */
+  generate(request: GenerateCompletionsRequestInput): Promise<GenerateCompletionsResponse> {
+    return this.#call(() => this.#client.GenerateCompletions(request, { deadlineMs: Infinity }));
+  }
+
   /** Evaluates a run: streams progress, then the report. */
   async *evaluateRun(
     id: string,
-    options: { version: number | undefined; samples: number; signal?: AbortSignal | undefined },
+    options: {
+      version: number | undefined;
+      samples: number;
+      preference?: Record<string, number> | undefined;
+      signal?: AbortSignal | undefined;
+    },
   ): AsyncGenerator<EvaluateRunResponse> {
-    const { version, samples, signal } = options;
-    const request = { runId: id, samples, ...(version === undefined ? {} : { version }) };
+    const { version, samples, preference = {}, signal } = options;
+    const request = { runId: id, samples, preference, ...(version === undefined ? {} : { version }) };
     try {
       yield* this.#client.EvaluateRun(request, { deadlineMs: Infinity, signal });
     } catch (error) {

@@ -11,6 +11,7 @@ import { evalCommand } from './commands/eval.js';
 import { explainCommand } from './commands/explain.js';
 import { exportCommand } from './commands/export.js';
 import { frontCommand } from './commands/front.js';
+import { generateCommand } from './commands/generate.js';
 import { objectiveCommand } from './commands/objective.js';
 import { paretoCommand } from './commands/pareto.js';
 import { planCommand } from './commands/plan.js';
@@ -56,6 +57,7 @@ Example:
     preferCommand(),
     objectiveCommand(),
     evalCommand(),
+    generateCommand(),
     soupCommand(),
     frontCommand(),
     paretoCommand(),

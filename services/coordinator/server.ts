@@ -12,6 +12,7 @@ import { isExpected, Slots } from '@gapo/service';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { actorOf, authorOf, requireAdmin } from './callers.js';
 import { evaluateRun } from './runs/evaluate.js';
+import { generateCompletions } from './runs/generate.js';
 import { targetOf, type Transition } from './runs/lifecycle.js';
 import type { Platform } from './runs/platform.js';
 import type { Run } from './runs/run.js';
@@ -145,9 +146,13 @@ function trainingService(registry: Registry, platform: Platform): Implementation
           }
           return { run: run.snapshot() };
         }),
-      async *EvaluateRun({ runId, version, samples }, context) {
+      GenerateCompletions: async ({ runId, ...request }, context) =>
+        rejectingWith('FAILED_PRECONDITION', 'GenerateCompletions', context, () =>
+          generateCompletions(registry().get(runId), platform, request, context.signal),
+        ),
+      async *EvaluateRun({ runId, ...request }, context) {
         try {
-          yield* evaluateRun(registry().get(runId), platform, { version, samples }, context.signal);
+          yield* evaluateRun(registry().get(runId), platform, request, context.signal);
         } catch (error) {
           throw toRpcError('FAILED_PRECONDITION', 'EvaluateRun', context, error);
         }

@@ -89,7 +89,13 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['.'],
   ],
   'services/lib/numeric': [['mod.ts'], ['linear', 'optimizer'], ['.']],
-  'services/lib/objectives': [['.'], ['weightings'], ['combiners'], ['losses', 'solvers'], ['advantages', 'gram']],
+  'services/lib/objectives': [
+    ['.'],
+    ['weightings'],
+    ['combiners'],
+    ['losses', 'solvers'],
+    ['advantages', 'gram', 'preference'],
+  ],
   'services/lib/page': [['.'], ['browser']],
   'services/lib/policy': [
     ['mod.ts'],

@@ -6,13 +6,14 @@ import { Coordinator, coordinatorAddress } from '../client.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { listenForInterrupts } from '../interrupts.js';
 import { coordinatorOption, jsonOption, natural } from '../options/options.js';
+import { preferOption, type PreferOption } from '../options/preferOption.js';
 import { print, printJson, printMessage } from '../output.js';
 import { comparisonTable } from '../render/comparison.js';
 import { evaluationSamples, evaluationTable } from '../render/evaluation.js';
 import { makeReporter } from '../render/reporter.js';
 import { evaluate } from '../runs/evaluate.js';
 
-interface EvalFlags {
+interface EvalFlags extends PreferOption {
   version?: number;
   samples: number;
   coordinator?: string;
@@ -20,7 +21,7 @@ interface EvalFlags {
 }
 
 async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void> {
-  const { version, samples } = flags;
+  const { version, samples, prefer: preference } = flags;
   if (ids.length > 1 && version !== undefined) {
     throw new UserError('--version applies to a single run: evaluate the runs one by one');
   }
@@ -35,7 +36,8 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
     const reports: EvaluationReport[] = [];
     for (const run of ids) {
       if (ids.length > 1) reporter.say(`evaluating ${run}, ${reports.length + 1} of ${ids.length}`);
-      const options = { version, samples: ids.length > 1 && !flags.json ? 0 : samples, signal: interrupts.asked };
+      const shown = ids.length > 1 && !flags.json ? 0 : samples;
+      const options = { version, samples: shown, preference, signal: interrupts.asked };
       reports.push(await evaluate(coordinator, run, reporter, options));
     }
     const [first] = reports;
@@ -64,6 +66,7 @@ export function evalCommand(): Command {
     .argument('<id...>', "the runs' ids, as `gapo runs` lists them")
     .addOption(new Option('--version <n>', 'the policy version (default: the newest)').argParser(natural))
     .addOption(new Option('--samples <n>', 'sample prompts to show for a single run').default(3).argParser(natural))
+    .addOption(preferOption())
     .addOption(coordinatorOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -73,6 +76,7 @@ With --json, one run prints an object, several print an array.
 
 Example:
   gapo eval assistant-20250101-120000 --version 40
+  gapo eval conditioned-20250101-120000 --prefer helpful=0.7
   gapo eval helpful-only-20250101-120000 harmless-only-20250101-130000`,
     )
     .action(evalRuns);

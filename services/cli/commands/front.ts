@@ -1,9 +1,10 @@
-/** `gapo front`: trains one policy per preference and compares them. */
+/** `gapo front`: trains one policy per preference, or takes one policy that is told the preference, and compares them. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EvaluationReport, Run } from '@gapo/rpc';
-import { writeAtomicallySync } from '@gapo/service';
+import { UserError, writeAtomicallySync } from '@gapo/service';
 import { Command, Option } from 'commander';
-import type { Coordinator } from '../client.js';
+import { Coordinator, coordinatorAddress } from '../client.js';
 import { readConfigFile } from '../configFile.js';
 import { exitInterrupted, Exit } from '../exit.js';
 import { analyse } from '../fronts/analysis.js';
@@ -15,18 +16,20 @@ import { frontMembers, type PlannedMember } from '../fronts/members.js';
 import { soupOf } from '../fronts/soups.js';
 import { variantsOf } from '../fronts/variants.js';
 import { listenForInterrupts, type Interrupts } from '../interrupts.js';
-import { jsonOption, positive, stackOptions, type StackFlags } from '../options/options.js';
+import { coordinatorOption, jsonOption, positive, stackOptions, type StackFlags } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { fromHere } from '../project.js';
 import { makeReporter, type Reporter } from '../render/reporter.js';
 import { takeRun } from '../runs/chooseRun.js';
 import { evaluate } from '../runs/evaluate.js';
+import { frontOfRun } from '../runs/frontOfRun.js';
 import { coordinatorOf, openServices, type RunServices } from '../runs/runServices.js';
 import { isAbort, trainToEnd } from '../runs/trainToEnd.js';
 
 interface FrontFlags extends StackFlags {
   preferences: number;
   soup?: true;
+  coordinator?: string;
   json?: true;
 }
 
@@ -44,7 +47,34 @@ interface Session {
 
 type Evaluated = { member: Member; report: EvaluationReport };
 
-async function front(configPath: string, flags: FrontFlags): Promise<void> {
+function front(configOrRun: string, flags: FrontFlags): Promise<void> {
+  const isFile = /\.(ya?ml|json)$/.test(configOrRun) || existsSync(fromHere(configOrRun));
+  if (!isFile && flags.soup) throw new UserError('--soup averages policies, and a run has one: leave it out');
+  if (isFile && flags.coordinator !== undefined) {
+    throw new UserError('--coordinator is for a run: a configuration uses the services of --data, or starts its own');
+  }
+  return isFile ? frontOfConfig(configOrRun, flags) : frontOfOneRun(configOrRun, flags);
+}
+
+/** Evaluates the one policy of a run, which is told each preference. */
+async function frontOfOneRun(id: string, flags: FrontFlags): Promise<void> {
+  const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
+  const interrupts = listenForInterrupts();
+  const reporter = makeReporter(flags.json === true);
+  try {
+    const run = await coordinator.getRun(id);
+    save(await frontOfRun(coordinator, run, flags.preferences, reporter, interrupts.asked), flags);
+  } catch (error) {
+    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(exitInterrupted);
+    throw error;
+  } finally {
+    reporter.finish();
+    interrupts.release();
+    coordinator.close();
+  }
+}
+
+async function frontOfConfig(configPath: string, flags: FrontFlags): Promise<void> {
   const file = readConfigFile(fromHere(configPath));
   const variants = variantsOf(file);
   const { name } = file.config;
@@ -75,7 +105,12 @@ async function front(configPath: string, flags: FrontFlags): Promise<void> {
     await services?.stop(interrupts.forced.aborted);
     interrupts.release();
   }
-  const directory = newFrontDirectory(dataDirectory, name, new Date(result.created));
+  save(result, flags);
+}
+
+/** Writes a front, and prints it. */
+function save(result: Front, flags: FrontFlags): void {
+  const directory = newFrontDirectory(fromHere(flags.data), result.name, new Date(result.created));
   const analysis = analyse(result);
   const files = { front: join(directory, 'front.json'), plot: join(directory, 'front.svg') };
   writeAtomicallySync(files.front, `${JSON.stringify(result, null, 2)}\n`);
@@ -145,8 +180,10 @@ async function averages(
 /** Creates the command. */
 export function frontCommand(): Command {
   const command = new Command('front')
-    .description('train one policy per preference, evaluate them all, and show which are not dominated')
-    .argument('<config>', 'the run configuration, YAML')
+    .description(
+      'compare policies for several preferences: one trained for each, or the one of a run that is told them',
+    )
+    .argument('<config-or-run>', 'the run configuration, YAML, or the id of a run with policy.condition')
     .addOption(
       new Option('--preferences <n>', 'number of preference vectors, evenly spaced').default(5).argParser(positive),
     )
@@ -154,14 +191,17 @@ export function frontCommand(): Command {
     .addHelpText(
       'after',
       `
-Replaces the configuration's \`combine\` by P-GAPO with each preference (or by linear with these weights, if its method is
+Of a configuration, trains one policy for each preference. Replaces the configuration's \`combine\` by P-GAPO with each preference (or by linear with these weights, if its method is
 linear). With more than two objectives the preferences are the largest simplex grid of at most that many vectors. Ctrl-C
-pauses; the same command resumes and keeps completed runs. Writes DATA/fronts/NAME-TIME/front.json and front.svg, which
+pauses; the same command resumes and keeps completed runs. Of a run whose one policy is told the preference
+(\`policy.condition\`), only evaluates it at each. Writes DATA/fronts/NAME-TIME/front.json and front.svg, which
 \`gapo pareto\` shows again.
 
 Example:
-  gapo front examples/assistant/run.yaml --preferences 5 --soup`,
+  gapo front examples/assistant/run.yaml --preferences 5 --soup
+  gapo front conditioned-20250101-120000`,
     );
+  command.addOption(coordinatorOption());
   for (const option of stackOptions()) command.addOption(option);
   return command.addOption(jsonOption()).action(front);
 }

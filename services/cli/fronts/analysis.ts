@@ -1,7 +1,15 @@
 /** Analyses a set of policies: which are dominated, and the hypervolume of each group. */
+import { kendallTau } from '@gapo/numeric';
 import { dominates, hypervolume, mostHypervolumeObjectives, paretoFront, referenceBelow } from '@gapo/objectives';
 import { UserError } from '@gapo/service';
 import type { Front, FrontPolicy } from './front.js';
+
+/** How the preferences of a group order its policies' rewards. */
+export interface PreferenceOrder {
+  readonly group: string;
+  /** Kendall's τ of the preference for an objective and its mean reward, in the order of the objectives. */
+  readonly taus: readonly number[];
+}
 
 /** The analysis of a front. */
 export interface FrontAnalysis {
@@ -15,6 +23,8 @@ export interface FrontAnalysis {
   referenceFrom: string;
   /** One for each group, in order of appearance; `value` is undefined for more objectives than are supported. */
   hypervolumes: readonly { group: string; policies: number; value: number | undefined }[];
+  /** One for each group of at least two policies that all have a preference. */
+  orders: readonly PreferenceOrder[];
 }
 
 /**
@@ -40,12 +50,26 @@ export function analyse(front: Front, reference?: Readonly<Record<string, number
       const members = points.filter((_, i) => front.policies[i]?.group === group);
       return { group, policies: members.length, value: supported ? hypervolume(members, origin) : undefined };
     }),
+    orders: groups.flatMap((group) => orderOf(front, group) ?? []),
   };
 }
 
 /** Returns a policy's mean rewards in the order of the objectives. */
 export function pointOf({ objectives }: Front, { rewards }: FrontPolicy): number[] {
   return objectives.map((name) => rewards[name]?.mean ?? NaN);
+}
+
+function orderOf({ objectives, policies }: Front, group: string): PreferenceOrder | undefined {
+  const members = policies.filter((policy) => policy.group === group);
+  const preferences = members.flatMap(({ preference }) => (preference === null ? [] : [preference]));
+  if (members.length < 2 || preferences.length < members.length) return undefined;
+  const taus = objectives.map((name) =>
+    kendallTau(
+      preferences.map((preference) => preference[name] ?? NaN),
+      members.map(({ rewards }) => rewards[name]?.mean ?? NaN),
+    ),
+  );
+  return { group, taus };
 }
 
 /** @param points of the policies, to which that of the starting policy is added */

@@ -29,6 +29,7 @@ export function frontTable(front: Front, analysis: FrontAnalysis): string {
     '',
     `* not dominated by another policy here: ${analysis.nonDominated.size} of ${policies.length}.`,
     hypervolumeText(front, analysis),
+    ...ordersText(front, analysis),
   ].join('\n');
 }
 
@@ -40,6 +41,13 @@ function hypervolumeText({ objectives }: Front, analysis: FrontAnalysis): string
   );
   const origin = objectives.map((name, k) => `${name} ${significant(reference[k])}`).join(', ');
   return `Hypervolume: ${groups.join(', ')}. Reference point: ${origin} (${referenceFrom}).`;
+}
+
+function ordersText({ objectives }: Front, { orders }: FrontAnalysis): string[] {
+  return orders.map(({ group, taus }) => {
+    const each = objectives.map((name, k) => `${name} ${significant(taus[k])}`).join(', ');
+    return `Kendall's τ of preference and mean reward: ${group} ${each}.`;
+  });
 }
 
 /** Returns the front with its analysis. Unknown numbers are null. */
@@ -54,6 +62,12 @@ export function frontJson(front: Front, analysis: FrontAnalysis): object {
     })),
     reference: Object.fromEntries(front.objectives.map((name, k) => [name, orNull(reference[k])])),
     referenceFrom,
+    kendallTau: Object.fromEntries(
+      analysis.orders.map(({ group, taus }) => [
+        group,
+        Object.fromEntries(front.objectives.map((name, k) => [name, orNull(taus[k])])),
+      ]),
+    ),
     hypervolume: Object.fromEntries(hypervolumes.map(({ group, value }) => [group, orNull(value)])),
   };
 }

@@ -1,5 +1,5 @@
 /** Variants of a run configuration: with another preference vector, or for a single objective. */
-import { objectiveNames } from '@gapo/config';
+import { conditionOf, objectiveNames } from '@gapo/config';
 import { UserError } from '@gapo/service';
 import { configFile, type ConfigFile } from '../configFile.js';
 
@@ -23,12 +23,17 @@ export function byObjective(objectives: readonly string[], vector: readonly numb
 /**
  * Returns the variants of a configuration.
  *
- * @throws UserError if it has fewer than two objectives
+ * @throws UserError if it has fewer than two objectives, or one policy for every preference
  */
 export function variantsOf({ path, config, written }: ConfigFile): Variants {
   const objectives = objectiveNames(config);
   if (objectives.length < 2) {
     throw new UserError(`${path}: objectives: found 1, expected at least two objectives`);
+  }
+  if (conditionOf(config) !== undefined) {
+    throw new UserError(
+      `${path}: policy.condition: one run covers the front: train it with \`gapo run ${path}\`, then give \`gapo front\` its id`,
+    );
   }
   const method = config.combine.method === 'linear' ? 'linear' : 'pgapo';
   const variant = (suffix: string, combine: object): ConfigFile => {

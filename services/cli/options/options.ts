@@ -33,6 +33,17 @@ function over0(text: string, what: string): number {
 
 /** Parses a number over 0. */
 export const positiveReal = (text: string): number => over0(text, 'a number');
+/**
+ * Parses a number of at least 0.
+ *
+ * @throws InvalidArgumentError if it is none
+ */
+export function nonNegativeReal(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Expected a number of at least 0.');
+}
+
 /** Parses a time in seconds, over 0. */
 export const seconds = (text: string): number => over0(text, 'a number of seconds');
 /** Parses a port; 0 means any free port. */

@@ -9,6 +9,7 @@ const interval = (mean: number, low: number, high: number): Interval => ({ mean,
 
 const report: EvaluationReport = {
   runId: 'a',
+  preference: {},
   version: 120,
   prompts: 200,
   objectives: [

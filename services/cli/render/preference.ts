@@ -19,6 +19,11 @@ export function numbersText(numbers: Numbers, order: readonly string[] = Object.
   return order.map((name) => `${name} ${significant(numbers[name])}`).join(', ');
 }
 
+/** Formats the preference that a policy was told, such as `, told helpful 0.7, harmless 0.3`; nothing where it was told none. */
+export function toldText(preference: Numbers): string {
+  return hasNumbers(preference) ? `, told ${numbersText(preference)}` : '';
+}
+
 /** Formats a method with its preference, such as `pgapo (helpful 0.7, harmless 0.3)`. */
 export function methodText(method: string, preference: Numbers, order?: readonly string[]): string {
   return hasNumbers(preference) ? `${method} (${numbersText(preference, order)})` : method;

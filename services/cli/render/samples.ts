@@ -1,6 +1,7 @@
 /** Completions as text: what models wrote is shown without control characters, which could change the terminal. */
 import type { ListSamplesResponse, Sample, SampleScore, SampleToken } from '@gapo/rpc';
 import { count, fixed, signed } from './numbers.js';
+import { hasNumbers, numbersText } from './preference.js';
 import { table } from './table.js';
 import { oneLine } from './width.js';
 
@@ -29,11 +30,12 @@ export function samplesText(
 }
 
 function sampleText(sample: Sample, withStep: boolean): string {
-  const { step, tokens, finished, cut, scores, advantage, completion } = sample;
+  const { step, tokens, finished, cut, scores, advantage, completion, preference } = sample;
   const facts = [
     ...(withStep ? [`step ${step}`] : []),
     ...scores.map(scoreText),
     ...(advantage === undefined ? [] : [`advantage ${signed(advantage, 2)}`]),
+    ...(hasNumbers(preference) ? [`told ${numbersText(preference)}`] : []),
     `${tokens} tokens`,
     ...(finished ? [] : ['unfinished']),
     ...(cut ? ['text cut'] : []),

@@ -10,6 +10,8 @@ export interface EvaluateOptions {
   version?: number | undefined;
   /** Number of sample prompts to return. */
   samples: number;
+  /** The preference that the policy is told: shares by objective. @default the configured one, if it is told any */
+  preference?: Record<string, number> | undefined;
   signal?: AbortSignal;
 }
 
@@ -22,11 +24,11 @@ export async function evaluate(
   coordinator: Coordinator,
   runId: string,
   reporter: Reporter,
-  { version, samples, signal }: EvaluateOptions,
+  { version, samples, preference, signal }: EvaluateOptions,
 ): Promise<EvaluationReport> {
   let report: EvaluationReport | undefined;
   try {
-    for await (const message of coordinator.evaluateRun(runId, { version, samples, signal })) {
+    for await (const message of coordinator.evaluateRun(runId, { version, samples, preference, signal })) {
       if (message.report) report = message.report;
       if (message.progress) {
         const { phase, done, total, waitingFor } = message.progress;

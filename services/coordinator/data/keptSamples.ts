@@ -19,6 +19,8 @@ export interface KeptSample {
   readonly advantage: number | undefined;
   /** [tokens][objectives], or [tokens][1] of such a method; undefined where the tokens share one advantage, or it was not trained on. */
   readonly tokenAdvantages: readonly (readonly number[])[] | undefined;
+  /** The preference that the policy was told with the prompt, by objective; undefined if it is told none. */
+  readonly preference?: Readonly<Record<string, number>> | undefined;
 }
 
 /** The completions of a step that are kept. */

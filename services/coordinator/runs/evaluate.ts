@@ -27,18 +27,22 @@ import { completionItems } from '../scoring/completionItems.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { scoreItems } from '../scoring/scoring.js';
 import { versionOf } from '../state/trainingState.js';
+import { encodeTold } from '../step/context/conditioning.js';
 import { policyRef, type TrainingContext } from '../step/context/trainingContext.js';
 import { sampleShards } from '../workers/rollouts.js';
 import type { HeldLoop } from './loadedLoop.js';
 import type { Platform } from './platform.js';
 import type { Run } from './run.js';
+import { toldPreference } from './toldPreference.js';
 
 /** Options of an evaluation. */
 export interface EvaluationRequest {
   /** The version to evaluate; undefined: the newest. */
-  readonly version: number | undefined;
+  readonly version?: number | undefined;
   /** Number of sample prompts to return with both completions. */
   readonly samples: number;
+  /** The preference that the evaluated policy is told: shares by objective; empty: the configured one, if it is told any. */
+  readonly preference: Readonly<Record<string, number>>;
 }
 
 const promptsPerShard = 16;
@@ -125,7 +129,7 @@ async function evaluateLoop(
   run: Run,
   { loop, key }: HeldLoop,
   platform: Platform,
-  { version: requested, samples }: EvaluationRequest,
+  { version: requested, samples, preference }: EvaluationRequest,
   signal: AbortSignal,
   observe: (progress: ProgressInput) => void,
 ): Promise<EvaluationReportInput> {
@@ -145,6 +149,18 @@ async function evaluateLoop(
   }
   await describeRewards(training.objectives, signal);
   const prompts = training.heldOut === undefined ? [] : [...recordsOf(training.heldOut)];
+  const told = toldPreference(run, preference, loop.state.step);
+  // The policy before training is told nothing: it has not learned what a preference means.
+  const untold = prompts.map(({ tokenIds }) => tokenIds);
+  const { conditioning } = training;
+  const promptIds =
+    conditioning && told
+      ? await encodeTold(
+          conditioning,
+          prompts,
+          prompts.map(() => told.levels),
+        )
+      : untold;
   const unpin = await loop.pin(version);
   try {
     const { temperature, samplesPerPrompt } = run.config.evaluation;
@@ -154,12 +170,12 @@ async function evaluateLoop(
     const progress = (phase: string, done: number, total: number, waitingFor = ''): void =>
       observe({ step: version, phase, done, total, waitingFor });
     progress('sampling', 0, 2 * bounds.length);
-    const sample = async (of: number): Promise<readonly Sample[]> => {
+    const sample = async (of: number, ids: readonly (readonly number[])[]): Promise<readonly Sample[]> => {
       const shards = sampleShards(
         platform.rollout,
         {
           policy: policyRef(training, key, of),
-          prompts: prompts.map(({ tokenIds, index }) => ({ tokenIds, counter: index })),
+          prompts: prompts.map(({ index }, i) => ({ tokenIds: at(ids, i), counter: index })),
           bounds,
           sampling: { temperature, samplesPerPrompt, maxNewTokens, stop, batch },
           seed: deriveSeed(run.config.evaluation.seed, 'evaluation'),
@@ -172,11 +188,16 @@ async function evaluateLoop(
       );
       return (await Promise.all(shards)).flat();
     };
-    const [before, after] = await Promise.all([sample(0), sample(version)]);
+    const [before, after] = await Promise.all([sample(0, untold), sample(version, promptIds)]);
     const comparison = await compare(training, prompts, { before, after }, signal, (done, total, waitingFor) =>
       progress('rewards', done, total, waitingFor),
     );
-    return { runId: run.id, version, ...(await report(training, prompts, comparison, samples)) };
+    return {
+      runId: run.id,
+      version,
+      ...(told && { preference: { ...told.preference } }),
+      ...(await report(training, prompts, comparison, samples)),
+    };
   } finally {
     unpin();
   }

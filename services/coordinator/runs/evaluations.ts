@@ -1,4 +1,7 @@
-/** The results of a run's evaluations: DATA_DIR/RUN/evaluations/VERSION.json, without samples. */
+/**
+ * The results of a run's evaluations, without samples: DATA_DIR/RUN/evaluations/VERSION.json, and VERSION-told-SHARES.json of a policy
+ * that is told a preference.
+ */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageBytes, type EvaluationReport, type EvaluationReportInput } from '@gapo/rpc';
@@ -6,7 +9,7 @@ import { contentOf, UserError, writeAtomicallySync } from '@gapo/service';
 import { storedJson } from '../state/storedJson.js';
 import type { RunDirectory } from './runDirectory.js';
 
-const fileName = /^([0-9]{1,15})\.json$/;
+const fileName = /^([0-9]{1,15})(?:-told-[0-9.-]+)?\.json$/;
 
 /** Keeps the evaluations of one run. */
 export class Evaluations {
@@ -18,26 +21,31 @@ export class Evaluations {
     this.#path = join(directory.path, 'evaluations');
   }
 
-  /** Keeps a result in place of an earlier one of the same version. @throws UserError if it cannot be written */
+  /** Keeps a result in place of an earlier one of the same version and preference. @throws UserError if it cannot be written */
   async keep(report: EvaluationReportInput): Promise<void> {
     this.#directory.assertWritable();
     await mkdir(this.#path, { recursive: true });
     const text = JSON.stringify({ ...report, samples: [] });
-    writeAtomicallySync(join(this.#path, `${String(report.version ?? 0)}.json`), `${text}\n`);
+    const shares = Object.values(report.preference ?? {}).map((share) => String(share));
+    const told = shares.length === 0 ? '' : `-told-${shares.join('-')}`;
+    writeAtomicallySync(join(this.#path, `${String(report.version ?? 0)}${told}.json`), `${text}\n`);
   }
 
-  /** Returns the results, by version. @throws UserError if one cannot be read */
+  /** Returns the results, by version, then by preference. @throws UserError if one cannot be read */
   async list(): Promise<readonly EvaluationReport[]> {
     const names = await readdir(this.#path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
       throw new UserError(`${this.#path} cannot be read: ${error.message}`, { cause: error });
     });
-    const versions = names.flatMap((name) => fileName.exec(name)?.[1] ?? []).map(Number);
-    return Promise.all(versions.sort((a, b) => a - b).map((version) => this.#read(version)));
+    const results = names.sort().flatMap((name) => {
+      const version = fileName.exec(name)?.[1];
+      return version === undefined ? [] : [{ name, version: Number(version) }];
+    });
+    return Promise.all(results.sort((a, b) => a.version - b.version).map(({ name }) => this.#read(name)));
   }
 
-  async #read(version: number): Promise<EvaluationReport> {
-    const path = join(this.#path, `${version}.json`);
+  async #read(name: string): Promise<EvaluationReport> {
+    const path = join(this.#path, name);
     try {
       const report = storedJson((await contentOf(path)).toString('utf8')) as EvaluationReport;
       // Throws unless it can be sent.

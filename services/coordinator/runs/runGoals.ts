@@ -1,5 +1,5 @@
 /** The goals of a run over its steps. Changes are stored in its directory, logged and published. */
-import { type ObjectiveConfig, objectiveNames, type RunConfig } from '@gapo/config';
+import { conditionOf, type ObjectiveConfig, objectiveNames, type RunConfig } from '@gapo/config';
 import { RpcError } from '@gapo/rpc';
 import { canonicalJson, UserError } from '@gapo/service';
 import { checkRewards } from '../scoring/rewardServices.js';
@@ -79,7 +79,7 @@ export class RunGoals {
    * Changes the preference. The change is on disk and published when this returns.
    *
    * @throws RpcError INVALID_ARGUMENT for a preference that does not match the objectives
-   * @throws RpcError FAILED_PRECONDITION if the method takes none, or no step is left
+   * @throws RpcError FAILED_PRECONDITION if the method takes none, the policy is told one for each prompt, or no step is left
    */
   setPreference(position: RunPosition, preference: Readonly<Record<string, number>>, author: string): GoalChange {
     const { runId, platform, events } = this.#context;
@@ -87,6 +87,12 @@ export class RunGoals {
     const config = this.configAt(step);
     const before = goalsOf(config, step);
     if (before.preference === undefined) throw takesNoPreference(runId, config);
+    if (conditionOf(config) !== undefined) {
+      throw new RpcError(
+        'FAILED_PRECONDITION',
+        `run ${runId} trains for every preference (policy.condition): give one to gapo generate or gapo eval with --prefer`,
+      );
+    }
     checkPreference(objectiveNames(config), preference);
     this.#refuseWithoutSteps(position, 'a preference');
     const change = this.#record({ step, author, before, after: { ...before, preference: { ...preference } } });

@@ -41,7 +41,8 @@ export async function takeStep(context: StepContext): Promise<StepResult> {
   const noon = noonAdvantages(inputs.signal, objectiveNames(config).length, inputs.batch);
   const combine = (memory: Memory, gram: Gram): Combination => {
     const state = { ...combination, memory };
-    return combineGradients(config, { step, state, noonAdvantages: noon, losses: learning.losses }, gram);
+    const { losses, preference } = learning;
+    return combineGradients(config, { step, state, noonAdvantages: noon, losses, preference }, gram);
   };
   const updated = await withSpan(spanNames.stepTrain, {}, () =>
     makeUpdates({ updates, loss, combine, combination, samplerGap }, context),

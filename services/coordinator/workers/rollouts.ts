@@ -13,11 +13,17 @@ export type RolloutPool = WorkerPool<RolloutService>;
 export type SamplingSettings = Pick<RunConfig['rollout'], 'temperature' | 'maxNewTokens' | 'samplesPerPrompt'> &
   Partial<Pick<RunConfig['rollout'], 'topK' | 'topP' | 'minP' | 'repetitionPenalty' | 'stop' | 'batch'>>;
 
+/** A prompt with the counter of its random numbers. */
+export interface PromptToSample {
+  readonly tokenIds: readonly number[];
+  readonly counter: number;
+}
+
 /** Prompts to sample, and how. */
 export interface SamplingRequest {
   readonly policy: PolicyRefInput;
-  /** All prompts, in order, each with the counter of its random numbers. */
-  readonly prompts: readonly { readonly tokenIds: readonly number[]; readonly counter: number }[];
+  /** All prompts, in order; they may still be encoded. */
+  readonly prompts: readonly PromptToSample[] | Promise<readonly PromptToSample[]>;
   /** The prompts [start, end) of each shard. */
   readonly bounds: Ranges;
   readonly sampling: SamplingSettings;
@@ -46,6 +52,7 @@ export function sampleShards(
 ): readonly Promise<readonly Sample[]>[] {
   const { bounds, label } = request;
   return bounds.map(async ([start, end], number) => {
+    await request.prompts; // before it takes a worker
     const job = { kind: 'sampling', label: `sampling shard ${number} of ${label}` };
     const done = await pool.run(job, signal, (attempt) => generate(attempt, request, start, end));
     onShard(number, done);
@@ -62,7 +69,7 @@ async function generate(
   end: number,
 ): Promise<readonly Sample[]> {
   const { policy, sampling, seed, step } = request;
-  const prompts = request.prompts.slice(start, end);
+  const prompts = (await request.prompts).slice(start, end);
   const message: GenerateRequestInput = {
     policy,
     prompts: prompts.map(({ tokenIds, counter }) => ({ index: counter, tokenIds: [...tokenIds] })),

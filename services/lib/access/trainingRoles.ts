@@ -20,4 +20,5 @@ export const trainingRoles: Readonly<Record<MethodName<'gapo.training.v1.Trainin
   CreateSoup: 'operator',
   CancelRun: 'operator',
   EvaluateRun: 'operator',
+  GenerateCompletions: 'operator',
 };

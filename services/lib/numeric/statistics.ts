@@ -125,6 +125,26 @@ export function winRate(ours: ArrayLike<number>, theirs: ArrayLike<number>): Est
   return { value, low: Math.max(0, center - half), high: Math.min(1, center + half) };
 }
 
+/**
+ * Kendall's rank correlation τ-b (Kendall 1945): pairs in the same order less those in the opposite one, over the geometric mean of the
+ * numbers of pairs that differ in each. 1: the same order, -1: the opposite one, NaN where one side is constant.
+ *
+ * @throws RangeError when lengths differ or there are no values
+ */
+export function kendallTau(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  checkPairs("Kendall's τ", a, b);
+  let [agreement, differing, others] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    for (let j = 0; j < i; j++) {
+      const [x, y] = [Math.sign(at(a, i) - at(a, j)), Math.sign(at(b, i) - at(b, j))];
+      agreement += x * y;
+      differing += x * x;
+      others += y * y;
+    }
+  }
+  return agreement / Math.sqrt(differing * others);
+}
+
 /** Quantile of sorted values, interpolated linearly between order statistics. */
 function quantile(sorted: Float64Array, fraction: number): number {
   const position = (sorted.length - 1) * fraction;

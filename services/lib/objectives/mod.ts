@@ -6,7 +6,7 @@
 export * from './advantages/advantages.js';
 export { signalCorrelation } from './advantages/correlation.js';
 export { scalarAdvantages, whitenTogether, type ScalarAdvantages, type ScalarInput } from './advantages/scalar.js';
-export { varianceAdaptive, withoutConflicts, type Filtered, type StageInput } from './advantages/stages.js';
+export { preferred, varianceAdaptive, withoutConflicts, type Filtered, type StageInput } from './advantages/stages.js';
 export {
   alternativeText,
   certificateOfReport,
@@ -48,6 +48,8 @@ export * from './losses/importance.js';
 export * from './losses/regularizers.js';
 export * from './losses/surrogate.js';
 export * from './pareto.js';
+export { drawPreference, type PreferenceDistribution } from './preference/draw.js';
+export { completePreference, preferenceLevels } from './preference/levels.js';
 export { kktTolerance, type KktCertificate } from './solvers/certificate.js';
 export { minNorm, type MinNormPoint } from './solvers/minNorm.js';
 export { checkLayout, type TokenLayout } from './advantages/tokens.js';

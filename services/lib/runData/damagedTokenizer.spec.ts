@@ -21,7 +21,12 @@ async function inputs(t: TestContext, change: (json: Json) => Json, prompt: stri
   await writeFile(path, JSON.stringify({ ...json, ...change(json) }));
   await writeFile(join(baseDirectory, 'a.jsonl'), `${JSON.stringify({ prompt })}\n`);
   return {
-    config: { data: { prompts: 'a.jsonl', overlong: 'truncate-left' }, rollout: { maxNewTokens: 6 }, objectives: [] },
+    config: {
+      policy: {},
+      data: { prompts: 'a.jsonl', overlong: 'truncate-left' },
+      rollout: { maxNewTokens: 6 },
+      objectives: [],
+    },
     baseDirectory,
     tokenizer: { directory, options: {} },
     decoder,
@@ -82,7 +87,7 @@ test('processes have a limit of memory', { skip: process.platform !== 'linux' },
     /UserError: .*: reading the data took more than 32 MiB of memory; .*DATA_MEMORY_MIB/,
   );
   await assert.rejects(
-    data.decoder(request.tokenizer).decodeAll([[3]]),
+    data.tokenizer(request.tokenizer).decodeAll([[3]]),
     /UserError: .*tokenizer\.json: the tokens of completions could not be decoded: it needed more than 32 MiB/,
   );
 });
@@ -92,7 +97,7 @@ test(
   { skip: process.platform !== 'linux' },
   async (t) => {
     const { tokenizer } = await inputs(t, () => ({}), 'a');
-    const texts = reader(t).decoder(tokenizer);
+    const texts = reader(t).tokenizer(tokenizer);
     assert.deepEqual(
       await texts.decodeAll([
         [3, 4],

@@ -4,7 +4,14 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DecoderConfig, type DecodingOptions, Tokenizer, type TokenizerOptions } from '@gapo/model';
+import {
+  type DecoderConfig,
+  type DecodingOptions,
+  type Prompt,
+  TextCodec,
+  Tokenizer,
+  type TokenizerOptions,
+} from '@gapo/model';
 import { type Outcome, outcome, reportProgress } from '@gapo/service';
 import { type DataConfig, type PackedRunData, readRunData } from './runData.js';
 
@@ -77,12 +84,35 @@ export function pieces({ tokenizer, rows, longest }: PiecesRequest): Promise<Out
   return outcome(async () => (await known(tokenizer)).piecesOfAll(rows, longest));
 }
 
-async function known({ directory, options }: TokenizerSource): Promise<Tokenizer> {
-  const key = await keyOf(directory);
+/** @param rendering whether the rendering of its chat template counts */
+async function known({ directory, options }: TokenizerSource, rendering = false): Promise<Tokenizer> {
+  const file = await keyOf(directory);
+  const key = rendering ? `${file} ${JSON.stringify(options)}` : file;
   return keep(key, kept.get(key) ?? Tokenizer.read(directory, options));
 }
 
-/** The tokenizers that were used last, the latest at the end. How a chat template is rendered does not matter to them. */
+/** Prompts to encode. */
+export interface EncodeRequest {
+  readonly tokenizer: TokenizerSource;
+  readonly decoder: ReadRequest['decoder'];
+  /** Tokens of the context that a prompt leaves free for its completion. */
+  readonly reserved: number;
+  readonly prompts: readonly Prompt[];
+}
+
+/** Encodes prompts. Each result is its token ids, or why it cannot be sampled from. */
+export function encode(request: EncodeRequest): Promise<Outcome<readonly (readonly number[] | string)[]>> {
+  return outcome(async () => {
+    const { decoder, reserved, prompts } = request;
+    const tokenizer = await known(request.tokenizer, true);
+    const { eosIds: endIds, context } = decoder;
+    const codec = new TextCodec(tokenizer, { endIds, endId: tokenizer.endId(decoder), context }, { reserved });
+    const encoded = await codec.prompts(prompts);
+    return encoded.map((result) => ('value' in result ? result.value : result.error.message));
+  });
+}
+
+/** The tokenizers that were used last, the latest at the end. */
 const kept = new Map<string, Promise<Tokenizer>>();
 const mostKept = 4;
 

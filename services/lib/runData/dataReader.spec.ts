@@ -16,7 +16,7 @@ const manyPrompts = Array.from(
 
 function request(directory: string, prompts: string): DataRequest {
   return {
-    config: { data: { prompts, overlong: 'refuse' }, rollout: { maxNewTokens: 6 }, objectives: [] },
+    config: { policy: {}, data: { prompts, overlong: 'refuse' }, rollout: { maxNewTokens: 6 }, objectives: [] },
     baseDirectory: directory,
     tokenizer: { directory: join(directory, 'model'), options: {} },
     decoder: { eosIds: [2], context: 32, vocabulary: 100 },
@@ -77,7 +77,7 @@ test('rows that are too long are refused, left out or cut, and counted', async (
   const prompts = join(directory, 'a.jsonl');
   await writeFile(prompts, ['abc', 'abcdefgh', 'ab'].map((prompt) => JSON.stringify({ prompt })).join('\n'));
   const read = async (overlong: 'refuse' | 'drop' | 'truncate-left') => {
-    const config = { data: { prompts, overlong }, rollout: { maxNewTokens: 4 }, objectives: [] };
+    const config = { policy: {}, data: { prompts, overlong }, rollout: { maxNewTokens: 4 }, objectives: [] };
     const policy = { endIds: [0], endId: 0, context: 8 };
     const data = unpackRunData(await readRunData(config, '/', byteTokenizer, policy, () => undefined));
     const ids = [...recordsOf(data.prompts)].map(({ id, tokenIds }) => `${id} ${Buffer.from(tokenIds).toString()}`);

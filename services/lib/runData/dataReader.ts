@@ -1,9 +1,9 @@
-/** Reads the data of runs, and decodes their completions, in child processes with limits of memory and time. */
+/** Reads the data of runs, encodes their prompts and decodes their completions, in child processes with limits of memory and time. */
 import { RpcError } from '@gapo/rpc';
 import { ProcessEndedError, UserError, WorkerProcess } from '@gapo/service';
 import type * as tasks from './dataProcess.js';
+import { type DataProcesses, PolicyTokenizer } from './policyTokenizer.js';
 import { type RunData, unpackRunData } from './runData.js';
-import { type DataProcesses, TokenDecoder } from './tokenDecoder.js';
 
 /** What to read. */
 export type DataRequest = tasks.ReadRequest;
@@ -76,9 +76,9 @@ export class DataReader {
     }
   }
 
-  /** Returns a decoder of a model's tokens. */
-  decoder(tokenizer: tasks.TokenizerSource): TokenDecoder {
-    return new TokenDecoder(this.#processes, tokenizer, this.#closing.signal);
+  /** Returns the tokenizer of a model. */
+  tokenizer(tokenizer: tasks.TokenizerSource): PolicyTokenizer {
+    return new PolicyTokenizer(this.#processes, tokenizer, this.#closing.signal);
   }
 
   /** Ends the processes. Work in progress fails. */

@@ -1,8 +1,10 @@
 /** Prompts: tokenized once, and drawn in a seeded order whose only state is a position. */
+import type { Telling } from '@gapo/config';
 import { type DataFormat, kindOf, promptForm } from '@gapo/data';
 import type { Prompt, TextCodec, Turn } from '@gapo/model';
 import { at, permutation } from '@gapo/numeric';
 import { UserError } from '@gapo/service';
+import { withPreference } from './conditioned.js';
 import type { Packing, RecordList } from './recordList.js';
 
 /** A prompt of a data set. */
@@ -19,6 +21,8 @@ export interface PromptRecord {
   readonly metadata: Readonly<Record<string, string>>;
   /** Token ids, with the chat template applied. */
   readonly tokenIds: readonly number[];
+  /** The conversation as one text, where the data has one and the policy is told the preference. */
+  readonly whole?: string;
 }
 
 /** A prompt without its place. */
@@ -34,8 +38,12 @@ export interface PromptForm {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Returns the format of files of prompts. */
-export function promptFormat(codec: TextCodec): DataFormat<PromptForm, EncodedPrompt> {
+/**
+ * Returns the format of files of prompts.
+ *
+ * @param tell the longest telling that a prompt must leave room for, if the policy is told the preference
+ */
+export function promptFormat(codec: TextCodec, tell?: Telling): DataFormat<PromptForm, EncodedPrompt> {
   const numberOf = new Map<string, number>();
   return {
     shape: '{"prompt"}, a text or messages, or of another form of the field',
@@ -48,13 +56,20 @@ export function promptFormat(codec: TextCodec): DataFormat<PromptForm, EncodedPr
       return { id, prompt, metadata: columns.metadata };
     },
     encode: async (forms) => {
-      const encoded = await codec.prompts(forms.map(({ prompt }) => prompt));
+      const prompts = forms.map(({ prompt }) => prompt);
+      const encoded = await codec.prompts(prompts);
+      const conditioned =
+        tell === undefined ? [] : await codec.prompts(prompts.map((prompt) => withPreference(prompt, tell)));
       return encoded.map((result, i) => {
+        const longest = conditioned[i];
+        if (longest !== undefined && !('value' in longest)) return longest;
         if (!('value' in result)) return result;
         const { id, prompt, metadata } = at(forms, i);
         const { turns } = prompt;
         const text = (turns.findLast(({ role }) => role === 'user') ?? at(turns, turns.length - 1)).content;
-        return { ...result, value: { id, text, turns, metadata, tokenIds: result.value } };
+        const value = { id, text, turns, metadata, tokenIds: result.value };
+        const whole = tell === undefined ? undefined : prompt.text;
+        return { ...result, value: { ...value, ...(whole !== undefined && { whole }) } };
       });
     },
   };
@@ -63,7 +78,7 @@ export function promptFormat(codec: TextCodec): DataFormat<PromptForm, EncodedPr
 /** How prompts cross threads. */
 export const promptPacking: Packing<PromptRecord, EncodedPrompt> = {
   lists: 1,
-  pack: ({ id, turns, metadata, text, tokenIds }) => ({ ids: [tokenIds], json: { id, text, turns, metadata } }),
+  pack: ({ tokenIds, ...json }) => ({ ids: [tokenIds], json }),
   unpack: ([tokenIds = []], json, index) => ({
     ...(json as Omit<PromptRecord, 'index' | 'tokenIds'>),
     index,

@@ -4,6 +4,7 @@ import { objectiveNames, type RunConfig } from '@gapo/config';
 import { type DataFile, type DataFormat, readRecords } from '@gapo/data';
 import { TextCodec, type TextTokenizer, type PolicyTokens, type TokenSequence } from '@gapo/model';
 import { UserError } from '@gapo/service';
+import { longestTelling } from './conditioned.js';
 import { promptFormat, promptPacking, type PromptRecord } from './prompts.js';
 import { type PackedRecords, PackedList, Packer, type Packing, type RecordList } from './recordList.js';
 import { pairFormat, pairPacking, type PairRecord, sequencePacking, textFormat } from './texts.js';
@@ -40,6 +41,7 @@ export interface PackedRunData {
 
 /** The parts of a configuration that decide how data is read. */
 export type DataConfig = Pick<RunConfig, 'data'> & {
+  readonly policy: Pick<RunConfig['policy'], 'condition'>;
   readonly rollout: Pick<RunConfig['rollout'], 'maxNewTokens'>;
   readonly objectives: readonly { readonly name: string }[];
 };
@@ -89,8 +91,9 @@ export async function readRunData(
     }
     records[key] = packer.packed();
   };
-  await read('prompts', promptFormat(codec), promptPacking);
-  await read('heldOut', promptFormat(codec), promptPacking);
+  const tell = await longestTelling(config, tokenizer);
+  await read('prompts', promptFormat(codec, tell), promptPacking);
+  await read('heldOut', promptFormat(codec, tell), promptPacking);
   const names = objectiveNames(config);
   const unlabelled = new Set(names.keys());
   await read('pairs', pairFormat(names, codec), pairPacking, ({ labels }) => {

@@ -21,6 +21,7 @@ const tokenizer: TextTokenizer = {
 async function read(key: 'pairs' | 'pretraining', path: string, names: readonly string[] = ['a', 'b']) {
   const config = {
     data: { [key]: path, overlong: 'refuse' as const },
+    policy: {},
     rollout: { maxNewTokens: 1 },
     objectives: names.map((name) => ({ name })),
   };

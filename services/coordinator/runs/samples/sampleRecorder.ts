@@ -67,7 +67,11 @@ export class SampleRecorder {
   }
 }
 
-function sampleOf(step: number, { sample, promptId, promptText, scores, advantage }: KeptSample, text: string): Sample {
+function sampleOf(
+  step: number,
+  { sample, promptId, promptText, scores, advantage, preference }: KeptSample,
+  text: string,
+): Sample {
   const { prompt, sample: number, tokenIds, logprobs, finished } = sample;
   const [shownPrompt, completion] = [cut(promptText), cut(text)];
   const message = toJson('gapo.training.v1.Sample', {
@@ -83,6 +87,7 @@ function sampleOf(step: number, { sample, promptId, promptText, scores, advantag
     logprob: logprobs.reduce((sum, logprob) => sum + logprob, 0),
     scores: [...scores],
     ...(advantage !== undefined && { advantage }),
+    ...(preference && { preference: { ...preference } }),
   });
   return message as Sample;
 }

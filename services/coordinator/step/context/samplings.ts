@@ -12,7 +12,8 @@ import { splitEvenly, type Ranges, type Sample } from '../../data/batch.js';
 import { sampledVersion, stepsInFlight } from '../../state/samplingSchedule.js';
 import type { TrainingState } from '../../state/trainingState.js';
 import type { VersionStore } from '../../state/versions.js';
-import { sampleShards, type RolloutPool } from '../../workers/rollouts.js';
+import { sampleShards, type PromptToSample, type RolloutPool } from '../../workers/rollouts.js';
+import { encodeTold, type Levels } from './conditioning.js';
 import { policyRef, type TrainingContext } from './trainingContext.js';
 
 /** The prompts of a step. */
@@ -20,6 +21,8 @@ export interface StepPrompts {
   readonly drawn: readonly DrawnPrompt[];
   /** The prompts of each shard. */
   readonly bounds: Ranges;
+  /** The levels that the policy is told with each prompt; undefined if it is told none. */
+  readonly levels: readonly Levels[] | undefined;
 }
 
 /** What completions are sampled from, and by. */
@@ -106,7 +109,7 @@ export class Samplings {
   #start(step: number, before: TrainingState): Sampling {
     const { training, pool, versions, key, sampled } = this.#parts;
     const { config } = training;
-    const { drawn, bounds } = promptsOf(training, before, step);
+    const { drawn, bounds, levels } = promptsOf(training, before, step);
     const { promptsPerStep: _prompts, shards: _shards, maxLogprobGap: _gap, staleness: _ahead, ...sampling } = config.rollout; // prettier-ignore
     const version = sampledVersion(config, step);
     const release = versions.keep(version);
@@ -117,7 +120,7 @@ export class Samplings {
       pool,
       {
         policy: policyRef(training, key, version),
-        prompts: drawn.map(({ record, counter }) => ({ tokenIds: record.tokenIds, counter })),
+        prompts: promptsToSample(training, drawn, levels),
         bounds,
         sampling,
         seed: deriveSeed(config.seed, 'rollout'),
@@ -136,6 +139,7 @@ export class Samplings {
     const started: InFlight = {
       drawn,
       bounds,
+      levels,
       version,
       shards,
       release,
@@ -153,9 +157,24 @@ export class Samplings {
 }
 
 /** Returns the prompts of a step. Each draws the same number, so those of later steps are known. */
-function promptsOf({ config, prompts }: TrainingContext, before: TrainingState, step: number): StepPrompts {
+function promptsOf(
+  { config, prompts, conditioning }: TrainingContext,
+  before: TrainingState,
+  step: number,
+): StepPrompts {
   const { promptsPerStep, shards } = config.rollout;
   const position = before.position + (step - before.step - 1) * promptsPerStep;
   const drawn = drawPrompts(prompts, config.seed, position, promptsPerStep);
-  return { drawn, bounds: splitEvenly(drawn.length, shards) };
+  return { drawn, bounds: splitEvenly(drawn.length, shards), levels: conditioning?.draw(step, drawn) };
+}
+
+/** Returns the prompts as the policy gets them: with their levels, if it is told them. */
+async function promptsToSample(
+  { conditioning }: TrainingContext,
+  drawn: readonly DrawnPrompt[],
+  levels: readonly Levels[] | undefined,
+): Promise<readonly PromptToSample[]> {
+  const records = drawn.map(({ record }) => record);
+  const told = conditioning && levels && (await encodeTold(conditioning, records, levels));
+  return drawn.map(({ record, counter }, i) => ({ tokenIds: told?.[i] ?? record.tokenIds, counter }));
 }

@@ -13,13 +13,14 @@ import {
   type TrainableSpec,
 } from '@gapo/model';
 import type { PolicyRefInput, PolicySpecInput } from '@gapo/rpc';
-import type { DataReader, RunData, TokenDecoder } from '@gapo/run-data';
+import type { DataReader, PolicyTokenizer, RunData } from '@gapo/run-data';
 import { RewardServices, type RewardPlatform } from '../../scoring/rewardServices.js';
 import type { ScoredObjective } from '../../scoring/scoring.js';
 import type { AdapterFiles } from '../../state/checkpoint.js';
 import type { RunInputs } from '../../state/runInputs.js';
 import { versionOf, type TrainingState } from '../../state/trainingState.js';
 import { VersionStore } from '../../state/versions.js';
+import { conditioningOf, type Conditioning } from './conditioning.js';
 import { inputsOf } from './inputs.js';
 import { startingAdapter } from './startingAdapter.js';
 
@@ -28,7 +29,9 @@ export interface TrainingContext extends RunData {
   readonly config: RunConfig;
   readonly model: DecoderConfig;
   /** Decodes the policy's tokens. */
-  readonly tokens: TokenDecoder;
+  readonly tokens: PolicyTokenizer;
+  /** Tells the policy the preference; undefined if it is not told. */
+  readonly conditioning: Conditioning | undefined;
   readonly rewards: RewardServices;
   /** Objectives with their reward services, in order. With algorithm: dpo, those without a service are left out. */
   readonly objectives: readonly ScoredObjective[];
@@ -76,6 +79,7 @@ export async function prepareTraining(
       dropped + truncated === 0 ? '' : `; too long: ${dropped} left out, ${truncated} cut from their left`;
     platform.log.info({ file, rows, dropped, truncated }, `data.${key}: ${rows} rows of ${file}${overlong}`);
   }
+  const tokens = platform.data.tokenizer(tokenizer);
   const start = await startingAdapter(config, decoder, baseDirectory);
   const lora = start?.lora;
   const valueHeads = valueHeadsOf(config);
@@ -86,7 +90,8 @@ export async function prepareTraining(
   return {
     config,
     model: decoder.config,
-    tokens: platform.data.decoder(tokenizer),
+    tokens,
+    conditioning: conditioningOf(config, decoder.config, tokens),
     ...data,
     rewards,
     objectives: rewards.ofConfig(config),

@@ -12,6 +12,7 @@ import { completionItems } from '../../scoring/completionItems.js';
 import { recordScores } from '../../scoring/evaluationEvents.js';
 import { quotedFailures, quotedOutliers, scoreItems, tooFewScores, type ScoredBatch } from '../../scoring/scoring.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
+import { untold } from '../context/conditioning.js';
 import type { Sampling, StepPrompts } from '../context/samplings.js';
 import { logProbsOf, withSignal, type StepContext } from '../context/stepContext.js';
 import { valueHeadsOf } from '../context/trainingContext.js';
@@ -33,7 +34,7 @@ export interface LogProbsOfStep {
 }
 
 /** The completions of a step, their scores and log-probabilities. */
-export interface Experience extends LogProbsOfStep, Pick<StepPrompts, 'drawn'> {
+export interface Experience extends LogProbsOfStep, Pick<StepPrompts, 'drawn' | 'levels'> {
   /** Every completion, sorted by prompt, then by sample. */
   readonly samples: readonly Sample[];
   /** Which of them the step learns from: their indices, ascending. */
@@ -129,7 +130,10 @@ async function score(
   });
 }
 
-async function logProbs(context: StepContext, { bounds, shards, version: sampled }: Sampling): Promise<LogProbsOfStep> {
+async function logProbs(
+  context: StepContext,
+  { bounds, drawn, shards, version: sampled }: Sampling,
+): Promise<LogProbsOfStep> {
   const { before, config, version } = context;
   const { temperature } = config.rollout;
   const valueHeads = valueHeadsOf(config);
@@ -140,13 +144,16 @@ async function logProbs(context: StepContext, { bounds, shards, version: sampled
   };
   const ofAll = async (other: number, heads = 0): Promise<BatchLogProbs> =>
     joined(await Promise.all(shards.map(async (shard) => under(other, await shard, heads))));
+  // The reference is not told a preference, which it has not been trained to read.
+  const ofReference = async (): Promise<BatchLogProbs> =>
+    joined(await Promise.all(shards.map(async (shard) => under(0, untold(await shard, drawn)))));
   const gapOf = async (shard: readonly Sample[]): Promise<number> => {
     const samples = checkedSamples(shard);
     const { logprobs } = await under(sampled, samples);
     return largestGap(logprobs, createBatch(samples, bounds).logprobs);
   };
   const [reference, current, samplerGap] = await Promise.all([
-    before.kl.coefficient > 0 ? ofAll(0) : undefined,
+    before.kl.coefficient > 0 ? ofReference() : undefined,
     valueHeads > 0 || measuresSampler(config) ? ofAll(version, valueHeads) : undefined,
     sampled === version
       ? undefined
@@ -171,7 +178,7 @@ function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
  */
 function usable(
   { config, step }: StepContext,
-  { bounds, drawn, version: sampledVersion }: Sampling,
+  { bounds, drawn, levels, version: sampledVersion }: Sampling,
   samples: readonly Sample[],
   scored: ScoredBatch,
   { reference, current, samplerGap }: LogProbsOfStep,
@@ -195,6 +202,7 @@ function usable(
     of && { logprobs: rows(of.logprobs), values: of.values && rows(of.values) };
   return {
     drawn,
+    levels,
     samples,
     used: indices,
     scored,

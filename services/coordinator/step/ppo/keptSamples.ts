@@ -3,6 +3,7 @@ import { objectiveNames, sampleLimits } from '@gapo/config';
 import { at } from '@gapo/numeric';
 import type { SampleScoreInput } from '@gapo/rpc';
 import { chosenSamples, columnMean, type StepSamples } from '../../data/keptSamples.js';
+import { preferenceOf, untold } from '../context/conditioning.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { LearningSignal } from '../updates/lossInputs.js';
 import type { Experience } from './experience.js';
@@ -10,12 +11,12 @@ import type { Experience } from './experience.js';
 /** Returns the completions that are kept; undefined where a run keeps none. */
 export function keptSamples(
   { config, step }: Pick<StepContext, 'config' | 'step'>,
-  experience: Pick<Experience, 'batch' | 'drawn' | 'sampledVersion' | 'samples' | 'scored' | 'used'>,
+  experience: Pick<Experience, 'batch' | 'drawn' | 'levels' | 'sampledVersion' | 'samples' | 'scored' | 'used'>,
   { perToken, advantages, scalar }: LearningSignal,
 ): StepSamples | undefined {
   const limits = sampleLimits(config);
   if (limits === undefined) return undefined;
-  const { batch, drawn, sampledVersion: version, samples, scored, used } = experience;
+  const { batch, drawn, levels, sampledVersion: version, samples, scored, used } = experience;
   const names = objectiveNames(config);
   const rowOf = new Map(used.map((index, row) => [index, row]));
   const failures = scored.objectives.map((of) => new Map(of.failures.map(({ index, message }) => [index, message])));
@@ -45,7 +46,9 @@ export function keptSamples(
       ...(advantage !== undefined && { advantage }),
     };
   };
-  const kept = chosenSamples(samples, limits.perStep).map(({ index, promptId }) => {
+  const named = (shares: readonly number[]): Record<string, number> =>
+    Object.fromEntries(names.map((name, k) => [name, at(shares, k)]));
+  const kept = chosenSamples(untold(samples, drawn), limits.perStep).map(({ index, promptId }) => {
     const sample = at(samples, index);
     return {
       sample,
@@ -54,6 +57,7 @@ export function keptSamples(
       scores: names.map((objective, k) => scoreOf(objective, k, index)),
       advantage: scalar && meanOf(scalar, 1, 0, index),
       tokenAdvantages: perTokenOf(index),
+      preference: levels && named(preferenceOf(at(levels, sample.prompt))),
     };
   });
   return { step, version, sampled: samples.length, kept };

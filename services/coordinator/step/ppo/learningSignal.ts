@@ -5,6 +5,7 @@ import {
   centeredAdvantages,
   gaeAdvantages,
   groupNormalizedAdvantages,
+  preferred,
   rlooAdvantages,
   scalarAdvantages,
   varianceAdaptive,
@@ -31,6 +32,8 @@ export interface SignalInput {
   readonly values: Float32Array | undefined;
   /** For a method that trains on one advantage: what is added up, and whether weighted advantages are whitened. */
   readonly scalar?: { readonly over: 'rewards' | 'advantages'; readonly whiten: boolean } | undefined;
+  /** λ of each completion, if the policy is told the preference of its prompt. */
+  readonly preferences?: readonly (readonly number[])[] | undefined;
 }
 
 /** The advantages of each objective before stages and normalisation. */
@@ -67,8 +70,8 @@ export function signalOf({ columns, layout }: AdvantageColumns, weights: ArrayLi
 }
 
 /**
- * Computes the learning signal of a batch: stages, then whitening of each objective's advantages over the batch. A method that
- * trains on one advantage has that one besides, in whose units the others are.
+ * Computes the learning signal of a batch: stages, then whitening of each objective's advantages over the batch, then the weights
+ * of each completion's own preference. A method that trains on one advantage has that one besides, in whose units the others are.
  *
  * @param weights w, length K, for stages and methods that add objectives up
  */
@@ -77,12 +80,13 @@ export function learningSignal(
   weights: ArrayLike<number> = input.names.map(() => 1 / input.names.length),
   estimated = advantageColumns(input),
 ): LearningSignal {
-  const { names, batch, ppo, scalar } = input;
+  const { names, batch, ppo, preferences, scalar } = input;
   const { layout, returns } = estimated;
   const groups = groupsOf(batch);
   let { columns } = estimated;
   if (ppo.dvao) columns = varianceAdaptive({ columns, weights, groups }, estimated.rewards);
   if (!scalar) columns = normalized(names, columns, ppo.normalizeAdvantages, layout);
+  if (preferences) columns = preferred(columns, preferences, layout?.width);
   const filtered = ppo.gd2po && withoutConflicts({ columns, weights, groups }, ppo.gd2po.threshold);
   columns = filtered?.columns ?? columns;
   const one =

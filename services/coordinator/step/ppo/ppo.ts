@@ -6,6 +6,7 @@ import { spanNames } from '@gapo/tracing';
 import { groupsOf, sumsOf, type Batch, type Ranges } from '../../data/batch.js';
 import type { ScoredBatch } from '../../scoring/scoring.js';
 import type { CombinationState } from '../../state/trainingState.js';
+import { preferenceOf } from '../context/conditioning.js';
 import type { StepContext } from '../context/stepContext.js';
 import { afterRewards, sharesOf } from '../updates/combination.js';
 import type { LearningSignal, LossInputs } from '../updates/lossInputs.js';
@@ -25,8 +26,9 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
   const { batch, bounds, scored, reference, current, samplerGap, sampledVersion } = experience;
   const measured = measuresSampler(config) ? required(current, 'log-probabilities of the batch').logprobs : undefined;
   const { importanceCap } = config.ppo;
+  const preferences = preferencesOf(experience);
   const { surrogate, combination, samples } = await clock.time('gradients', spanNames.stepAdvantages, () => {
-    const { signal, combination } = advantages(context, experience, measured);
+    const { signal, combination } = advantages(context, experience, preferences, measured);
     const plain = { batch, signal };
     const surrogate = measured && importanceCap !== undefined ? decoupled(plain, measured, importanceCap) : plain;
     return { surrogate, combination, samples: keptSamples(context, experience, signal) };
@@ -54,6 +56,7 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
     objectives: objectiveFindings(scored),
     combination,
     losses: [],
+    preference: preferences && meanOf(preferences),
     kl: kl === undefined ? before.kl : updateKlController(before.kl, kl.perCompletion, batch.samples.length),
     klPerToken: kl?.perToken,
     offPolicy: measured && offPolicyOf(batch, measured, version - sampledVersion),
@@ -65,11 +68,13 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
 /**
  * Estimates advantages, and updates the combination's state with the rewards, which may decide how advantages add up.
  *
+ * @param preferences λ of each completion, if the policy is told it
  * @param measured log-probabilities of the policy that the step trains, [tokens]; undefined where it is the one that sampled
  */
 function advantages(
   { before, config, step }: StepContext,
   { batch, scored, scores, reference, current }: Experience,
+  preferences: Preferences | undefined,
   measured = batch.logprobs,
 ): { signal: LearningSignal; combination: CombinationState } {
   const inReward = config.kl.in === 'reward' && reference !== undefined;
@@ -84,6 +89,7 @@ function advantages(
       ? { coefficient: before.kl.coefficient, k1: tokenKl('k1', measured, reference.logprobs) }
       : undefined,
     values: current?.values,
+    preferences,
     scalar: over && { over, whiten: config.combine.method === 'gdpo' && config.combine.whiten },
   };
   const estimated = advantageColumns(input);
@@ -94,6 +100,18 @@ function advantages(
     signal: signalOf(estimated, weights),
   }));
   return { signal: learningSignal(input, sharesOf(config, step, combination.memory), estimated), combination };
+}
+
+/** λ of each completion, [completions, K]. */
+type Preferences = readonly (readonly number[])[];
+
+/** Returns the preference that the policy was told with each completion's prompt; undefined if it was told none. */
+function preferencesOf({ batch, levels }: Pick<Experience, 'batch' | 'levels'>): Preferences | undefined {
+  return levels && batch.samples.map(({ prompt }) => preferenceOf(at(levels, prompt)));
+}
+
+function meanOf(preferences: Preferences): Float64Array {
+  return Float64Array.from(at(preferences, 0), (_, k) => mean(preferences.map((of) => at(of, k))));
 }
 
 /** Returns the reward of a score: times the objective's scale, then as the method sees it. */

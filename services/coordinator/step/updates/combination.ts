@@ -91,6 +91,8 @@ export function sharesOf(config: RunConfig, step: number, memory: Memory): Float
 
 /** What a step's options depend on, in addition to the configuration. */
 export interface CombinationInput extends Pick<CombinationStep, 'step' | 'noonAdvantages' | 'losses'> {
+  /** The preference of the step where it is not the configured one: that of its prompts, on average. Length K. */
+  readonly preference?: Float64Array | undefined;
   /** The state after {@link afterRewards}. */
   readonly state: CombinationState;
 }
@@ -98,7 +100,7 @@ export interface CombinationInput extends Pick<CombinationStep, 'step' | 'noonAd
 /** Returns the options of a step's combination. Vectors follow the order of the objectives. */
 export function combineOptions(
   config: RunConfig,
-  { step, state: { memory }, noonAdvantages, losses }: CombinationInput,
+  { step, state: { memory }, noonAdvantages, losses, preference }: CombinationInput,
 ): CombineOptions {
   const { method } = config.combine;
   const names = objectiveNames(config);
@@ -107,6 +109,7 @@ export function combineOptions(
     seed: config.seed,
     step,
     ...steeringOf(config, step, memory),
+    ...(preference && { preference }),
     memory,
     noonAdvantages,
     losses,

@@ -22,6 +22,8 @@ export interface StepLearning {
   readonly combination: CombinationState;
   /** The mean loss of each objective, with DPO; empty with PPO. */
   readonly losses: readonly number[];
+  /** The mean λ of the completions, if the policy is told the preference of each prompt. Length K. */
+  readonly preference?: Float64Array | undefined;
   /** The KL controller for the next step. */
   readonly kl: KlController;
   /** KL divergence from the reference policy in nats per token; undefined if not measured. */

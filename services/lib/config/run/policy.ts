@@ -2,6 +2,7 @@
 import { loraTargets } from '@gapo/model';
 import { directory, positiveInt, positiveNumber, z } from '@gapo/service';
 import { chatTemplateKwargs } from '../chatTemplateKwargs.js';
+import { checkCondition, conditionSchema, type ConditionContext } from './condition.js';
 import type { Refuse } from './section.js';
 
 const lora = z.strictObject({
@@ -38,12 +39,15 @@ const schema = z
     adapter: directory
       .optional()
       .describe('Directory of a PEFT adapter to start from; `lora` must agree with it. Only with `train: lora`.'),
+    condition: conditionSchema,
   })
   .describe('The policy: its model and its trained weights.');
 
 type Policy = z.output<typeof schema>;
 
-function check({ policy: { train, lora: adapters, adapter } }: { readonly policy: Policy }, refuse: Refuse): void {
+function check(config: ConditionContext & { readonly policy: Policy }, refuse: Refuse): void {
+  checkCondition(config, refuse);
+  const { train, lora: adapters, adapter } = config.policy;
   if (train === 'lora') return;
   if (adapters !== undefined) refuse(['policy', 'lora'], 'no lora, since policy.train is full');
   if (adapter !== undefined) refuse(['policy', 'adapter'], 'no adapter, since policy.train is full');

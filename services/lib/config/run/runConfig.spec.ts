@@ -1,7 +1,9 @@
 // The run configuration: defaults, and one line per problem.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { required } from '@gapo/numeric';
 import { ConfigError, yamlText } from '@gapo/service';
+import { conditionOf, telling } from './condition.js';
 import { asWritten, objectiveNames, parseRunConfig } from './runConfig.js';
 
 const services = new Set(['helpful', 'harmless']);
@@ -217,6 +219,45 @@ test('rules between fields', () => {
       least.replace('models/policy', 'm, train: full, lora: { rank: 2 }'),
     ],
   ];
+  const told = (condition: string, extra = ''): [string, string] => [
+    `combine: { method: pgapo, preference: { helpful: 1, harmless: 1 } }\n${extra}`,
+    least.replace('model: models/policy', `model: models/policy, condition: ${condition}`),
+  ];
+  const conditions: [condition: string, extra: string, pattern: RegExp][] = [
+    ['values', '', /policy\.condition: found string "values", expected `preference`, or a mapping/],
+    ['{ on: preference, text: "{helpful}" }', '', /policy\.condition\.text: .*expected \{prompt\} once/],
+    [
+      '{ on: preference, text: "{kind} {prompt}" }',
+      '',
+      /policy\.condition\.text: .*of objectives, not \{kind\}: helpful, harmless/,
+    ],
+    ['{ on: preference, text: "+{prompt}" }', '', /policy\.condition\.text: .*all objectives but one at most/],
+    [
+      '{ on: preference, corners: 2 }',
+      '',
+      /policy\.condition\.corners: found number 2, expected a number between 0 and 1/,
+    ],
+    ['preference', 'weighting: { method: saw }', /weighting: .*nothing, since policy\.condition tells/],
+    ['preference', 'ppo: { advantages: group, dvao: true }', /ppo\.dvao: .*false, since policy\.condition/],
+    ['preference', 'ppo: { gd2po: {} }', /ppo\.gd2po: .*nothing, since policy\.condition/],
+  ];
+  for (const [condition, extra, pattern] of conditions) {
+    const [whole, base] = told(condition, extra);
+    cases.push([whole, pattern, base]);
+  }
+  cases.push(
+    ['', /policy\.condition: .*nothing, since combine\.method is gapo, not pgapo/, told('preference')[1]],
+    [
+      'algorithm: dpo',
+      /policy\.condition: .*nothing, since algorithm is dpo, which samples no completions/,
+      told('preference')[1].replace('prompts:', 'pairs:'),
+    ],
+    [
+      told('preference')[0],
+      /data\.overlong: .*refuse or drop, since policy\.condition/,
+      told('preference')[1].replace('train.jsonl }', 'train.jsonl, overlong: truncate-left }'),
+    ],
+  );
   for (const [extra, pattern, base] of cases) {
     const [line = '', ...more] = problems(extra, base);
     assert.deepEqual(more, [], line);
@@ -239,4 +280,17 @@ test('variables of the chat template are any but those that every rendering sets
     problems('', least.replace(policy, `${other}{ messages: x } }`)).join(),
     /policy\.chatTemplateKwargs: .*expected variables with other names than messages, tools, documents/,
   );
+});
+
+test('a policy is told the preference by a text around what the user says', () => {
+  const base = least.replace('model: models/policy', 'model: models/policy, condition: CONDITION');
+  const told = (condition: string, levels: number[], content = 'How?'): string => {
+    const pgapo = 'combine: { method: pgapo, preference: { helpful: 1, harmless: 1 } }';
+    const config = parseRunConfig(base.replace('CONDITION', condition) + pgapo, 'run.yaml', services);
+    return telling(required(conditionOf(config), 'condition'), objectiveNames(config), levels)(content);
+  };
+  assert.equal(told('preference', [7, 3]), 'helpful 7, harmless 3: How?');
+  assert.equal(told("{ on: preference, text: '{prompt}{helpful*+}{harmless*no }' }", [1, 2]), 'How?+no no ');
+  assert.equal(told('preference', [7, 3], '{helpful} $& {prompt}'), 'helpful 7, harmless 3: {helpful} $& {prompt}');
+  assert.equal(conditionOf(parseRunConfig(least, 'run.yaml', services)), undefined);
 });

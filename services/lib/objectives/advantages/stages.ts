@@ -1,6 +1,6 @@
 /**
- * Stages between the advantages of each objective and their combination: DVAO's weights for each prompt, and GD²PO's filter
- * of completions on which the objectives disagree. Both keep one column for each objective, so any method can combine them.
+ * Stages between the advantages of each objective and their combination: DVAO's weights for each prompt, GD²PO's filter of
+ * completions on which the objectives disagree, and the weights of each prompt's own preference. Both keep one column for each objective, so any method can combine them.
  */
 
 import { at, f64, standardDeviation } from '@gapo/numeric';
@@ -86,4 +86,22 @@ export function withoutConflicts({ columns, weights, groups }: StageInput, thres
   );
   const factor = (row: number): number => (kept[row] ? (shares.get(at(groups, row)) ?? 0) : 0);
   return { columns: columns.map((column) => column.map((value, row) => value * factor(row))), kept };
+}
+
+/**
+ * Weights the advantages of each completion by the preference of its prompt, so that the gradient of objective k is Σ λ_k ∇J_k over
+ * the prompts.
+ *
+ * @param columns K arrays, one number per completion, or `width` per completion
+ * @param preferences λ of each completion, each of length K
+ * @returns K arrays like `columns`
+ */
+export function preferred(
+  columns: readonly Float64Array[],
+  preferences: readonly ArrayLike<number>[],
+  width = 1,
+): Float64Array[] {
+  return columns.map((column, k) =>
+    column.map((advantage, i) => advantage * at(at(preferences, Math.floor(i / width)), k)),
+  );
 }

@@ -506,7 +506,7 @@ export interface ListEvaluationsRequestJson {
 
 /** Response with a run's evaluations. */
 export interface ListEvaluationsResponseJson {
-  /** By version, ascending. Of a version that was evaluated again, the last one. */
+  /** By version, ascending, then by the preference that the policy was told. Of a version that was evaluated again with the same preference, the last one. */
   reports: EvaluationReportJson[];
 }
 
@@ -563,6 +563,8 @@ export interface SampleJson {
   advantage?: number | null;
   /** At most its first 4,096 tokens; only in GetSampleResponse. */
   tokenList: SampleTokenJson[];
+  /** The preference that the policy was told with the prompt, by objective; empty where it is told none. */
+  preference: { [key: string]: number | null };
 }
 
 /** Request for one completion. */
@@ -647,6 +649,50 @@ export interface EvaluateRunRequestJson {
   version?: number;
   /** Number of sample prompts to return, with completions before and after. */
   samples: number;
+  /** The preference that the policy is told, of a run whose policy is told one: shares from 0 to 1, by objective. Those without one share the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`. */
+  preference: { [key: string]: number | null };
+}
+
+/** Request for completions. */
+export interface GenerateCompletionsRequestJson {
+  /** The run's id. */
+  runId: string;
+  /** The version that samples; the newest where unset. */
+  version?: number;
+  /** The prompts, each a turn of the user: 1 to 256. */
+  prompts: string[];
+  /** Completions of each prompt, at most 64; 1 where 0. */
+  samplesPerPrompt: number;
+  /** The preference that the policy is told, as in EvaluateRunRequest. */
+  preference: { [key: string]: number | null };
+  /** Divides the logits; that of the run's evaluations where unset. 0: the most probable token each time. */
+  temperature?: number | null;
+  /** Seed of the completions. */
+  seed: number;
+}
+
+/** Response with completions. */
+export interface GenerateCompletionsResponseJson {
+  /** The version that sampled. */
+  version: number;
+  /** The preference that the policy was told, by objective; empty where it is told none. */
+  preference: { [key: string]: number | null };
+  /** The completions, by prompt, then by sample. */
+  completions: GeneratedCompletionJson[];
+}
+
+/** A completion of a prompt. */
+export interface GeneratedCompletionJson {
+  /** Index of its prompt in the request. */
+  prompt: number;
+  /** Which completion of that prompt, from 0. */
+  sample: number;
+  /** The text, without special tokens. It is what a model wrote: never interpret it. */
+  text: string;
+  /** Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length. */
+  finished: boolean;
+  /** Number of tokens, with the one that ended it. */
+  tokens: number;
 }
 
 /** One event of an evaluation. */
@@ -717,6 +763,8 @@ export interface EvaluationReportJson {
   lengthAfter: number | null;
   /** The id of the run. */
   runId: string;
+  /** The preference that the evaluated policy was told, by objective; empty where it is told none. */
+  preference: { [key: string]: number | null };
 }
 
 /** A request for the service's description. */

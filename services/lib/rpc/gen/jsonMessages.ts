@@ -53,6 +53,9 @@ export interface JsonMessages {
   'gapo.training.v1.CancelRunRequest': { input: messages.CancelRunRequestInput; json: json.CancelRunRequestJson };
   'gapo.training.v1.CancelRunResponse': { input: messages.CancelRunResponseInput; json: json.CancelRunResponseJson };
   'gapo.training.v1.EvaluateRunRequest': { input: messages.EvaluateRunRequestInput; json: json.EvaluateRunRequestJson };
+  'gapo.training.v1.GenerateCompletionsRequest': { input: messages.GenerateCompletionsRequestInput; json: json.GenerateCompletionsRequestJson };
+  'gapo.training.v1.GenerateCompletionsResponse': { input: messages.GenerateCompletionsResponseInput; json: json.GenerateCompletionsResponseJson };
+  'gapo.training.v1.GeneratedCompletion': { input: messages.GeneratedCompletionInput; json: json.GeneratedCompletionJson };
   'gapo.training.v1.EvaluateRunResponse': { input: messages.EvaluateRunResponseInput; json: json.EvaluateRunResponseJson };
   'gapo.training.v1.Interval': { input: messages.IntervalInput; json: json.IntervalJson };
   'gapo.training.v1.ObjectiveEvaluation': { input: messages.ObjectiveEvaluationInput; json: json.ObjectiveEvaluationJson };

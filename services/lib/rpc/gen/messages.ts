@@ -60,6 +60,9 @@ export type { EvaluateRunResponse, EvaluateRunResponseInput } from './gapo/train
 export type { EvaluationReport, EvaluationReportInput } from './gapo/training/v1/EvaluationReport.js';
 export type { EvaluationSample, EvaluationSampleInput } from './gapo/training/v1/EvaluationSample.js';
 export { FailurePolicy, type FailurePolicyInput } from './gapo/training/v1/FailurePolicy.js';
+export type { GenerateCompletionsRequest, GenerateCompletionsRequestInput } from './gapo/training/v1/GenerateCompletionsRequest.js';
+export type { GenerateCompletionsResponse, GenerateCompletionsResponseInput } from './gapo/training/v1/GenerateCompletionsResponse.js';
+export type { GeneratedCompletion, GeneratedCompletionInput } from './gapo/training/v1/GeneratedCompletion.js';
 export type { GetAuditRequest, GetAuditRequestInput } from './gapo/training/v1/GetAuditRequest.js';
 export type { GetAuditResponse, GetAuditResponseInput } from './gapo/training/v1/GetAuditResponse.js';
 export type { GetCallerRequest, GetCallerRequestInput } from './gapo/training/v1/GetCallerRequest.js';

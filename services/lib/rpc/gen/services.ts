@@ -28,6 +28,10 @@ import type {
   EvaluateRunRequestInput,
   EvaluateRunResponse,
   EvaluateRunResponseInput,
+  GenerateCompletionsRequest,
+  GenerateCompletionsRequestInput,
+  GenerateCompletionsResponse,
+  GenerateCompletionsResponseInput,
   GenerateRequest,
   GenerateRequestInput,
   GenerateResponse,
@@ -239,6 +243,13 @@ export interface Services {
       requestInput: EvaluateRunRequestInput;
       response: EvaluateRunResponse;
       responseInput: EvaluateRunResponseInput;
+    };
+    GenerateCompletions: {
+      kind: 'unary';
+      request: GenerateCompletionsRequest;
+      requestInput: GenerateCompletionsRequestInput;
+      response: GenerateCompletionsResponse;
+      responseInput: GenerateCompletionsResponseInput;
     };
     GetAudit: {
       kind: 'unary';

@@ -18,6 +18,11 @@ export interface EvaluateRunRequestInput {
    * Number of sample prompts to return, with completions before and after.
    */
   'samples'?: (number);
+  /**
+   * The preference that the policy is told, of a run whose policy is told one: shares from 0 to 1, by objective. Those without one share
+   * the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`.
+   */
+  'preference'?: ({[key: string]: number | string});
   '_version'?: "version";
 }
 
@@ -37,5 +42,10 @@ export interface EvaluateRunRequest {
    * Number of sample prompts to return, with completions before and after.
    */
   'samples': (number);
+  /**
+   * The preference that the policy is told, of a run whose policy is told one: shares from 0 to 1, by objective. Those without one share
+   * the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`.
+   */
+  'preference': ({[key: string]: number});
   '_version'?: "version";
 }

@@ -41,6 +41,10 @@ export interface EvaluationReportInput {
    * The id of the run.
    */
   'runId'?: (string);
+  /**
+   * The preference that the evaluated policy was told, by objective; empty where it is told none.
+   */
+  'preference'?: ({[key: string]: number | string});
 }
 
 /**
@@ -79,4 +83,8 @@ export interface EvaluationReport {
    * The id of the run.
    */
   'runId': (string);
+  /**
+   * The preference that the evaluated policy was told, by objective; empty where it is told none.
+   */
+  'preference': ({[key: string]: number});
 }

@@ -7,7 +7,8 @@ import type { EvaluationReportInput as _gapo_training_v1_EvaluationReportInput, 
  */
 export interface ListEvaluationsResponseInput {
   /**
-   * By version, ascending. Of a version that was evaluated again, the last one.
+   * By version, ascending, then by the preference that the policy was told. Of a version that was evaluated again with the same
+   * preference, the last one.
    */
   'reports'?: (_gapo_training_v1_EvaluationReportInput)[];
 }
@@ -17,7 +18,8 @@ export interface ListEvaluationsResponseInput {
  */
 export interface ListEvaluationsResponse {
   /**
-   * By version, ascending. Of a version that was evaluated again, the last one.
+   * By version, ascending, then by the preference that the policy was told. Of a version that was evaluated again with the same
+   * preference, the last one.
    */
   'reports': (_gapo_training_v1_EvaluationReport)[];
 }

@@ -60,6 +60,10 @@ export interface SampleInput {
    * At most its first 4,096 tokens; only in GetSampleResponse.
    */
   'tokenList'?: (_gapo_training_v1_SampleTokenInput)[];
+  /**
+   * The preference that the policy was told with the prompt, by objective; empty where it is told none.
+   */
+  'preference'?: ({[key: string]: number | string});
   '_advantage'?: "advantage";
 }
 
@@ -119,5 +123,9 @@ export interface Sample {
    * At most its first 4,096 tokens; only in GetSampleResponse.
    */
   'tokenList': (_gapo_training_v1_SampleToken)[];
+  /**
+   * The preference that the policy was told with the prompt, by objective; empty where it is told none.
+   */
+  'preference': ({[key: string]: number});
   '_advantage'?: "advantage";
 }

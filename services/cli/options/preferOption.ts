@@ -1,0 +1,18 @@
+/** `--prefer`: the preference that a policy is told. */
+import { Option } from 'commander';
+import { assignmentList } from './assignments.js';
+
+/** The flag of {@link preferOption}. */
+export interface PreferOption {
+  /** Shares by objective. */
+  prefer?: Record<string, number>;
+}
+
+/** Creates the option. */
+export function preferOption(): Option {
+  return new Option(
+    '--prefer <list>',
+    'shares from 0 to 1 that the policy is told, such as helpful=0.7; objectives without one share the rest equally ' +
+      '(default: combine.preference)',
+  ).argParser(assignmentList);
+}

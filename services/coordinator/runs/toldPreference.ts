@@ -1,0 +1,56 @@
+/** The preference that a policy is told outside of training: by an evaluation, or for completions that someone asks for. */
+import { conditionOf, objectiveNames } from '@gapo/config';
+import { at } from '@gapo/numeric';
+import { completePreference, preferenceLevels } from '@gapo/objectives';
+import { RpcError } from '@gapo/rpc';
+import { configuredPreference } from '../state/goals.js';
+import type { Levels } from '../step/context/conditioning.js';
+import type { Run } from './run.js';
+
+/** A preference that a policy is told. */
+export interface ToldPreference {
+  readonly levels: Levels;
+  /** The levels as shares, by objective. */
+  readonly preference: Readonly<Record<string, number>>;
+}
+
+/**
+ * Returns the preference that a run's policy is told; undefined if it is told none.
+ *
+ * @param run whose policy it is
+ * @param given shares by objective; those without one share the rest equally, and without any the configured preference applies
+ * @param step of which the configured preference is
+ * @throws RpcError FAILED_PRECONDITION for shares that a run's policy is not told, INVALID_ARGUMENT for wrong ones
+ */
+export function toldPreference(
+  run: Pick<Run, 'id' | 'config'>,
+  given: Readonly<Record<string, number>>,
+  step: number,
+): ToldPreference | undefined {
+  const { id, config } = run;
+  const condition = conditionOf(config);
+  const isGiven = Object.keys(given).length > 0;
+  if (condition === undefined) {
+    if (!isGiven) return undefined;
+    throw new RpcError(
+      'FAILED_PRECONDITION',
+      `run ${id} has one policy for one preference: leave the preference out, or train one that is told it (policy.condition)`,
+    );
+  }
+  const names = objectiveNames(config);
+  const shares = isGiven ? completed(names, given) : Object.values(configuredPreference(config, step) ?? {});
+  const levels = preferenceLevels(shares, condition.levels);
+  return {
+    levels,
+    preference: Object.fromEntries(names.map((name, k) => [name, at(levels, k) / condition.levels])),
+  };
+}
+
+function completed(names: readonly string[], given: Readonly<Record<string, number>>): readonly number[] {
+  try {
+    return completePreference(names, given);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RpcError('INVALID_ARGUMENT', `preference: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,54 @@
+// Original file: gapo/training/v1/training.proto
+
+
+/**
+ * A completion of a prompt.
+ */
+export interface GeneratedCompletionInput {
+  /**
+   * Index of its prompt in the request.
+   */
+  'prompt'?: (number);
+  /**
+   * Which completion of that prompt, from 0.
+   */
+  'sample'?: (number);
+  /**
+   * The text, without special tokens. It is what a model wrote: never interpret it.
+   */
+  'text'?: (string);
+  /**
+   * Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length.
+   */
+  'finished'?: (boolean);
+  /**
+   * Number of tokens, with the one that ended it.
+   */
+  'tokens'?: (number);
+}
+
+/**
+ * A completion of a prompt.
+ */
+export interface GeneratedCompletion {
+  /**
+   * Index of its prompt in the request.
+   */
+  'prompt': (number);
+  /**
+   * Which completion of that prompt, from 0.
+   */
+  'sample': (number);
+  /**
+   * The text, without special tokens. It is what a model wrote: never interpret it.
+   */
+  'text': (string);
+  /**
+   * Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length.
+   */
+  'finished': (boolean);
+  /**
+   * Number of tokens, with the one that ended it.
+   */
+  'tokens': (number);
+}
