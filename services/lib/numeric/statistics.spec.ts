@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { NonFiniteError } from './errors.js';
 import { deriveSeed, fillUniforms } from './random.js';
-import { bootstrapMean, bootstrapPairedDifference, mean, standardDeviation, winRate } from './statistics.js';
+import { bootstrapMean, bootstrapPairedDifference, kendallTau, mean, standardDeviation, winRate } from './statistics.js';
 import { assertClose } from './testing.fixture.js';
 
 const values = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 1, maxLength: 40 });
@@ -91,4 +91,13 @@ test('the Wilson interval has its known values, and width where every pair is wo
   assert.equal(all.value, 1);
   assertClose(all.low, 0.7225, 1e-4);
   assertClose(all.high, 1, 1e-12);
+});
+
+test("Kendall's τ-b: order, reversal, ties, and what has no order", () => {
+  assert.equal(kendallTau([1, 2, 3], [10, 20, 90]), 1);
+  assert.equal(kendallTau([1, 2, 3], [5, 4, -1]), -1);
+  // 4 of 6 pairs agree, 1 disagrees, 1 is tied in the second: (4 - 1) / √(6 · 5).
+  assertClose(kendallTau([1, 2, 3, 4], [1, 3, 2, 3]), 3 / Math.sqrt(30), 1e-15);
+  assert.ok(Number.isNaN(kendallTau([1, 2], [3, 3])));
+  assert.throws(() => kendallTau([1], [1, 2]), /Kendall's τ: 1 scores against 2/);
 });
