@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { NonFiniteError } from './errors.js';
 import { deriveSeed, fillUniforms } from './random.js';
-import { bootstrapMean, bootstrapPairedDifference, kendallTau, mean, standardDeviation, winRate } from './statistics.js';
+import {
+  bootstrapMean,
+  bootstrapPairedDifference,
+  kendallTau,
+  mean,
+  standardDeviation,
+  winRate,
+} from './statistics.js';
 import { assertClose } from './testing.fixture.js';
 
 const values = fc.array(fc.double({ min: -100, max: 100, noNaN: true }), { minLength: 1, maxLength: 40 });
