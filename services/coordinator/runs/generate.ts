@@ -27,6 +27,8 @@ export interface GenerationRequest {
 
 const mostPrompts = 256;
 const mostSamples = 64;
+/** Completions of one answer, which is one message. */
+const mostCompletions = 1024;
 const promptsPerShard = 16;
 
 /**
@@ -97,6 +99,9 @@ function check({ prompts, samplesPerPrompt, temperature }: GenerationRequest): v
     ...prompts.flatMap((prompt, i) => (prompt === '' ? [`prompts[${i}]: found nothing, expected a text`] : [])),
     ...(samplesPerPrompt > mostSamples
       ? [`samples_per_prompt: found ${samplesPerPrompt}, expected at most ${mostSamples}`]
+      : []),
+    ...(prompts.length * samplesPerPrompt > mostCompletions
+      ? [`prompts: ${prompts.length * samplesPerPrompt} completions in all, expected at most ${mostCompletions}`]
       : []),
     ...(temperature !== undefined && !(temperature >= 0 && Number.isFinite(temperature))
       ? [`temperature: found ${temperature}, expected a finite number of at least 0`]

@@ -122,6 +122,7 @@ export function checkCondition(config: ConditionContext, refuse: Refuse): void {
   if (data.overlong === 'truncate-left') {
     refuse(['data', 'overlong'], `refuse or drop, ${why} in its prompt, which would be cut`);
   }
+  if (names.includes(promptName)) refuse(path, `nothing, since an objective has the name ${promptName}`);
   if (condition.text === undefined) return;
   const textPath = [...path, 'text'];
   const used = [...condition.text.matchAll(placeholder)].map(([whole, name = '']) => ({ whole, name }));
@@ -129,8 +130,7 @@ export function checkCondition(config: ConditionContext, refuse: Refuse): void {
   const told = used.filter((each) => !isPrompt(each)).map(({ name }) => name);
   const unknown = told.find((name) => !names.includes(name));
   const all = names.join(', ');
-  if (names.includes(promptName)) refuse(textPath, `nothing, since an objective has the name ${promptName}`);
-  else if (unknown !== undefined) refuse(textPath, `{prompt} and {NAME} of objectives, not {${unknown}}: ${all}`);
+  if (unknown !== undefined) refuse(textPath, `{prompt} and {NAME} of objectives, not {${unknown}}: ${all}`);
   else if (used.filter(isPrompt).length !== 1) refuse(textPath, '{prompt} once');
   else if (new Set(told).size < names.length - 1) refuse(textPath, `{NAME} of all objectives but one at most: ${all}`);
 }

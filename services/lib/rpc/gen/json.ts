@@ -661,7 +661,7 @@ export interface GenerateCompletionsRequestJson {
   version?: number;
   /** The prompts, each a turn of the user: 1 to 256. */
   prompts: string[];
-  /** Completions of each prompt, at most 64; 1 where 0. */
+  /** Completions of each prompt, at most 64; 1 where 0. At most 1,024 completions in all. */
   samplesPerPrompt: number;
   /** The preference that the policy is told, as in EvaluateRunRequest. */
   preference: { [key: string]: number | null };

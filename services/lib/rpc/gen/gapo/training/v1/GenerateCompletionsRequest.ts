@@ -19,7 +19,7 @@ export interface GenerateCompletionsRequestInput {
    */
   'prompts'?: (string)[];
   /**
-   * Completions of each prompt, at most 64; 1 where 0.
+   * Completions of each prompt, at most 64; 1 where 0. At most 1,024 completions in all.
    */
   'samplesPerPrompt'?: (number);
   /**
@@ -55,7 +55,7 @@ export interface GenerateCompletionsRequest {
    */
   'prompts': (string)[];
   /**
-   * Completions of each prompt, at most 64; 1 where 0.
+   * Completions of each prompt, at most 64; 1 where 0. At most 1,024 completions in all.
    */
   'samplesPerPrompt': (number);
   /**
