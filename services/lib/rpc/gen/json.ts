@@ -277,6 +277,233 @@ export interface PhaseSecondsJson {
   checkpoint: number | null;
 }
 
+/** Progress within a step or an evaluation. */
+export interface ProgressJson {
+  /** The step in progress. */
+  step: number;
+  /** The phase: sampling, rewards, gradients, combination or checkpoint. */
+  phase: string;
+  /** Units of work of the phase that are done. */
+  done: number;
+  /** Units of work of the phase in total. */
+  total: number;
+  /** What the step is waiting for, such as "reward helpful"; empty where it is not waiting for long. */
+  waitingFor: string;
+}
+
+/** Request for a run's evaluations. */
+export interface ListEvaluationsRequestJson {
+  /** The run's id. */
+  runId: string;
+}
+
+/** Response with a run's evaluations. */
+export interface ListEvaluationsResponseJson {
+  /** By version, ascending, then by the preference that the policy was told. Of a version that was evaluated again with the same preference, the last one. */
+  reports: EvaluationReportJson[];
+}
+
+/** Request to evaluate a run. */
+export interface EvaluateRunRequestJson {
+  /** The run's id. */
+  runId: string;
+  /** The version to evaluate; the newest where unset. */
+  version?: number;
+  /** Number of sample prompts to return, with completions before and after. */
+  samples: number;
+  /** The preference that the policy is told, of a run whose policy is told one: shares from 0 to 1, by objective. Those without one share the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`. */
+  preference: { [key: string]: number | null };
+}
+
+/** One event of an evaluation. */
+export interface EvaluateRunResponseJson {
+  /** Progress of the evaluation. */
+  progress?: ProgressJson;
+  /** The result, sent last. */
+  report?: EvaluationReportJson;
+}
+
+/** A mean with its 95 % bootstrap interval. */
+export interface IntervalJson {
+  /** The mean. */
+  mean: number | null;
+  /** The interval's lower end. */
+  low: number | null;
+  /** The interval's upper end. */
+  high: number | null;
+}
+
+/** One objective's rewards before and after training. */
+export interface ObjectiveEvaluationJson {
+  /** The objective's name. */
+  name: string;
+  /** Mean reward of the starting policy. */
+  before?: IntervalJson;
+  /** Mean reward of the evaluated policy. */
+  after?: IntervalJson;
+  /** Mean of the differences, paired by prompt. */
+  difference?: IntervalJson;
+  /** Share of prompts on which the evaluated policy's completion scores higher; ties count half. */
+  winRate?: IntervalJson;
+  /** Share of the starting policy's completions at or above the service's threshold; unset where the service has none. */
+  acceptableBefore?: IntervalJson;
+  /** The same share for the evaluated policy. */
+  acceptableAfter?: IntervalJson;
+}
+
+/** A held-out prompt with the completions of both policies. */
+export interface EvaluationSampleJson {
+  /** The prompt. */
+  prompt: string;
+  /** Completion of the starting policy. */
+  before: string;
+  /** Completion of the evaluated policy. */
+  after: string;
+  /** Scores of `before`, in the order of the objectives. */
+  scoresBefore: (number | null)[];
+  /** Scores of `after`. */
+  scoresAfter: (number | null)[];
+}
+
+/** The result of an evaluation on held-out prompts. */
+export interface EvaluationReportJson {
+  /** The version that was evaluated. */
+  version: number;
+  /** Number of held-out prompts. */
+  prompts: number;
+  /** One for each objective, in order. */
+  objectives: ObjectiveEvaluationJson[];
+  /** The requested sample prompts. */
+  samples: EvaluationSampleJson[];
+  /** Share of prompts on which the evaluated policy wins by the mean z-score over all objectives; ties count half. */
+  winRate?: IntervalJson;
+  /** Mean completion length in tokens before. */
+  lengthBefore: number | null;
+  /** Mean completion length in tokens after. */
+  lengthAfter: number | null;
+  /** The id of the run. */
+  runId: string;
+  /** The preference that the evaluated policy was told, by objective; empty where it is told none. */
+  preference: { [key: string]: number | null };
+}
+
+/** The order of completions. */
+export type SampleOrderJson = 'SAMPLE_ORDER_UNSPECIFIED' | 'SAMPLE_ORDER_WORST' | 'SAMPLE_ORDER_CONFLICT' | 'SAMPLE_ORDER_LONGEST';
+
+/** What one objective made of a completion. */
+export interface SampleScoreJson {
+  /** The objective's name. */
+  objective: string;
+  /** The score; unset where there is none. */
+  score?: number | null;
+  /** Why there is no score; empty where there is one. */
+  failure: string;
+  /** The advantage that the step trained on: the mean over the completion's tokens where each token has its own. Unset where the step did not train on the completion, since an objective has no score for it or for the others of its prompt. */
+  advantage?: number | null;
+}
+
+/** A token of a completion. */
+export interface SampleTokenJson {
+  /** What it adds to the text before it; the last of the tokens that share a character has it, the others have U+FFFD. Special tokens are written out. */
+  text: string;
+  /** Its log-probability under the policy that sampled it, in nats. */
+  logprob: number | null;
+  /** Its advantage for each objective, in order, or the one of all objectives. Empty where the tokens of a completion share one. */
+  advantages: (number | null)[];
+}
+
+/** A completion that a step sampled. */
+export interface SampleJson {
+  /** The step. */
+  step: number;
+  /** Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with one tokenizer. */
+  promptId: string;
+  /** Index of the prompt among those of the step. */
+  prompt: number;
+  /** Which completion of that prompt, from 0. */
+  sample: number;
+  /** The prompt's text: the last turn of the user. */
+  promptText: string;
+  /** The completion's text, without special tokens. It is what a model wrote: never interpret it. */
+  completion: string;
+  /** Whether the text of the prompt or of the completion was cut at 16,384 characters. */
+  cut: boolean;
+  /** Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length. */
+  finished: boolean;
+  /** Number of tokens, with the one that ended it. */
+  tokens: number;
+  /** Sum of its tokens' log-probabilities under the policy that sampled it, in nats. */
+  logprob: number | null;
+  /** One for each objective, in order. */
+  scores: SampleScoreJson[];
+  /** The one advantage of all objectives, of a combination method that trains on one; unset otherwise. */
+  advantage?: number | null;
+  /** At most its first 4,096 tokens; only in GetSampleResponse. */
+  tokenList: SampleTokenJson[];
+  /** The preference that the policy was told with the prompt, by objective; empty where it is told none. */
+  preference: { [key: string]: number | null };
+}
+
+/** Request for one completion. */
+export interface GetSampleRequestJson {
+  /** The run's id. */
+  runId: string;
+  /** Sample.step. */
+  step: number;
+  /** Sample.prompt. */
+  prompt: number;
+  /** Sample.sample. */
+  sample: number;
+}
+
+/** One completion. */
+export interface GetSampleResponseJson {
+  /** With its tokens. None in a record of a version that did not keep them. */
+  sample?: SampleJson;
+}
+
+/** Request for completions. */
+export interface ListSamplesRequestJson {
+  /** The run's id. */
+  runId: string;
+  /** The step; the newest with completions where unset, or an empty page where there is none. */
+  step?: number;
+  /** Only completions of this prompt, at every step that the run keeps; the step must then be unset. Empty: every prompt of one step. */
+  promptId: string;
+  /** The order. */
+  order: SampleOrderJson;
+  /** The objective of SAMPLE_ORDER_WORST; empty in any other order. */
+  objective: string;
+  /** Only completions that reached the limit of their length. */
+  unfinished: boolean;
+  /** Only completions that contain this text, in the prompt or in the completion, upper and lower case alike; at most 200 characters. */
+  search: string;
+  /** Completions of a page, at most: 1 to 100; 20 where 0. A page has fewer where texts are long. */
+  pageSize: number;
+  /** Where the page begins: next_page_token of the page before; empty for the first. */
+  pageToken: string;
+}
+
+/** A page of completions. */
+export interface ListSamplesResponseJson {
+  /** The completions. */
+  samples: SampleJson[];
+  /** The page_token of the next page; empty after the last. */
+  nextPageToken: string;
+  /** Number of completions of all pages. */
+  total: number;
+  /** The step that they are of; unset where they are of every step. */
+  step?: number;
+  /** The policy version that sampled them; unset where they are of every step. */
+  version?: number;
+  /** Completions that the step sampled, of which some are kept; unset where they are of every step. */
+  sampled?: number;
+  /** Completions of the step that are kept; unset where they are of every step. */
+  kept?: number;
+  /** The steps of which completions are kept, ascending. */
+  steps: number[];
+}
+
 /** Request to create a run. */
 export interface CreateRunRequestJson {
   /** The run configuration, as YAML. */
@@ -335,20 +562,6 @@ export interface WatchRunResponseJson {
   step?: StepReportJson;
   /** Progress within a step. */
   progress?: ProgressJson;
-}
-
-/** Progress within a step or an evaluation. */
-export interface ProgressJson {
-  /** The step in progress. */
-  step: number;
-  /** The phase: sampling, rewards, gradients, combination or checkpoint. */
-  phase: string;
-  /** Units of work of the phase that are done. */
-  done: number;
-  /** Units of work of the phase in total. */
-  total: number;
-  /** What the step is waiting for, such as "reward helpful"; empty where it is not waiting for long. */
-  waitingFor: string;
 }
 
 /** Request to pause a run. */
@@ -498,135 +711,6 @@ export interface GetCallerResponseJson {
   role: string;
 }
 
-/** Request for a run's evaluations. */
-export interface ListEvaluationsRequestJson {
-  /** The run's id. */
-  runId: string;
-}
-
-/** Response with a run's evaluations. */
-export interface ListEvaluationsResponseJson {
-  /** By version, ascending, then by the preference that the policy was told. Of a version that was evaluated again with the same preference, the last one. */
-  reports: EvaluationReportJson[];
-}
-
-/** The order of completions. */
-export type SampleOrderJson = 'SAMPLE_ORDER_UNSPECIFIED' | 'SAMPLE_ORDER_WORST' | 'SAMPLE_ORDER_CONFLICT' | 'SAMPLE_ORDER_LONGEST';
-
-/** What one objective made of a completion. */
-export interface SampleScoreJson {
-  /** The objective's name. */
-  objective: string;
-  /** The score; unset where there is none. */
-  score?: number | null;
-  /** Why there is no score; empty where there is one. */
-  failure: string;
-  /** The advantage that the step trained on: the mean over the completion's tokens where each token has its own. Unset where the step did not train on the completion, since an objective has no score for it or for the others of its prompt. */
-  advantage?: number | null;
-}
-
-/** A token of a completion. */
-export interface SampleTokenJson {
-  /** What it adds to the text before it; the last of the tokens that share a character has it, the others have U+FFFD. Special tokens are written out. */
-  text: string;
-  /** Its log-probability under the policy that sampled it, in nats. */
-  logprob: number | null;
-  /** Its advantage for each objective, in order, or the one of all objectives. Empty where the tokens of a completion share one. */
-  advantages: (number | null)[];
-}
-
-/** A completion that a step sampled. */
-export interface SampleJson {
-  /** The step. */
-  step: number;
-  /** Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with one tokenizer. */
-  promptId: string;
-  /** Index of the prompt among those of the step. */
-  prompt: number;
-  /** Which completion of that prompt, from 0. */
-  sample: number;
-  /** The prompt's text: the last turn of the user. */
-  promptText: string;
-  /** The completion's text, without special tokens. It is what a model wrote: never interpret it. */
-  completion: string;
-  /** Whether the text of the prompt or of the completion was cut at 16,384 characters. */
-  cut: boolean;
-  /** Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length. */
-  finished: boolean;
-  /** Number of tokens, with the one that ended it. */
-  tokens: number;
-  /** Sum of its tokens' log-probabilities under the policy that sampled it, in nats. */
-  logprob: number | null;
-  /** One for each objective, in order. */
-  scores: SampleScoreJson[];
-  /** The one advantage of all objectives, of a combination method that trains on one; unset otherwise. */
-  advantage?: number | null;
-  /** At most its first 4,096 tokens; only in GetSampleResponse. */
-  tokenList: SampleTokenJson[];
-  /** The preference that the policy was told with the prompt, by objective; empty where it is told none. */
-  preference: { [key: string]: number | null };
-}
-
-/** Request for one completion. */
-export interface GetSampleRequestJson {
-  /** The run's id. */
-  runId: string;
-  /** Sample.step. */
-  step: number;
-  /** Sample.prompt. */
-  prompt: number;
-  /** Sample.sample. */
-  sample: number;
-}
-
-/** One completion. */
-export interface GetSampleResponseJson {
-  /** With its tokens. None in a record of a version that did not keep them. */
-  sample?: SampleJson;
-}
-
-/** Request for completions. */
-export interface ListSamplesRequestJson {
-  /** The run's id. */
-  runId: string;
-  /** The step; the newest with completions where unset, or an empty page where there is none. */
-  step?: number;
-  /** Only completions of this prompt, at every step that the run keeps; the step must then be unset. Empty: every prompt of one step. */
-  promptId: string;
-  /** The order. */
-  order: SampleOrderJson;
-  /** The objective of SAMPLE_ORDER_WORST; empty in any other order. */
-  objective: string;
-  /** Only completions that reached the limit of their length. */
-  unfinished: boolean;
-  /** Only completions that contain this text, in the prompt or in the completion, upper and lower case alike; at most 200 characters. */
-  search: string;
-  /** Completions of a page, at most: 1 to 100; 20 where 0. A page has fewer where texts are long. */
-  pageSize: number;
-  /** Where the page begins: next_page_token of the page before; empty for the first. */
-  pageToken: string;
-}
-
-/** A page of completions. */
-export interface ListSamplesResponseJson {
-  /** The completions. */
-  samples: SampleJson[];
-  /** The page_token of the next page; empty after the last. */
-  nextPageToken: string;
-  /** Number of completions of all pages. */
-  total: number;
-  /** The step that they are of; unset where they are of every step. */
-  step?: number;
-  /** The policy version that sampled them; unset where they are of every step. */
-  version?: number;
-  /** Completions that the step sampled, of which some are kept; unset where they are of every step. */
-  sampled?: number;
-  /** Completions of the step that are kept; unset where they are of every step. */
-  kept?: number;
-  /** The steps of which completions are kept, ascending. */
-  steps: number[];
-}
-
 /** Request to cancel a run. */
 export interface CancelRunRequestJson {
   /** The run's id. */
@@ -639,18 +723,6 @@ export interface CancelRunRequestJson {
 export interface CancelRunResponseJson {
   /** The run. */
   run?: RunJson;
-}
-
-/** Request to evaluate a run. */
-export interface EvaluateRunRequestJson {
-  /** The run's id. */
-  runId: string;
-  /** The version to evaluate; the newest where unset. */
-  version?: number;
-  /** Number of sample prompts to return, with completions before and after. */
-  samples: number;
-  /** The preference that the policy is told, of a run whose policy is told one: shares from 0 to 1, by objective. Those without one share the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`. */
-  preference: { [key: string]: number | null };
 }
 
 /** Request for completions. */
@@ -693,173 +765,6 @@ export interface GeneratedCompletionJson {
   finished: boolean;
   /** Number of tokens, with the one that ended it. */
   tokens: number;
-}
-
-/** One event of an evaluation. */
-export interface EvaluateRunResponseJson {
-  /** Progress of the evaluation. */
-  progress?: ProgressJson;
-  /** The result, sent last. */
-  report?: EvaluationReportJson;
-}
-
-/** A mean with its 95 % bootstrap interval. */
-export interface IntervalJson {
-  /** The mean. */
-  mean: number | null;
-  /** The interval's lower end. */
-  low: number | null;
-  /** The interval's upper end. */
-  high: number | null;
-}
-
-/** One objective's rewards before and after training. */
-export interface ObjectiveEvaluationJson {
-  /** The objective's name. */
-  name: string;
-  /** Mean reward of the starting policy. */
-  before?: IntervalJson;
-  /** Mean reward of the evaluated policy. */
-  after?: IntervalJson;
-  /** Mean of the differences, paired by prompt. */
-  difference?: IntervalJson;
-  /** Share of prompts on which the evaluated policy's completion scores higher; ties count half. */
-  winRate?: IntervalJson;
-  /** Share of the starting policy's completions at or above the service's threshold; unset where the service has none. */
-  acceptableBefore?: IntervalJson;
-  /** The same share for the evaluated policy. */
-  acceptableAfter?: IntervalJson;
-}
-
-/** A held-out prompt with the completions of both policies. */
-export interface EvaluationSampleJson {
-  /** The prompt. */
-  prompt: string;
-  /** Completion of the starting policy. */
-  before: string;
-  /** Completion of the evaluated policy. */
-  after: string;
-  /** Scores of `before`, in the order of the objectives. */
-  scoresBefore: (number | null)[];
-  /** Scores of `after`. */
-  scoresAfter: (number | null)[];
-}
-
-/** The result of an evaluation on held-out prompts. */
-export interface EvaluationReportJson {
-  /** The version that was evaluated. */
-  version: number;
-  /** Number of held-out prompts. */
-  prompts: number;
-  /** One for each objective, in order. */
-  objectives: ObjectiveEvaluationJson[];
-  /** The requested sample prompts. */
-  samples: EvaluationSampleJson[];
-  /** Share of prompts on which the evaluated policy wins by the mean z-score over all objectives; ties count half. */
-  winRate?: IntervalJson;
-  /** Mean completion length in tokens before. */
-  lengthBefore: number | null;
-  /** Mean completion length in tokens after. */
-  lengthAfter: number | null;
-  /** The id of the run. */
-  runId: string;
-  /** The preference that the evaluated policy was told, by objective; empty where it is told none. */
-  preference: { [key: string]: number | null };
-}
-
-/** A request for the service's description. */
-export interface DescribeRequestJson {
-}
-
-/** Whether more is better. */
-export type OrientationJson = 'ORIENTATION_UNSPECIFIED' | 'ORIENTATION_HIGHER_IS_BETTER' | 'ORIENTATION_LOWER_IS_BETTER';
-
-/** What an item carries. */
-export type InputKindJson = 'INPUT_KIND_UNSPECIFIED' | 'INPUT_KIND_TEXT';
-
-/** The form of the text of an item. */
-export type TextFormJson = 'TEXT_FORM_UNSPECIFIED' | 'TEXT_FORM_CLEAN' | 'TEXT_FORM_RAW';
-
-/** The service's description. */
-export interface DescribeResponseJson {
-  /** The objective's name, such as helpful. Runs refer to it, and reject a service with another objective. */
-  objective: string;
-  /** What computes the score, for display, such as "onnx: helpful-classifier". */
-  model: string;
-  /** Changes whenever the same item may get another score; scores are cached by it. */
-  version: string;
-  /** Whether more is better. */
-  orientation: OrientationJson;
-  /** The smallest score possible, where bounded. */
-  minimum?: number | null;
-  /** The largest score possible, where bounded. */
-  maximum?: number | null;
-  /** The score from which a completion counts as acceptable, where the service has such a notion. */
-  threshold?: number | null;
-  /** The largest number of items in a Score call. */
-  maxBatch: number;
-  /** The longest prompt plus completion, in the service's own tokens; longer items are cut or refused, as the service documents. 0: unlimited. */
-  maxTokens: number;
-  /** What an item carries. */
-  input: InputKindJson;
-  /** The form of the text that the service scores. A run may ask for the other one. */
-  textForm: TextFormJson;
-  /** The largest ScoreRequest that the service receives, encoded, in bytes; the caller splits larger ones. 0: not stated, and requests stay below 3 MiB, because many servers receive 4 MiB at most. */
-  maxBytes: number;
-}
-
-/** A message of a conversation. */
-export interface TurnJson {
-  /** Who speaks, such as system, user or assistant. */
-  role: string;
-  /** What is said, without special tokens. */
-  content: string;
-}
-
-/** One thing to score. */
-export interface ItemJson {
-  /** Chosen by the caller, echoed in the result. */
-  id: string;
-  /** The prompt. CLEAN: the text of the last user turn; the turns have what came before. RAW: all that the policy read, as its tokens say it. */
-  prompt: string;
-  /** The completion. CLEAN: without special tokens. RAW: with them, such as the one that ends it. May be empty. */
-  completion: string;
-  /** The other columns of the prompt's line, such as a reference answer. Values that are not strings are JSON. */
-  metadata: { [key: string]: string };
-  /** The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text the turns are the data's own. A caller that sends none means the prompt as one user turn. */
-  turns: TurnJson[];
-}
-
-/** A request for scores. */
-export interface ScoreRequestJson {
-  /** At most max_batch items. */
-  items: ItemJson[];
-}
-
-/** Why one item has no score. */
-export interface ItemErrorJson {
-  /** What was wrong and what was expected, for display. */
-  message: string;
-  /** Whether the same item may succeed later. */
-  retryable: boolean;
-}
-
-/** The result for one item. */
-export interface ResultJson {
-  /** The item's id. */
-  id: string;
-  /** Finite. NaN and infinities are treated as an error by the caller. */
-  score?: number | null;
-  /** Why there is no score. */
-  error?: ItemErrorJson;
-}
-
-/** The scores, in the order of the items. */
-export interface ScoreResponseJson {
-  /** One for each item. */
-  results: ResultJson[];
-  /** The version that computed them, as in DescribeResponse. */
-  version: string;
 }
 
 /** One sequence: a prompt and its completion. */
@@ -1094,6 +999,101 @@ export interface TensorChunkJson {
   offset: number;
   /** The bytes, about 1 MiB. */
   data: string;
+}
+
+/** A request for the service's description. */
+export interface DescribeRequestJson {
+}
+
+/** Whether more is better. */
+export type OrientationJson = 'ORIENTATION_UNSPECIFIED' | 'ORIENTATION_HIGHER_IS_BETTER' | 'ORIENTATION_LOWER_IS_BETTER';
+
+/** What an item carries. */
+export type InputKindJson = 'INPUT_KIND_UNSPECIFIED' | 'INPUT_KIND_TEXT';
+
+/** The form of the text of an item. */
+export type TextFormJson = 'TEXT_FORM_UNSPECIFIED' | 'TEXT_FORM_CLEAN' | 'TEXT_FORM_RAW';
+
+/** The service's description. */
+export interface DescribeResponseJson {
+  /** The objective's name, such as helpful. Runs refer to it, and reject a service with another objective. */
+  objective: string;
+  /** What computes the score, for display, such as "onnx: helpful-classifier". */
+  model: string;
+  /** Changes whenever the same item may get another score; scores are cached by it. */
+  version: string;
+  /** Whether more is better. */
+  orientation: OrientationJson;
+  /** The smallest score possible, where bounded. */
+  minimum?: number | null;
+  /** The largest score possible, where bounded. */
+  maximum?: number | null;
+  /** The score from which a completion counts as acceptable, where the service has such a notion. */
+  threshold?: number | null;
+  /** The largest number of items in a Score call. */
+  maxBatch: number;
+  /** The longest prompt plus completion, in the service's own tokens; longer items are cut or refused, as the service documents. 0: unlimited. */
+  maxTokens: number;
+  /** What an item carries. */
+  input: InputKindJson;
+  /** The form of the text that the service scores. A run may ask for the other one. */
+  textForm: TextFormJson;
+  /** The largest ScoreRequest that the service receives, encoded, in bytes; the caller splits larger ones. 0: not stated, and requests stay below 3 MiB, because many servers receive 4 MiB at most. */
+  maxBytes: number;
+}
+
+/** A message of a conversation. */
+export interface TurnJson {
+  /** Who speaks, such as system, user or assistant. */
+  role: string;
+  /** What is said, without special tokens. */
+  content: string;
+}
+
+/** One thing to score. */
+export interface ItemJson {
+  /** Chosen by the caller, echoed in the result. */
+  id: string;
+  /** The prompt. CLEAN: the text of the last user turn; the turns have what came before. RAW: all that the policy read, as its tokens say it. */
+  prompt: string;
+  /** The completion. CLEAN: without special tokens. RAW: with them, such as the one that ends it. May be empty. */
+  completion: string;
+  /** The other columns of the prompt's line, such as a reference answer. Values that are not strings are JSON. */
+  metadata: { [key: string]: string };
+  /** The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text the turns are the data's own. A caller that sends none means the prompt as one user turn. */
+  turns: TurnJson[];
+}
+
+/** A request for scores. */
+export interface ScoreRequestJson {
+  /** At most max_batch items. */
+  items: ItemJson[];
+}
+
+/** Why one item has no score. */
+export interface ItemErrorJson {
+  /** What was wrong and what was expected, for display. */
+  message: string;
+  /** Whether the same item may succeed later. */
+  retryable: boolean;
+}
+
+/** The result for one item. */
+export interface ResultJson {
+  /** The item's id. */
+  id: string;
+  /** Finite. NaN and infinities are treated as an error by the caller. */
+  score?: number | null;
+  /** Why there is no score. */
+  error?: ItemErrorJson;
+}
+
+/** The scores, in the order of the items. */
+export interface ScoreResponseJson {
+  /** One for each item. */
+  results: ResultJson[];
+  /** The version that computed them, as in DescribeResponse. */
+  version: string;
 }
 
 /** How tokens are drawn. Unset options are off. The order: repetition penalty, temperature, top-k, top-p over what top-k leaves, min-p. */

@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/evaluation.proto
 
 import type { ObjectiveEvaluationInput as _gapo_training_v1_ObjectiveEvaluationInput, ObjectiveEvaluation as _gapo_training_v1_ObjectiveEvaluation } from '../../../gapo/training/v1/ObjectiveEvaluation.js';
 import type { EvaluationSampleInput as _gapo_training_v1_EvaluationSampleInput, EvaluationSample as _gapo_training_v1_EvaluationSample } from '../../../gapo/training/v1/EvaluationSample.js';

@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/samples.proto
 
 import type { SampleInput as _gapo_training_v1_SampleInput, Sample as _gapo_training_v1_Sample } from '../../../gapo/training/v1/Sample.js';
 

@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/evaluation.proto
 
 import type { EvaluationReportInput as _gapo_training_v1_EvaluationReportInput, EvaluationReport as _gapo_training_v1_EvaluationReport } from '../../../gapo/training/v1/EvaluationReport.js';
 

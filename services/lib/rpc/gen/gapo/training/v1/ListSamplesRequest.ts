@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/samples.proto
 
 import type { SampleOrderInput as _gapo_training_v1_SampleOrderInput, SampleOrder as _gapo_training_v1_SampleOrder } from '../../../gapo/training/v1/SampleOrder.js';
 import type { Long } from '@grpc/proto-loader';

@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/evaluation.proto
 
 import type { IntervalInput as _gapo_training_v1_IntervalInput, Interval as _gapo_training_v1_Interval } from '../../../gapo/training/v1/Interval.js';
 

@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/run.proto
 
 import type { Long } from '@grpc/proto-loader';
 

@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/run.proto
 
 import type { RunStateInput as _gapo_training_v1_RunStateInput, RunState as _gapo_training_v1_RunState } from '../../../gapo/training/v1/RunState.js';
 import type { TimestampInput as _google_protobuf_TimestampInput, Timestamp as _google_protobuf_Timestamp } from '../../../google/protobuf/Timestamp.js';

@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/samples.proto
 
 import type { SampleScoreInput as _gapo_training_v1_SampleScoreInput, SampleScore as _gapo_training_v1_SampleScore } from '../../../gapo/training/v1/SampleScore.js';
 import type { SampleTokenInput as _gapo_training_v1_SampleTokenInput, SampleToken as _gapo_training_v1_SampleToken } from '../../../gapo/training/v1/SampleToken.js';

@@ -1,4 +1,4 @@
-// Original file: gapo/training/v1/training.proto
+// Original file: gapo/training/v1/run.proto
 
 import type { ObjectiveReportInput as _gapo_training_v1_ObjectiveReportInput, ObjectiveReport as _gapo_training_v1_ObjectiveReport } from '../../../gapo/training/v1/ObjectiveReport.js';
 import type { PhaseSecondsInput as _gapo_training_v1_PhaseSecondsInput, PhaseSeconds as _gapo_training_v1_PhaseSeconds } from '../../../gapo/training/v1/PhaseSeconds.js';
