@@ -5,6 +5,7 @@ import {
   RpcError,
   stateWord,
   type CallContext,
+  type GenerateCompletionsResponseInput,
   type Implementation,
   type Objective,
 } from '@gapo/rpc';
@@ -43,8 +44,19 @@ export function coordinatorServices(opened: () => Runs | undefined, platform: Pl
 /** Reads of kept completions at a time: each takes memory, and the files are read and parsed here. */
 const mostSampleReads = 4;
 
+/** Evaluations and generations at a time: they take workers from the runs that train. Others wait, up to a number of them. */
+const [mostSamplings, mostInAll] = [4, 64];
+
+/** @throws RpcError RESOURCE_EXHAUSTED if too many are in progress or wait */
+function refuseCrowd({ load }: Slots): void {
+  if (load < mostInAll) return;
+  const what = `${load} evaluations and generations are in progress or wait, the most at a time`;
+  throw new RpcError('RESOURCE_EXHAUSTED', `${what}: try again when some have ended`);
+}
+
 function trainingService(registry: Registry, platform: Platform): Implementation {
   const sampleReads = new Slots(mostSampleReads);
+  const samplings = new Slots(mostSamplings);
   return implement(
     training,
     {
@@ -147,12 +159,19 @@ function trainingService(registry: Registry, platform: Platform): Implementation
           return { run: run.snapshot() };
         }),
       GenerateCompletions: async ({ runId, ...request }, context) =>
-        rejectingWith('FAILED_PRECONDITION', 'GenerateCompletions', context, () =>
-          generateCompletions(registry().get(runId), platform, request, context.signal),
-        ),
+        rejectingWith('FAILED_PRECONDITION', 'GenerateCompletions', context, () => {
+          const run = registry().get(runId);
+          refuseCrowd(samplings);
+          const generate = (): Promise<GenerateCompletionsResponseInput> =>
+            generateCompletions(run, platform, request, context.signal);
+          return samplings.run(context.signal, generate);
+        }),
       async *EvaluateRun({ runId, ...request }, context) {
         try {
-          yield* evaluateRun(registry().get(runId), platform, request, context.signal);
+          const run = registry().get(runId);
+          refuseCrowd(samplings);
+          const { signal } = context;
+          yield* samplings.stream(signal, () => evaluateRun(run, platform, request, signal));
         } catch (error) {
           throw toRpcError('FAILED_PRECONDITION', 'EvaluateRun', context, error);
         }

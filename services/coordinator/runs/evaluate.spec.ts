@@ -156,3 +156,28 @@ test('results that cannot be read are named, with what to do', async (t) => {
   await writeFile(folder, '');
   await refused(/evaluations cannot be read: ENOTDIR/);
 });
+
+test('beyond 64 evaluations at a time, the next is refused', async (t) => {
+  const { world, coordinator } = await startAll(t);
+  await createRun(coordinator, world, runYaml({ steps: 1 }));
+  await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
+  // No evaluation ends before the test does.
+  rewardOf(world, 'short').answer = (_, signal) => new Promise((_, reject) => signal.addEventListener('abort', reject));
+  const leaving = new AbortController();
+  const { client } = coordinator;
+  const begun = Array.from({ length: 64 }, async () => {
+    for await (const { report } of client.EvaluateRun({ runId: 'bandit' }, { deadlineMs, signal: leaving.signal }))
+      assert.equal(report, undefined);
+  });
+  // On the same connection, so that it comes after them.
+  await assert.rejects(
+    client.GenerateCompletions({ runId: 'bandit', prompts: ['a'] }, { deadlineMs }),
+    (error) =>
+      error instanceof RpcError &&
+      error.code === 'RESOURCE_EXHAUSTED' &&
+      /^64 evaluations and generations are in progress or wait/.test(error.details),
+  );
+  leaving.abort();
+  const ends = await Promise.allSettled(begun);
+  assert.ok(ends.every(({ status }) => status === 'rejected'));
+});

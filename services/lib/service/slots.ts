@@ -30,6 +30,20 @@ export class Slots {
     }
   }
 
+  /**
+   * Streams the results of work in a slot, once there is one. The slot is held until the stream has ended.
+   *
+   * @throws the signal's reason if it aborts before then
+   */
+  async *stream<T>(signal: AbortSignal, work: () => AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+    await this.#take(signal);
+    try {
+      yield* work();
+    } finally {
+      this.#give();
+    }
+  }
+
   async #take(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#taken < this.#count) {
