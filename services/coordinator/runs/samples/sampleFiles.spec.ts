@@ -62,6 +62,10 @@ test('a file that a process left half written is removed, and one with other byt
     await writeFile(path, damaged);
     await assert.rejects(files.read(1), { name: 'UserError', message: /step-000001\.jsonl is damaged: .*; remove it/ });
   }
+  await writeFile(path, text.replace('"format":1', '"format":2'));
+  await assert.rejects(files.read(1), /step-000001\.jsonl has format 2, which a later release of gapo wrote/);
+  await writeFile(join(directory.samples, 'step-2.jsonl'), text);
+  assert.deepEqual(await files.steps(), [1]);
   await writeFile(path, text);
   const tokens = join(directory.samples, 'step-000001.tokens');
   const bytes = await readFile(tokens);

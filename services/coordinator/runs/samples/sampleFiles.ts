@@ -16,8 +16,11 @@ import { storedJson } from '../../state/storedJson.js';
 import { mapInTurns } from './inTurns.js';
 import { stays } from './keptSteps.js';
 
+/** What this release writes. */
+const format = 1;
+
 const headSchema = z.object({
-  format: z.literal(1),
+  format: z.literal(format),
   step: z.int().min(1),
   version: z.int().min(0),
   /** Completions that the step sampled. */
@@ -82,7 +85,7 @@ export class SampleFiles {
     const lines = (await mapInTurns(samples, (sample) => `${JSON.stringify(sample)}\n`)).join('');
     const parts: Buffer[] = [];
     for (const each of tokens) parts.push(await compressed(JSON.stringify(each)));
-    const head = { format: 1, ...step, sha256: sha256Of(lines), tokenBytes: parts.map(({ length }) => length) };
+    const head = { format, ...step, sha256: sha256Of(lines), tokenBytes: parts.map(({ length }) => length) };
     this.#directory.assertWritable();
     // The tokens first: a step is there once its completions are.
     await writeAtomically(this.#path(step.step, tokensExtension), Buffer.concat(parts));
@@ -166,6 +169,7 @@ export class SampleFiles {
     try {
       return await recordOf(text, step);
     } catch (error) {
+      if (error instanceof NewerFormat) throw new UserError(`${path} ${error.message}`);
       throw damaged(path, 'completions', error);
     }
   }
@@ -193,10 +197,17 @@ async function tokensAt(path: string, start: number, bytes: number): Promise<Sam
   }
 }
 
-/** @throws Error if the text is not that of a step's file */
+/** A file of a later release. */
+class NewerFormat extends Error {}
+
+/** @throws Error if the text is not that of a step's file, {@link NewerFormat} if it is that of a later release */
 async function recordOf(text: string, wanted: number) {
   const end = text.indexOf('\n') + 1;
-  const { step, version, sampled, sha256, tokenBytes } = headSchema.parse(JSON.parse(text.slice(0, end)));
+  const head: unknown = JSON.parse(text.slice(0, end));
+  const { data: newer } = z.object({ format: z.int().min(format + 1) }).safeParse(head);
+  if (newer)
+    throw new NewerFormat(`has format ${newer.format}, which a later release of gapo wrote: read it with that`);
+  const { step, version, sampled, sha256, tokenBytes } = headSchema.parse(head);
   const lines = text.slice(end);
   if (step !== wanted || sha256Of(lines) !== sha256) throw new Error('other bytes than were written');
   return { step, version, sampled, tokenBytes, samples: await mapInTurns(lines.split('\n').slice(0, -1), sampleOf) };
@@ -210,10 +221,12 @@ function sampleOf(line: string): Sample {
   return sample;
 }
 
+/** Returns the steps whose files are among some names, ascending. Files of other names are not those of steps. */
 function stepsIn(names: readonly string[]): number[] {
-  const steps = names.flatMap((name) =>
-    name.endsWith(extension) ? (stepOf(name.slice(0, -extension.length)) ?? []) : [],
-  );
+  const steps = names.flatMap((name) => {
+    const step = name.endsWith(extension) ? stepOf(name.slice(0, -extension.length)) : undefined;
+    return step !== undefined && name === checkpointName(step) + extension ? [step] : [];
+  });
   return steps.sort((a, b) => a - b);
 }
 

@@ -46,7 +46,7 @@ export class EvaluationView implements View {
   async #load(): Promise<void> {
     try {
       const { mayChange, why } = await fetchCaller();
-      this.#start.disabled = !mayChange;
+      this.#start.disabled = !mayChange || this.#running !== undefined;
       this.#start.title = why;
       if (!mayChange) this.#said.textContent = `Not allowed to evaluate: ${why}.`;
       await this.#drawResults();
@@ -129,12 +129,13 @@ function textsOf(reports: readonly EvaluationReportJson[]): Content[] {
   const [first] = reports;
   if (first === undefined || first.samples.length === 0) return [];
   const names = first.objectives.map(({ name }) => name);
-  const rows = first.samples.map(({ prompt, before, scoresBefore }) => [
+  // Every evaluation has the same prompts, the first of the held-out ones, in their order.
+  const rows = first.samples.map(({ prompt, before, scoresBefore }, i) => [
     prompt,
     scoredText(before, scoresBefore, names),
     ...reports.map(({ samples }) => {
-      const found = samples.find((sample) => sample.prompt === prompt);
-      return found === undefined ? '' : scoredText(found.after, found.scoresAfter, names);
+      const found = samples[i];
+      return found?.prompt !== prompt ? '' : scoredText(found.after, found.scoresAfter, names);
     }),
   ]);
   const columns: Column[] = [['prompt'], ['start'], ...reports.map(({ version }): Column => [`version ${version}`])];
