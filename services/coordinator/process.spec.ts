@@ -94,9 +94,11 @@ test('a run whose process is killed in a step continues with the next process, t
   assert.equal(await undisturbed.exited, 'SIGKILL');
   held.release();
 
-  // Killed once more, in the write of the completions of step 4, which is behind the step.
-  const torn = await start(t, world, { GAPO_FAULTS: 'file.rename[bandit/samples/step-000004]=kill' });
+  // Killed once more, in the write of the completions of step 4, which is behind the step: step 5 does not end before it.
+  const behind = holdAt(world, 5);
+  const torn = await start(t, world, { GAPO_FAULTS: 'file.rename[bandit/samples/step-000004.jsonl]=kill' });
   assert.equal(await torn.exited, 'SIGKILL');
+  behind.release();
   const samples = (run: string): string[] => readdirSync(join(world.directory, 'runs', run, 'samples')).sort();
   assert.match(samples('bandit')[0] ?? '', /^\.step-000004\.jsonl\..*\.partial$/);
 

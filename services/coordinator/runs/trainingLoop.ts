@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { sampleLimits, stalenessOf, type RunConfig } from '@gapo/config';
 import { RpcError, type StepReport } from '@gapo/rpc';
 import { attributeNames, contextOfRun, spanNames, withSpan, type Span } from '@gapo/tracing';
+import type { StepSamples } from '../data/keptSamples.js';
 import { describeRewardsOrPause } from '../scoring/rewardServices.js';
 import { CheckpointPace } from '../state/checkpointPlaces.js';
 import { versionOf, type TrainingState } from '../state/trainingState.js';
@@ -182,21 +183,29 @@ export class TrainingLoop {
     if (session.signal.aborted) end();
     const stepSession = { ...session, signal: ending.signal };
     try {
-      await withSpan(spanNames.step, attributes, (span) => this.#stepInSpan(step, config, stepSession, span), root);
+      const take = (span: Span): Promise<StepSamples | undefined> => this.#stepInSpan(step, config, stepSession, span);
+      const samples = await withSpan(spanNames.step, attributes, take, root);
       session.samplings.taken(step);
+      // Behind the step, and no part of it: it may wait for those of the step before.
+      if (samples !== undefined) await session.recorder?.record(samples);
     } finally {
       session.signal.removeEventListener('abort', end);
       this.#started = this.#state.step;
     }
   }
 
-  /** @param config with the goals of the step */
+  /**
+   * Takes a step.
+   *
+   * @param config with the goals of the step
+   * @returns the completions to keep
+   */
   async #stepInSpan(
     step: number,
     config: RunConfig,
-    { key, signal, stopping, samplings, recorder }: StepSession,
+    { key, signal, stopping, samplings }: StepSession,
     span: Span,
-  ): Promise<void> {
+  ): Promise<StepSamples | undefined> {
     const { config: { steps }, events, feed, goals, history, platform, runId } = this.#shared; // prettier-ignore
     const startedAt = performance.now();
     const goalChanges = goals.changes;
@@ -247,10 +256,10 @@ export class TrainingLoop {
     this.#state = state;
     feed.step(report);
     events.step(report);
-    if (samples !== undefined) await recorder?.record(samples);
     this.#shared.metrics.stepped(report);
     const rewards = report.objectives.map(({ name, rewardMean }) => `${name} ${rewardMean.toFixed(4)}`).join(', ');
     platform.log.info({ run: runId, step, seconds: report.seconds }, `step ${step} of ${steps}: ${rewards}`);
+    return samples;
   }
 
   #announceCheckpoint(state: TrainingState, directory: string): void {

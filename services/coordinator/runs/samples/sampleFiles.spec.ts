@@ -64,6 +64,9 @@ test('a file that a process left half written is removed, and one with other byt
   }
   await writeFile(path, text.replace('"format":1', '"format":2'));
   await assert.rejects(files.read(1), /step-000001\.jsonl has format 2, which a later release of gapo wrote/);
+  await writeFile(join(directory.samples, 'step-000009.tokens'), 'of a step whose completions were not written');
+  files.rewindTo(8);
+  assert.ok(!(await readdir(directory.samples)).includes('step-000009.tokens'));
   await writeFile(join(directory.samples, 'step-2.jsonl'), text);
   assert.deepEqual(await files.steps(), [1]);
   await writeFile(path, text);

@@ -90,10 +90,11 @@ export class SampleFiles {
     // The tokens first: a step is there once its completions are.
     await writeAtomically(this.#path(step.step, tokensExtension), Buffer.concat(parts));
     await writeAtomically(this.#path(step.step), `${JSON.stringify(head)}\n${lines}`);
-    for (const kept of await this.steps()) {
-      if (stays(kept, step.step, keep)) continue;
-      await rm(this.#path(kept), { force: true });
-      await rm(this.#path(kept, tokensExtension), { force: true });
+    const names = await readdir(this.#directory.samples);
+    const kept = new Set(stepsIn(names, extension).filter((each) => stays(each, step.step, keep)));
+    // Tokens alone are those of a step whose completions were not written.
+    for (const of of [extension, tokensExtension]) {
+      for (const each of stepsIn(names, of)) if (!kept.has(each)) await rm(this.#path(each, of), { force: true });
     }
   }
 
@@ -101,7 +102,7 @@ export class SampleFiles {
   async steps(): Promise<readonly number[]> {
     const { samples } = this.#directory;
     try {
-      return stepsIn(await readdir(samples));
+      return stepsIn(await readdir(samples), extension);
     } catch (error) {
       return noneOr(error, samples);
     }
@@ -111,10 +112,9 @@ export class SampleFiles {
   rewindTo(step: number): void {
     const { samples } = this.#directory;
     try {
-      for (const later of stepsIn(readdirSync(samples))) {
-        if (later <= step) continue;
-        rmSync(this.#path(later), { force: true });
-        rmSync(this.#path(later, tokensExtension), { force: true });
+      const names = readdirSync(samples);
+      for (const of of [extension, tokensExtension]) {
+        for (const later of stepsIn(names, of)) if (later > step) rmSync(this.#path(later, of), { force: true });
       }
     } catch (error) {
       noneOr(error, samples);
@@ -221,11 +221,11 @@ function sampleOf(line: string): Sample {
   return sample;
 }
 
-/** Returns the steps whose files are among some names, ascending. Files of other names are not those of steps. */
-function stepsIn(names: readonly string[]): number[] {
+/** Returns the steps whose files with an extension are among some names, ascending. Files of other names are not those of steps. */
+function stepsIn(names: readonly string[], of: string): number[] {
   const steps = names.flatMap((name) => {
-    const step = name.endsWith(extension) ? stepOf(name.slice(0, -extension.length)) : undefined;
-    return step !== undefined && name === checkpointName(step) + extension ? [step] : [];
+    const step = name.endsWith(of) ? stepOf(name.slice(0, -of.length)) : undefined;
+    return step !== undefined && name === checkpointName(step) + of ? [step] : [];
   });
   return steps.sort((a, b) => a - b);
 }
