@@ -51,6 +51,7 @@ test('every value has one type, or is one of the few that have several', () => {
   assert.deepEqual(openIn(run.nodes), [
     'spec.config.policy.lora.targets',
     'spec.config.policy.chatTemplateKwargs',
+    'spec.config.policy.condition',
     'spec.config.combine.source',
     'spec.config.combine.preference',
     'spec.config.combine.weights',
