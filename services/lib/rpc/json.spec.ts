@@ -120,3 +120,10 @@ test('a message has the same JSON as a caller writes it and as a receiver has it
     toJson('gapo.training.v1.Run', { id: 'a' }),
   );
 });
+
+test('a message within a message is found by its scope', () => {
+  const name = 'inference.ModelInferRequest' as MessageName;
+  const request = { modelName: 'm', inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 2] }] } as object;
+  const { inputs } = toJson(name, request) as unknown as { inputs: { name: string; datatype: string }[] };
+  assert.deepEqual(inputs.map(({ name: of, datatype }) => [of, datatype]), [['x', 'FP32']]); // prettier-ignore
+});

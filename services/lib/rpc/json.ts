@@ -45,35 +45,44 @@ export function fieldNames(name: MessageName): readonly string[] {
   return descriptorOf(name).field.map((field) => field.name);
 }
 
-function messageJson(name: string, message: Fields): unknown {
+/** @param descriptor of the message; that of a message within another is part of the other's */
+function messageJson(name: string, message: Fields, descriptor = descriptorOf(name)): unknown {
   if (name === 'google.protobuf.Timestamp') return rfc3339(message as { seconds: number; nanos: number });
-  const { field: fields, nestedType } = descriptorOf(name);
+  const { field: fields, nestedType } = descriptor;
+  const scope = { name, nestedType };
   const members = fields.flatMap(({ name: key, typeName }) => {
     const value = message[key];
     if (value === null || value === undefined) return [];
     const entry = nestedType.find(({ name: nested, options }) => nested === typeName && options?.mapEntry);
-    if (entry === undefined) return [[key, valueJson(value, typeName, name)]];
+    if (entry === undefined) return [[key, valueJson(value, typeName, scope)]];
     // A map: its type is a list of entries, each with a key and a value.
     const valueType = entry.field[1]?.typeName ?? '';
-    const entries = Object.entries(value).map(([at, item]) => [at, valueJson(item, valueType, name)]);
+    const entries = Object.entries(value).map(([at, item]) => [at, valueJson(item, valueType, scope)]);
     return [[key, Object.fromEntries(entries)]];
   });
   return Object.fromEntries(members);
 }
 
-function valueJson(value: unknown, typeName: string, scope: string): unknown {
+/** The message that a type is named in. */
+type Scope = Pick<Descriptor, 'name' | 'nestedType'>;
+
+function valueJson(value: unknown, typeName: string, scope: Scope): unknown {
   if (Array.isArray(value)) return value.map((item) => valueJson(item, typeName, scope));
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  return typeof value === 'object' ? messageJson(resolved(typeName, scope), value as Fields) : value;
+  if (typeof value !== 'object') return value;
+  const nested = scope.nestedType.find(({ name }) => name === typeName);
+  if (nested !== undefined) return messageJson(`${scope.name}.${typeName}`, value as Fields, nested);
+  return messageJson(resolved(typeName, scope.name), value as Fields);
 }
 
-/** Returns the full name of a type that the message `scope` refers to: the innermost package counts, as in a proto file. */
+/** Returns the full name of a type that the message `scope` refers to: the innermost scope counts, as in a proto file. */
 function resolved(typeName: string, scope: string): string {
-  const within = scope.slice(0, Math.max(0, scope.lastIndexOf('.')));
-  if (within === '') return typeName;
-  const candidate = `${within}.${typeName}`;
-  return candidate in packageDefinition() ? candidate : resolved(typeName, within);
+  for (let within = scope; within !== ''; within = within.slice(0, Math.max(0, within.lastIndexOf('.')))) {
+    const candidate = `${within}.${typeName}`;
+    if (candidate in packageDefinition()) return candidate;
+  }
+  return typeName;
 }
 
 const descriptorOf = (name: string): Descriptor => messageDefinition(name).type as Descriptor;
