@@ -35,7 +35,7 @@ test('one follower is handed each event at once, and many share what was gathere
 
 test('a reader that joins a replay is handed what was handed on since it began', async () => {
   const audience = new Audience();
-  audience.replay = { past: Promise.resolve([]), newer: [] };
+  audience.replay = { known: Promise.resolve([]), newer: [] };
   assert.equal(audience.isEmpty, false);
   audience.add(event(1));
   assert.deepEqual(

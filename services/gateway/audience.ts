@@ -49,9 +49,9 @@ export class Follower {
 
 /** A run's kept events, which all readers share that begin to follow while they are read. */
 export interface Replay {
-  /** Settles after the audience has forgotten the replay. */
-  readonly past: Promise<EventBatch>;
-  /** What followers were handed while it was read. */
+  /** The kept events, then those that followers were handed while they were read, each once. */
+  readonly known: Promise<EventBatch>;
+  /** What followers were handed so far. */
   readonly newer: EventBatch[];
 }
 

@@ -29,7 +29,8 @@ function reportOf(version: number, samples: number): EvaluationReportInput {
 /** A gateway over a run whose versions 1 and 2 can be evaluated; a version after 2 fails in the middle. */
 async function evaluated(t: Parameters<typeof trainingService>[0]) {
   const asked: EvaluateRunRequest[] = [];
-  const ended: boolean[] = [];
+  let end = (): void => undefined;
+  const ended = new Promise<void>((resolve) => (end = resolve));
   const kept = new Map<number, EvaluationReportInput>();
   const training = new SteppedRun('one', [testStep(1)]);
   const coordinator = await trainingService(
@@ -45,7 +46,7 @@ async function evaluated(t: Parameters<typeof trainingService>[0]) {
         if (version === 3) throw new RpcError('UNAVAILABLE', 'reward helpful does not answer');
         if (version === 4) {
           await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-          ended.push(true);
+          end();
           return;
         }
         kept.set(version, reportOf(version, 0));
@@ -152,6 +153,6 @@ test('the page evaluates versions, compares what they wrote, and ends an evaluat
   await evaluate('4', 'Evaluating: sampling 1 of 4');
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.waitForSelector('text=Stopped.');
-  while (ended.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  await ended;
   assert.deepEqual(problems, []);
 });

@@ -101,21 +101,20 @@ export class EventHub {
    */
   async #known(runId: string, after: Resumption): Promise<EventBatch> {
     const audience = this.#audienceOf(runId);
-    const joined = audience.replay;
-    if (joined !== undefined) {
-      const known = await soFar(joined);
-      if (after.id === undefined || known.some(({ id }) => id === after.id)) return known;
-    }
-    return soFar(audience.replay ?? this.#replay(audience, runId));
+    const known = await audience.replay?.known;
+    if (known !== undefined && (after.id === undefined || known.some(({ id }) => id === after.id))) return known;
+    return (audience.replay ?? this.#replay(audience, runId)).known;
   }
 
   /** Begins to read the kept events. */
   #replay(audience: Audience, runId: string): Replay {
-    const past = collected(this.#bus.replay(runId)).finally(() => {
+    const newer: EventBatch[] = [];
+    const read = collected(this.#bus.replay(runId)).finally(() => {
       audience.replay = undefined;
       this.#tidy(runId);
     });
-    const replay: Replay = { past, newer: [] };
+    // Once for all readers, when nothing more is handed to the replay.
+    const replay: Replay = { known: read.then((past) => joined(past, newer)), newer };
     audience.replay = replay;
     return replay;
   }
@@ -148,9 +147,9 @@ function isKnownStep(event: CloudEvent, { id, step = 0 }: Resumption): boolean {
   return id === undefined && event.type === 'gapo.v1.step' && event.data.step <= step;
 }
 
-/** Returns what a replay read, then what followers were handed since it began, each event once. */
-async function soFar({ past, newer }: Replay): Promise<EventBatch> {
-  const all = [...(await past)];
+/** Returns what a replay read, then what followers were handed meanwhile, each event once. */
+function joined(past: EventBatch, newer: readonly EventBatch[]): EventBatch {
+  const all = [...past];
   const unnumbered = new Set(all.filter(({ sequence }) => sequence === undefined).map(({ id }) => id));
   for (const event of newer.flat()) {
     const newest = all.at(-1);

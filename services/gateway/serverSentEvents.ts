@@ -1,6 +1,7 @@
 /** Writes server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), no faster than they are read. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { underSignals } from '@gapo/rpc';
 import type { SentEvent } from './watchedEvents.js';
 
 /** Interval of comments that keep proxies from closing an idle connection. */
@@ -30,21 +31,14 @@ function textOf(event: SentEvent): string {
 /** How long a reader may take nothing before it is disconnected. It then reconnects and resumes where it was. */
 const drainMs = 60_000;
 
-/** Waits until the reader has taken what was written. @throws RequestTimeout if it takes nothing */
+/** Waits until the reader has taken what was written. @throws AbortError if it takes nothing, or the signal aborts */
 async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  const stalled = new AbortController();
-  const timer = setTimeout(() => stalled.abort(), drainMs);
-  const abort = (): void => stalled.abort();
-  signal.addEventListener('abort', abort, { once: true });
   try {
-    await once(response, 'drain', { signal: stalled.signal });
+    await underSignals([signal, AbortSignal.timeout(drainMs)], (either) => once(response, 'drain', { signal: either }));
   } catch (error) {
     // No more of it can be sent, and `end` would wait for the reader.
     if (!signal.aborted) response.destroy();
     throw error;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
   }
 }
 

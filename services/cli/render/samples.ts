@@ -1,5 +1,5 @@
 /** Completions as text: what models wrote is shown without control characters, which could change the terminal. */
-import type { ListSamplesResponse, Sample, SampleScore, SampleToken } from '@gapo/rpc';
+import { quotedText, type ListSamplesResponse, type Sample, type SampleScore, type SampleToken } from '@gapo/rpc';
 import { count, fixed, signed } from './numbers.js';
 import { hasNumbers, numbersText } from './preference.js';
 import { table } from './table.js';
@@ -54,16 +54,10 @@ function tokensText({ tokenList, scores }: Sample): string {
     tokenList.map(({ text, logprob, advantages }) => [
       fixed(logprob, 3),
       ...advantages.map((advantage) => signed(advantage, 3)),
-      quoted(text),
+      quotedText(text),
     ]),
   );
   return made.replace(/^/gm, '    ');
-}
-
-/** Quotes a text. Characters that could change the terminal are escaped. */
-function quoted(text: string): string {
-  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(text).replace(/[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, escaped);
 }
 
 function scoreText({ objective, score, failure, advantage }: SampleScore): string {

@@ -4,7 +4,7 @@ import { at } from '@gapo/numeric';
 import { completePreference, preferenceLevels } from '@gapo/objectives';
 import { RpcError } from '@gapo/rpc';
 import { configuredPreference } from '../state/goals.js';
-import type { Levels } from '../step/context/conditioning.js';
+import { preferenceOf, type Levels } from '../step/context/conditioning.js';
 import type { Run } from './run.js';
 
 /** A preference that a policy is told. */
@@ -40,10 +40,8 @@ export function toldPreference(
   const names = objectiveNames(config);
   const shares = isGiven ? completed(names, given) : Object.values(configuredPreference(config, step) ?? {});
   const levels = preferenceLevels(shares, condition.levels);
-  return {
-    levels,
-    preference: Object.fromEntries(names.map((name, k) => [name, at(levels, k) / condition.levels])),
-  };
+  const told = preferenceOf(levels);
+  return { levels, preference: Object.fromEntries(names.map((name, k) => [name, at(told, k)])) };
 }
 
 function completed(names: readonly string[], given: Readonly<Record<string, number>>): readonly number[] {

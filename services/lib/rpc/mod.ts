@@ -23,7 +23,7 @@ export { implement, type Implementation, type ImplementOptions } from './handler
 export type { CallContext, ParentCall } from './context.js';
 export type { AdmittedCaller, Admission, ArrivingCall } from './authorize.js';
 export { settlesWithin, underSignals, untilAborted } from './abort.js';
-export { plainText } from './plainText.js';
+export { plainText, quotedText } from './plainText.js';
 export { serve, serveHealth, type RunningServer, type ServeOptions } from './server.js';
 export { connect, type ClientCallOptions, type ConnectOptions } from './client.js';
 export { watchConnection } from './connection.js';

@@ -15,3 +15,9 @@ const unsafe = /(?![\n\t])[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 export function plainText(text: string): string {
   return text.replaceAll('\r\n', '\n').replace(unsafe, '');
 }
+
+/** Returns a text in quotes, as JSON has it, with those characters as escapes. */
+export function quotedText(text: string): string {
+  const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(text).replace(unsafe, escaped);
+}

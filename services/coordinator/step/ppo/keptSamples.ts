@@ -22,17 +22,21 @@ export function keptSamples(
   const failures = scored.objectives.map((of) => new Map(of.failures.map(({ index, message }) => [index, message])));
   const firstToken = [0];
   for (const length of batch.lengths) firstToken.push(at(firstToken, firstToken.length - 1) + length);
-  const meanOf = (matrix: Float32Array, columns: number, column: number, index: number): number | undefined => {
+  /** The rows of a completion's advantages; undefined if the step did not train on it. */
+  const rowsOf = (index: number): [start: number, end: number] | undefined => {
     const row = rowOf.get(index);
     if (row === undefined) return undefined;
-    const [start, end] = perToken ? [at(firstToken, row), at(firstToken, row + 1)] : [row, row + 1];
-    return columnMean(matrix, columns, column, start, end);
+    return perToken ? [at(firstToken, row), at(firstToken, row + 1)] : [row, row + 1];
+  };
+  const meanOf = (matrix: Float32Array, columns: number, column: number, index: number): number | undefined => {
+    const rows = rowsOf(index);
+    return rows && columnMean(matrix, columns, column, ...rows);
   };
   const perTokenOf = (index: number): number[][] | undefined => {
-    const row = rowOf.get(index);
-    if (!perToken || row === undefined) return undefined;
+    const rows = rowsOf(index);
+    if (!perToken || rows === undefined) return undefined;
+    const [start, end] = rows;
     const [matrix, columns] = scalar === undefined ? [advantages, names.length] : [scalar, 1];
-    const [start, end] = [at(firstToken, row), at(firstToken, row + 1)];
     return Array.from({ length: end - start }, (_, i) => [
       ...matrix.subarray((start + i) * columns, (start + i + 1) * columns),
     ]);

@@ -64,9 +64,7 @@ export async function evaluate(
   onProgress: (progress: ProgressJson) => void,
 ): Promise<EvaluationReportJson> {
   const path = `${runPath(id)}/evaluations`;
-  const body = JSON.stringify({ samples, ...(version !== undefined && { version }) });
-  const headers = { accept: 'application/json', 'content-type': 'application/json' };
-  const response = await fetch(path, { method: 'POST', headers, body, signal });
+  const response = await request('POST', path, { samples, ...(version !== undefined && { version }) }, signal);
   if (!response.ok || response.body === null) return answerOf(path, response);
   let text = '';
   let report: EvaluationReportJson | undefined;
@@ -86,9 +84,13 @@ export async function evaluate(
   return report;
 }
 
-async function send<T>(method: 'POST' | 'PUT', path: string, body: object): Promise<T> {
+function request(method: 'POST' | 'PUT', path: string, body: object, signal?: AbortSignal): Promise<Response> {
   const headers = { accept: 'application/json', 'content-type': 'application/json' };
-  return answerOf<T>(path, await fetch(path, { method, headers, body: JSON.stringify(body) }));
+  return fetch(path, { method, headers, body: JSON.stringify(body), ...(signal && { signal }) });
+}
+
+async function send<T>(method: 'POST' | 'PUT', path: string, body: object): Promise<T> {
+  return answerOf<T>(path, await request(method, path, body));
 }
 
 /** Pauses, resumes or cancels a run. */
