@@ -8,6 +8,7 @@ export {
   emitBinary,
   emitConcat,
   emitExtent,
+  emitGatherCells,
   emitMatmul,
   emitRange,
   emitReduce,

@@ -57,17 +57,35 @@ export function emitSumLeading(x: Value, axes: number): Value {
   return g.emit('ReduceSum', [x, list], { dtype: x.dtype, dims: x.dims.slice(axes) }, { keepdims: int(0) });
 }
 
-/** Reshapes x. 0 keeps the extent at that place, −1 takes what is left. `dims` are the result's. */
+/**
+ * Reshapes x. 0 keeps the extent at that place, −1 takes what is left. `dims` are the result's. Returns x itself if they are
+ * its own: a node costs the runtime some microseconds.
+ */
 export function emitReshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
+  if (equalDims(x, dims)) return x;
   return x.graph.emit('Reshape', [x, x.graph.integers(shape)], { dtype: x.dtype, dims });
 }
 
 /** Reshapes x to the run-time shape of another value with as many elements. */
 export function emitReshapeLike(x: Value, like: Value): Value {
+  if (equalDims(x, like.dims)) return x;
   const g = graphOf(x, like);
   if (like.dims.every((dim) => typeof dim === 'number')) return emitReshape(x, like.dims, like.dims);
   const shape = g.emit('Shape', [like], { dtype: 'int64', dims: [like.dims.length] });
   return g.emit('Reshape', [x, shape], { dtype: x.dtype, dims: like.dims });
+}
+
+/** Whether x has these dimensions; those of one name have one extent. */
+function equalDims({ dims }: Value, others: readonly Dim[]): boolean {
+  return dims.length === others.length && dims.every((dim, axis) => dim === others[axis]);
+}
+
+/** Reads cells of a grid [B, T, ...] by their places b · T + t: [N, ...]. places int64 [N]. */
+export function emitGatherCells(grid: Value, places: Value): Value {
+  const [sequences, positions, ...rest] = grid.dims as readonly [Dim, Dim, ...Dim[]];
+  const widths = rest as readonly number[];
+  const flat = emitReshape(grid, [-1, ...widths], [`${sequences}·${positions}`, ...widths]);
+  return grid.graph.emit('Gather', [flat, places], { dtype: grid.dtype, dims: [places.dims[0] as Dim, ...widths] });
 }
 
 /** Permutes the axes of x. */

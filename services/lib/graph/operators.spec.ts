@@ -61,6 +61,22 @@ const cases: Record<string, (s: Shapes) => Case> = {
     feeds: { rows: { data: int64(b * t > 1 ? [b * t - 1, 0] : [0]), dims: [b * t > 1 ? 2 : 1] } },
     output: ({ x }, g) => op.gatherRows(x as Value, g.input('rows', 'int64', [b * t > 1 ? 2 : 1])),
   }),
+  layOut: ({ b, t, c, seed }) => {
+    // Every second cell holds a row; nothing depends on the others, which repeat row 0.
+    const places = Array.from({ length: Math.ceil((b * t) / 2) }, (_, n) => 2 * n);
+    const cells = Array.from({ length: b * t }, (_, place) => (place % 2 === 0 ? place / 2 : 0));
+    return {
+      parameters: { x: filled([places.length, c], seed) },
+      feeds: {
+        cells: { data: int64(cells), dims: [b, t] },
+        places: { data: int64(places), dims: [places.length] },
+      },
+      output: ({ x }, g) => {
+        const inputs = [g.input('cells', 'int64', [b, t]), g.input('places', 'int64', [places.length])] as const;
+        return op.gatherRows(op.layOut(x as Value, ...inputs), inputs[1]);
+      },
+    };
+  },
   rmsNorm: ({ b, t, c, seed }) => ({
     parameters: { x: filled([b, t, c], seed, 0.2, 2), gain: filled([c], seed + 1) },
     output: ({ x, gain }) => op.rmsNorm(x as Value, gain as Value, 1e-5),

@@ -59,7 +59,8 @@ export function silu(x: Value): Value {
 
 /** Reshapes x. 0 keeps the extent at that place, −1 takes what is left. `dims` are the result's. */
 export function reshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
-  return differentiable(emitReshape(x, shape, dims), [x], (dy) => [() => emitReshapeLike(dy, x)]);
+  const y = emitReshape(x, shape, dims);
+  return y === x ? x : differentiable(y, [x], (dy) => [() => emitReshapeLike(dy, x)]);
 }
 
 /** Permutes the axes of x. */
@@ -154,7 +155,7 @@ export function rmsNorm(x: Value, weight: Value, epsilon: number, shift: 0 | 1 =
 export { adaptedLinear, mergedWeight } from './adapters.js';
 export { attention, rotary } from './attention.js';
 export { checkpoint } from './checkpoint.js';
-export { concat, share } from './sharing.js';
+export { concat, layOut, share } from './sharing.js';
 export { tokenStatistics } from './tokens.js';
 
 /** x, with no gradient through it. */

@@ -1,10 +1,11 @@
-/** Rows that several sequences read, such as those of a prompt that several completions continue. */
+/** Rows that several readers share, and rows that are brought into another arrangement. */
 import { type Dim, type RowWeights, type Value, graphOf, record } from './graph.js';
 import {
   cast,
   emitBinary,
   emitConcat,
   emitExtent,
+  emitGatherCells,
   emitMatmul,
   emitRange,
   emitReshape,
@@ -70,6 +71,24 @@ function columns(readers: Value, weights: RowWeights | undefined): { readonly we
     emitReshape(readers, [0, 1, -1], [sharers, 1, rows]),
   ); // [B, K, Q]
   return { weight: emitReshape(spread, [0, -1], [sharers, `${k}·${rows}`]), k };
+}
+
+/**
+ * Lays rows out in a grid: y[b, t] = x[cells[b, t]]. x [N, ...], cells int64 [B, T], y [B, T, ...]. Row n belongs in the cell
+ * places[n] = b · T + t, places int64 [N]; the other cells repeat any row, and nothing may depend on them.
+ *
+ * dx[n] is dy at the row's cell.
+ */
+export function layOut(x: Value, cells: Value, places: Value): Value {
+  const g = graphOf(x, cells, places);
+  const [, ...rest] = x.dims;
+  const y = g.emit('Gather', [x, cells], { dtype: g.float, dims: [...cells.dims, ...rest] });
+  record({
+    inputs: [x],
+    outputs: [y],
+    backward: ([dy]) => [dy && (() => emitGatherCells(dy, places))],
+  });
+  return y;
 }
 
 /** Joins a and b along an axis. Backward splits the gradient. `extent`: the result's extent there. */

@@ -14,13 +14,19 @@ export function tokensOf(sequences: readonly Sequence[]): number {
 
 /**
  * B sequences: Q prompts padded on the right to P tokens, and B completions padded to C tokens. The last token of a completion
- * predicts nothing and is left out. Padding is 0, and no real token attends to it. Arrays of N run through the completion
- * tokens of all sequences in order.
+ * predicts nothing and is left out. Only attention works on these grids; everything else works on their tokens, the R rows of
+ * prompts and the M rows of completions, in order. Arrays of N run through the completion tokens of all sequences in order.
  */
 export interface SequenceBatch {
   /** int64 [Q, P]: the prompts, each once where sequences share it. */
   readonly prompts: TensorArray;
-  /** int64 [Q]: the place q · P + p of each prompt's last token. */
+  /** int64 [Q, P]: the row of each cell, 0 where it is padding. */
+  readonly promptCells: TensorArray;
+  /** int64 [R]: the cell q · P + p of each row. */
+  readonly promptPlaces: TensorArray;
+  /** int64 [R]: its prompt. */
+  readonly promptOfRow: TensorArray;
+  /** int64 [Q]: the row of each prompt's last token. */
   readonly promptEnds: TensorArray;
   /** int64 [B]: each sequence's prompt. */
   readonly promptOf: TensorArray;
@@ -30,11 +36,13 @@ export interface SequenceBatch {
   readonly completions: TensorArray;
   /** int64 [B, C]: positions in the sequence. Those of padding are within the context. */
   readonly positions: TensorArray;
-  /** int64 [M]: the places b · C + c that predict a completion's token. */
-  readonly predicting: TensorArray;
-  /** int64 [M]: their sequences. */
-  readonly sequenceOfPredicting: TensorArray;
-  /** int64 [N]: what predicts each token: b for the end of its prompt, B + m for the m-th of `predicting`. */
+  /** int64 [B, C]: the row of each cell, 0 where it is padding. */
+  readonly completionCells: TensorArray;
+  /** int64 [M]: the cell b · C + c of each row. */
+  readonly completionPlaces: TensorArray;
+  /** int64 [M]: its completion. */
+  readonly completionOfRow: TensorArray;
+  /** int64 [N]: what predicts each token: b for the end of its prompt, B + m for the m-th row of the completions. */
   readonly order: TensorArray;
   /** int64 [N]: the completion tokens. */
   readonly targets: TensorArray;
@@ -70,51 +78,65 @@ export function checkSequences(sequences: readonly Sequence[], context: number):
 export function toBatch(sequences: readonly Sequence[], context: number, shared: boolean): SequenceBatch {
   checkSequences(sequences, context);
   const { prompts, promptOf } = batchPrompts(sequences, shared);
-  const promptLength = Math.max(...prompts.map(({ length }) => length));
-  // At least one place, so that no tensor is empty.
-  const length = Math.max(1, ...sequences.map(({ completionIds }) => completionIds.length - 1));
-  const count = sequences.length;
-  const completions = new BigInt64Array(count * length);
-  const positions: number[] = [];
-  const predicting: number[] = [];
-  const sequenceOfPredicting: number[] = [];
-  const order: number[] = [];
-  const targets: number[] = [];
-  const sequenceOf: number[] = [];
-  sequences.forEach(({ promptIds, completionIds }, b) => {
-    completions.set(int64(completionIds.slice(0, -1)), b * length);
-    for (let c = 0; c < length; c++) positions.push(Math.min(promptIds.length + c, context - 1));
-    completionIds.forEach((id, i) => {
-      order.push(i === 0 ? b : count + predicting.length);
-      if (i > 0) {
-        predicting.push(b * length + i - 1);
-        sequenceOfPredicting.push(b);
-      }
-      targets.push(id);
-      sequenceOf.push(b);
-    });
-  });
-  if (predicting.length === 0) {
-    predicting.push(0); // read by no token
-    sequenceOfPredicting.push(0);
-  }
-  const padded = new BigInt64Array(prompts.length * promptLength);
-  prompts.forEach((ids, q) => padded.set(int64(ids), q * promptLength));
-  const list = (elements: readonly number[]): TensorArray => ({ data: int64(elements), dims: [elements.length] });
+  const prompt = packed(prompts);
+  const completion = packed(sequences.map(({ completionIds }) => completionIds.slice(0, -1)));
+  const [count, length] = completion.grid.dims as [number, number];
+  let rows = 0;
+  const ends = prompts.map((ids) => (rows += ids.length) - 1);
+  const positions = sequences.flatMap(({ promptIds }) =>
+    Array.from({ length }, (_, c) => Math.min(promptIds.length + c, context - 1)),
+  );
+  let row = 0;
+  const order = sequences.flatMap(({ completionIds }, b) => completionIds.map((_, i) => (i === 0 ? b : count + row++)));
+  const targets = sequences.flatMap(({ completionIds }) => completionIds);
   return {
-    prompts: { data: padded, dims: [prompts.length, promptLength] },
-    promptEnds: list(prompts.map((ids, q) => q * promptLength + ids.length - 1)),
+    prompts: prompt.grid,
+    promptCells: prompt.cells,
+    promptPlaces: prompt.places,
+    promptOfRow: prompt.ofRow,
+    promptEnds: list(ends),
     promptOf: list(promptOf),
     promptLengths: list(sequences.map(({ promptIds }) => promptIds.length)),
-    completions: { data: completions, dims: [count, length] },
+    completions: completion.grid,
     positions: { data: int64(positions), dims: [count, length] },
-    predicting: list(predicting),
-    sequenceOfPredicting: list(sequenceOfPredicting),
+    completionCells: completion.cells,
+    completionPlaces: completion.places,
+    completionOfRow: completion.ofRow,
     order: list(order),
     targets: list(targets),
-    sequenceOf: list(sequenceOf),
+    sequenceOf: list(sequences.flatMap(({ completionIds }, b) => completionIds.map(() => b))),
     tokens: targets.length,
   };
+}
+
+/** Token lists as a grid, padded on the right with 0, and its rows. At least one cell and one row, so that no tensor is empty. */
+function packed(
+  lists: readonly (readonly number[])[],
+): Readonly<Record<'grid' | 'cells' | 'places' | 'ofRow', TensorArray>> {
+  const length = Math.max(1, ...lists.map((ids) => ids.length));
+  const dims = [lists.length, length];
+  const grid = new BigInt64Array(lists.length * length);
+  const cells = new BigInt64Array(lists.length * length);
+  const places: number[] = [];
+  const ofRow: number[] = [];
+  lists.forEach((ids, index) =>
+    ids.forEach((id, t) => {
+      const place = index * length + t;
+      grid[place] = BigInt(id);
+      cells[place] = BigInt(places.length);
+      places.push(place);
+      ofRow.push(index);
+    }),
+  );
+  if (places.length === 0) {
+    places.push(0); // padding, which no token reads
+    ofRow.push(0);
+  }
+  return { grid: { data: grid, dims }, cells: { data: cells, dims }, places: list(places), ofRow: list(ofRow) };
+}
+
+function list(elements: readonly number[]): TensorArray {
+  return { data: int64(elements), dims: [elements.length] };
 }
 
 /** The prompts of sequences, in the order in which they first occur: each once if shared, else one for each sequence. */

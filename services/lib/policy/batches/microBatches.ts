@@ -35,8 +35,8 @@ export interface Unit {
 /** Whether a micro-batch of these extents fits into memory. */
 type Fits = (extents: MicroBatchExtents) => boolean;
 
-/** The fixed cost of a micro-batch, in tokens: the runtime's work for each node, and merging the adapters. */
-const runOverheadTokens = 256;
+/** The fixed cost of a micro-batch, in cells: the runtime's work for each node, and merging the adapters. */
+const runOverhead = 256;
 
 /** A micro-batch as it grows: a prompt for each unit, padded to the longest, and their completions, padded likewise. */
 class Part {
@@ -54,8 +54,8 @@ class Part {
     this.completions += completions;
   }
 
-  /** Rows of prompts and completions, padding included. */
-  get tokens(): number {
+  /** Cells of prompts and completions in the grids of attention, padding included. */
+  get cells(): number {
     return this.prompts * this.prompt + this.sequences * this.longest;
   }
 
@@ -67,7 +67,7 @@ class Part {
 
 /**
  * Groups units into lists of their sequences' indices. Of all splits of the units, ordered by length, whose parts fit, chooses
- * the one with the fewest tokens, counting padding and a fixed cost for each part. A unit that does not fit is a part.
+ * the one with the fewest cells, counting padding and a fixed cost for each part. A unit that does not fit is a part.
  */
 export function microBatches(units: readonly Unit[], fits: Fits): readonly (readonly number[])[] {
   const length = ({ prompt, longest }: Unit): number => prompt + longest;
@@ -80,7 +80,7 @@ export function microBatches(units: readonly Unit[], fits: Fits): readonly (read
     for (let start = end - 1; start >= 0; start--) {
       part.add(at(order, start));
       if (part.prompts > 1 && !fits(part.extents)) break;
-      const cost = at(best, start).cost + part.tokens + runOverheadTokens;
+      const cost = at(best, start).cost + part.cells + runOverhead;
       if (cost < least.cost) least = { cost, start };
     }
     best.push(least);

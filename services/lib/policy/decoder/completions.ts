@@ -14,8 +14,11 @@ export interface CompletionValues {
   readonly entropy: Value;
   /** [N, heads]: the value before each token; absent without value heads. */
   readonly values: Value | undefined;
-  /** The rows' weights where those of a sequence have one number for each objective: [B, K] → that, [M, K] and [N, K]. */
-  readonly bySequence: (perSequence: Value) => Readonly<Record<'B' | 'M' | 'N', Value>>;
+  /**
+   * The rows' weights where those of a sequence have one number for each objective: [B, K] → that, [M, K], [N, K], and
+   * [R, K] where no prompt is shared.
+   */
+  readonly bySequence: (perSequence: Value) => Readonly<Record<'B' | 'M' | 'N', Value> & Partial<Record<'R', Value>>>;
 }
 
 /** How completions are computed. */
@@ -38,7 +41,8 @@ export function completionValues(
   const inputs = continuationInputs(graph, shared);
   const targets = graph.input('targets', 'int64', ['N']);
   const sequences = {
-    M: graph.input('sequenceOfPredicting', 'int64', ['M']),
+    R: shared ? undefined : graph.input('promptOfRow', 'int64', ['R']),
+    M: graph.input('completionOfRow', 'int64', ['M']),
     N: graph.input('sequenceOf', 'int64', ['N']),
   };
   const inverseTemperature = graph.floatInput('inverseTemperature', []);
@@ -51,11 +55,12 @@ export function completionValues(
     },
     values: valueHeads(predicting, spec, tensors),
     bySequence: (perSequence) => {
-      const rows = (dim: keyof typeof sequences): Value => {
-        const output = { dtype: graph.float, dims: [dim, perSequence.dims[1] as Dim] };
-        return graph.emit('Gather', [perSequence, sequences[dim]], output);
+      const rows = (sequenceOf: Value): Value => {
+        const output = { dtype: graph.float, dims: [...sequenceOf.dims, perSequence.dims[1] as Dim] };
+        return graph.emit('Gather', [perSequence, sequenceOf], output);
       };
-      return { B: perSequence, M: rows('M'), N: rows('N') };
+      const { R, M, N } = sequences;
+      return { B: perSequence, M: rows(M), N: rows(N), ...(R && { R: rows(R) }) };
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   emitBinary,
   emitConcat,
   emitExtent,
+  emitGatherCells,
   emitRange,
   emitReshape,
   emitUnsqueeze,
@@ -18,16 +19,22 @@ import {
   share,
 } from '@gapo/graph';
 import { type Decoder, embed } from './blocks.js';
+import { type Packing, packedGrid } from './grid.js';
 import { headTransforms } from './heads.js';
 import { beforeWindow, forGroups, hiddenWithin, masking, masksByWindow } from './masks.js';
 import { decodeSequences } from './sequences.js';
 import { decodeStream } from './stream.js';
 
-/** The inputs: Q prompts padded to P tokens, and B completions padded to C tokens, without their last ones. */
+/**
+ * The inputs: Q prompts padded to P tokens, and B completions padded to C tokens, without their last ones. R and M are their
+ * tokens, without padding.
+ */
 export interface ContinuationInputs {
   /** int64 [Q, P]. */
   readonly prompts: Value;
-  /** int64 [Q]: the place q · P + p of each prompt's last token. */
+  /** Which cells of the prompts hold tokens, [R]. */
+  readonly promptPacking: Packing;
+  /** int64 [Q]: each prompt's last token among the R. */
   readonly promptEnds: Value;
   /** int64 [B]: each completion's prompt. Undefined where every completion has a prompt of its own, Q = B. */
   readonly promptOf: Value | undefined;
@@ -37,8 +44,8 @@ export interface ContinuationInputs {
   readonly completions: Value;
   /** int64 [B, C]: the position of each token after the start of its prompt. */
   readonly positions: Value;
-  /** int64 [M]: the places b · C + c that predict a token. */
-  readonly predicting: Value;
+  /** Which cells of the completions hold tokens, [M]: each predicts the next one. */
+  readonly packing: Packing;
   /** int64 [N]: the place of each token's predicting row among the B prompts' ends and then the M rows. */
   readonly order: Value;
 }
@@ -49,30 +56,32 @@ export function continuationInputs(graph: Graph, shared: boolean): ContinuationI
   const integers = (name: string, dims: readonly string[]): Value => graph.input(name, 'int64', dims);
   return {
     prompts: integers('prompts', [prompts, 'P']),
+    promptPacking: { cells: integers('promptCells', [prompts, 'P']), places: integers('promptPlaces', ['R']) },
     promptEnds: integers('promptEnds', [prompts]),
     promptOf: shared ? integers('promptOf', ['B']) : undefined,
     promptLengths: integers('promptLengths', ['B']),
     completions: integers('completions', ['B', 'C']),
     positions: integers('positions', ['B', 'C']),
-    predicting: integers('predicting', ['M']),
+    packing: { cells: integers('completionCells', ['B', 'C']), places: integers('completionPlaces', ['M']) },
     order: integers('order', ['N']),
   };
 }
 
 /** The hidden state that predicts each completion token, after the final norm: [N, width]. */
 export function predictingStates(decoder: Decoder, inputs: ContinuationInputs, recompute = false): Value {
-  const { prompts, promptEnds, promptOf, completions, positions, predicting, order } = inputs;
-  const { heads, keyValueHeads } = decoder.config;
+  const { prompts, promptPacking, promptEnds, promptOf, completions, positions, packing, order } = inputs;
+  const { config } = decoder;
   const read = (x: Value): Value => (promptOf === undefined ? x : share(x, promptOf));
-  const prompt = decodeSequences(decoder, prompts, { rows: promptEnds, recompute });
+  const prompt = decodeSequences(decoder, prompts, { packing: promptPacking, rows: promptEnds, recompute });
   const both = emitBinary('Add', emitExtent(prompts, 1), emitExtent(completions, 1));
   const stream = {
-    x: embed(decoder, completions, positions), // [B, C, width]
+    x: embed(decoder, emitGatherCells(completions, packing.places), emitGatherCells(positions, packing.places)), // [M, width]
+    grid: packedGrid(config, packing),
     transforms: headTransforms(decoder, emitRange(both, 'P+C'), { rows: positions }),
-    mask: masksByWindow((window) => forGroups(mask(inputs, window), heads / keyValueHeads)), // [B, 1, G·C, P+C]
+    mask: masksByWindow((window) => forGroups(mask(inputs, window), config.heads / config.keyValueHeads)), // [B, 1, G·C, P+C]
     past: { cache: prompt.cache, join: (past: Value, own: Value) => concat(read(past), own, 2, 'P+C') },
   };
-  const { hidden } = decodeStream(decoder, stream, { rows: predicting, recompute }); // [M, width]
+  const { hidden } = decodeStream(decoder, stream, { recompute }); // [M, width]
   const first = read(prompt.hidden); // [B, width]
   return gatherRows(concat(first, hidden, 0, 'B+M'), order);
 }

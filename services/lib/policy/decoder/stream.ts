@@ -1,8 +1,9 @@
 /** The layers of a decoder over a stream of rows. */
-import { type Dim, type Value, attention, checkpoint, gatherRows, reshape, transpose } from '@gapo/graph';
+import { type Value, attention, checkpoint, gatherRows, reshape } from '@gapo/graph';
 import type { LayerAttention } from '@gapo/model';
 import { at, required } from '@gapo/numeric';
 import { type Decoder, decoderLayer, norm } from './blocks.js';
+import type { Grid } from './grid.js';
 import { type HeadTransform, attentionOperands } from './heads.js';
 
 /** Keys and values of one layer, [B, keyValueHeads, T, headWidth], the keys normed and turned. */
@@ -11,10 +12,12 @@ export interface KeysValues {
   readonly values: Value;
 }
 
-/** Rows that run through the layers together: B sequences of T positions. */
+/** Rows that run through the layers together, and attend as B sequences of T positions. */
 export interface Stream {
-  /** [B, T, width]: the first layer's input. */
+  /** [rows..., width]: the first layer's input. */
   readonly x: Value;
+  /** The cells of the rows where they attend. */
+  readonly grid: Grid;
   /** The turn of a layer's queries and keys. */
   readonly transforms: (attention: LayerAttention) => HeadTransform;
   /** What is added to the scores of a layer with this window; broadcasts against [B, keyValueHeads, G·T, S]. */
@@ -33,7 +36,7 @@ export interface Past {
 
 /** What to compute of a stream, and what to keep. */
 export interface StreamOptions {
-  /** int64 [N]: the positions b · T + t whose hidden states are wanted. The last layer's feed-forward runs for them alone. */
+  /** int64 [N]: the rows, in order, whose hidden states are wanted. The last layer's feed-forward runs for them alone. */
   readonly rows?: Value;
   /** Whether backward passes keep only each layer's inputs and recompute the rest. @default false */
   readonly recompute?: boolean;
@@ -41,7 +44,7 @@ export interface StreamOptions {
 
 /** The outputs of a decoder over a stream. */
 export interface DecoderOutput {
-  /** The last hidden state after the final norm: [B, T, width], or [N, width] for selected rows. */
+  /** The last hidden state after the final norm: [rows..., width], or [N, width] for selected rows. */
   readonly hidden: Value;
   /** Every layer's own keys and values. */
   readonly cache: readonly KeysValues[];
@@ -50,16 +53,12 @@ export interface DecoderOutput {
 /** Runs a stream through all layers and the final norm. */
 export function decodeStream(
   decoder: Decoder,
-  { x: first, transforms, mask, past }: Stream,
+  { x: first, grid, transforms, mask, past }: Stream,
   { rows, recompute = false }: StreamOptions,
 ): DecoderOutput {
   const { config, layout } = decoder;
   const { heads, headWidth } = config;
-  const [sequences, positions] = first.dims as readonly [Dim, Dim, Dim];
-  const split = (x: Value, count: number): Value => {
-    const byHead = reshape(x, [0, 0, count, headWidth], [sequences, positions, count, headWidth]);
-    return transpose(byHead, [0, 2, 1, 3]); // [B, count, T, headWidth]
-  };
+  const [sequences, positions] = grid.dims;
   const cache: KeysValues[] = [];
   let x = first;
   layout.layers.forEach((layer, index) => {
@@ -72,16 +71,14 @@ export function decodeStream(
     const whole = ([input, pastKeys, pastValues]: readonly Value[]): readonly [Value, Value, Value] => {
       let own: KeysValues | undefined;
       const attend = (normed: Value): Value => {
-        const { queries, keys, values } = attentionOperands(decoder, layer, normed, transform, split);
+        const { queries, keys, values } = attentionOperands(decoder, layer, normed, transform, grid.split);
         own = { keys, values };
         const before = (ours: Value, theirs: Value | undefined): Value =>
           past === undefined || theirs === undefined ? ours : past.join(theirs, ours);
         // The query heads that share keys are one product.
         const scoring = { scale: attends.scale, cap: config.scoreCap };
         const mixed = attention(queries, before(keys, pastKeys), before(values, pastValues), added, scoring); // [B, kv, G·T, headWidth]
-        const perHead = reshape(mixed, [0, heads, -1, headWidth], [sequences, heads, positions, headWidth]);
-        const joined = transpose(perHead, [0, 2, 1, 3]); // [B, T, heads, headWidth]
-        return reshape(joined, [0, 0, heads * headWidth], [sequences, positions, heads * headWidth]);
+        return grid.join(reshape(mixed, [0, heads, -1, headWidth], [sequences, heads, positions, headWidth]));
       };
       const y = decoderLayer(decoder, layer, input as Value, attend, kept);
       const { keys, values } = required(own, 'the keys of a layer');
