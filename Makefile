@@ -11,7 +11,7 @@ RUN ?= run
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
 
-run: build ## install, build, start the services, train the example, show the result  [RUN=helpful-only|harmless-only, JSON=1, FRESH=1]
+run: build ## install, build, start the services, train the example, show the result  [RUN=four|helpful-only|harmless-only, JSON=1, FRESH=1]
 	@deploy/local/prepare.sh nats-server
 	@$(GAPO) run examples/assistant/$(RUN).yaml --port-base 0 $(if $(JSON),--json) $(if $(FRESH),--fresh)
 
@@ -118,7 +118,7 @@ audit: node_modules/.installed ## ask the npm registry for known vulnerabilities
 models: build ## retrain the example's models from the generator and a seed (under an hour on two cores)
 	@node examples/assistant/dist/training/main.js
 
-study: build ## compare the paper's methods on the example and write docs/study.md  [QUICK=1]
+study: build ## compare the paper's methods and others on the example and write docs/study.md  [QUICK=1]
 	@deploy/local/prepare.sh nats-server
 	@node examples/assistant/dist/study/main.js $(if $(QUICK),--quick)
 

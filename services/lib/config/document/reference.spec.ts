@@ -1,12 +1,14 @@
 /** docs/configuration.md and the JSON Schema: generated, complete, and consistent with the parser. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { methods } from '@gapo/objectives';
 import { parseYaml, z } from '@gapo/service';
 import { Ajv } from 'ajv';
+import { readRewardsFile } from '../rewards/rewardsFile.js';
 import { runConfigJsonSchema } from '../run/jsonSchema.js';
-import { parseRunConfig } from '../run/runConfig.js';
+import { objectiveNames, parseRunConfig } from '../run/runConfig.js';
 import { jsonSchemaFile, referenceFile } from './files.js';
 import { withTables } from './tables.js';
 
@@ -20,7 +22,9 @@ interface JsonSchema {
   additionalProperties?: JsonSchema | boolean;
 }
 
-const read = (path: string): string => readFileSync(new URL(`../../../../../${path}`, import.meta.url), 'utf8');
+const root = new URL('../../../../../', import.meta.url);
+const example = new URL('examples/assistant/', root);
+const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
 
 const reference = readFileSync(referenceFile, 'utf8');
 const jsonSchema = runConfigJsonSchema();
@@ -69,7 +73,11 @@ test('every method of combination is in its document', () => {
 
 test('the JSON Schema and the parser accept the examples of the repository, and refuse an unknown key', () => {
   const validate = new Ajv({ allErrors: true, strict: true, strictTypes: false }).compile(jsonSchema);
-  const examples = ['run', 'helpful-only', 'harmless-only'].map((name) => read(`examples/assistant/${name}.yaml`));
+  const rewards = readRewardsFile(fileURLToPath(new URL('rewards.yaml', example))).map(({ name }) => name);
+  const examples = readdirSync(example)
+    .filter((name) => name.endsWith('.yaml') && name !== 'rewards.yaml')
+    .map((name) => read(`examples/assistant/${name}`));
+  assert.ok(examples.length > 3);
   const inText = [reference, read('README.md')].flatMap((text) =>
     [...text.matchAll(/^```yaml\n([^]*?)^```/gm)].flatMap(([, yaml = '']) => (/^steps:/m.test(yaml) ? [yaml] : [])),
   );
@@ -87,9 +95,12 @@ test('the JSON Schema and the parser accept the examples of the repository, and 
   for (const text of examples) {
     const [modeline = ''] = text.split('\n');
     const path = /^# yaml-language-server: \$schema=(.*)$/.exec(modeline)?.[1] ?? assert.fail(modeline);
-    assert.equal(
-      new URL(path, new URL('../../../../../examples/assistant/', import.meta.url)).href,
-      jsonSchemaFile.href,
+    assert.equal(new URL(path, example).href, jsonSchemaFile.href);
+    const objectives = objectiveNames(parseRunConfig(text, 'run.yaml', undefined));
+    assert.deepEqual(
+      objectives.filter((name) => !rewards.includes(name)),
+      [],
+      'rewards.yaml has a service for each',
     );
   }
 });
