@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { labelledAnswers, labelTemperature, preferencePairs, pretrainingText, prompts, sftExamples } from './corpus.js';
 import { Draw } from './draw.js';
 import { asAnswered, combinations, combinationsOf, type Combination, type RequestKind } from './grammar.js';
+import { refuses } from './refusals.js';
 import { drawResponse, type ResponseKind } from './responses.js';
 import { harmlessness, helpfulness, isHarmful, objectives } from './rubric.js';
 
@@ -218,4 +219,15 @@ test('prompts are distinct in words, and the splits share none, nor do pairs and
     assert.ok(match === undefined || longer, text);
   }
   assert.throws(() => prompts('heldout', 7, 5000), /ask for fewer/);
+});
+
+test('a refusal is recognised in every wording that says no, and in no other', () => {
+  const saysNo: readonly ResponseKind[] = ['refusal', 'alternative', 'contradictory'];
+  const answers = labelledAnswers(5, 6000).filter(({ kind }) => kind !== 'broken');
+  assert.ok(saysNo.every((kind) => answers.filter((answer) => answer.kind === kind).length > 100));
+  const wrong = answers.filter(({ kind, completion }) => refuses(completion) !== saysNo.includes(kind));
+  assert.deepEqual(
+    wrong.map(({ kind, completion }) => `${kind}: ${completion}`),
+    [],
+  );
 });

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseYaml, z } from '@gapo/service';
-import type { Condition, TrainedMethod } from './methods.js';
+import type { Condition, ExampleFile, TrainedMethod } from './methods.js';
 import { exampleDirectory } from './settings.js';
 
 /** A run of the study. */
@@ -21,10 +21,10 @@ const schema = z.looseObject({
   ppo: z.looseObject({}),
 });
 
-/** examples/assistant/run.yaml, with absolute paths, because the study's configurations are elsewhere. */
-export function exampleConfiguration(): z.infer<typeof schema> {
+/** A configuration of the example, with absolute paths, because the study's configurations are elsewhere. */
+export function exampleConfiguration(file: ExampleFile): z.infer<typeof schema> {
   const inside = (path: string): string => join(exampleDirectory, path);
-  const config = parseYaml(schema, readFileSync(inside('run.yaml'), 'utf8'), { source: 'run.yaml' });
+  const config = parseYaml(schema, readFileSync(inside(file), 'utf8'), { source: file });
   const { policy, data } = config;
   return {
     ...config,
@@ -33,10 +33,17 @@ export function exampleConfiguration(): z.infer<typeof schema> {
   };
 }
 
-/** SHA-256 (hex) of the models and prompts: a change invalidates earlier results. */
-export function sourcesSha256(): string {
+/** The folders whose files the runs of a configuration depend on. */
+const twoObjectives = ['models/policy', 'models/helpful', 'models/harmless', 'prompts'];
+const sourceFolders: Readonly<Record<ExampleFile, readonly string[]>> = {
+  'run.yaml': twoObjectives,
+  'four.yaml': [...twoObjectives, 'rules'],
+};
+
+/** SHA-256 (hex) of the models, rules and prompts of a configuration: a change invalidates earlier results. */
+export function sourcesSha256(file: ExampleFile): string {
   const hash = createHash('sha256');
-  for (const folder of ['models/policy', 'models/helpful', 'models/harmless', 'prompts']) {
+  for (const folder of sourceFolders[file]) {
     for (const name of readdirSync(join(exampleDirectory, folder)).sort()) {
       hash.update(`${folder}/${name}\0`).update(readFileSync(join(exampleDirectory, folder, name)));
     }
@@ -53,12 +60,12 @@ export function contentId(key: string, seed: number, content: unknown): string {
 /** Returns the run of a method under a condition. Equal runs of several conditions are one. */
 export function plannedRun(
   { key, changes, ppo }: TrainedMethod,
-  { whitened, loudness }: Condition,
+  { example: file, whitened, loudness }: Condition,
   seed: number,
   steps: number,
   sources: string,
 ): PlannedRun {
-  const example = exampleConfiguration();
+  const example = exampleConfiguration(file);
   const configuration = {
     ...example,
     name: `study-${key}`,

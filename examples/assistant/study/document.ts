@@ -1,6 +1,8 @@
 /** Generates docs/study.md from the summaries. */
 import { differenceOverSeeds, type Estimate } from './estimates.js';
+import type { FourSummary } from './four.js';
 import type { LoudMethod } from './loudness.js';
+import { fourObjectives } from './methods.js';
 import { claims, hhRlhf, pkuSafeRlhf, type Claim, type PaperRow } from './paper.js';
 import { objectives, type Row, type Summary } from './summary.js';
 
@@ -12,6 +14,14 @@ function shown({ mean, low, high }: Estimate, digits = 2): string {
   return Number.isFinite(low)
     ? `${fixed(mean, digits)} (${fixed(low, digits)} to ${fixed(high, digits)})`
     : fixed(mean, digits);
+}
+
+/** Formats a share in percent. */
+function shownShare(share: Estimate | undefined): string {
+  if (share === undefined) return 'not measured';
+  const { mean, low, high } = share;
+  const part = (value: number): string => fixed(Math.min(Math.max(value, 0), 1) * 100, 0);
+  return Number.isFinite(low) ? `${part(mean)} % (${part(low)} to ${part(high)})` : `${part(mean)} %`;
 }
 
 function nameOf({ group, share }: Row): string {
@@ -40,24 +50,29 @@ export interface Study {
   readonly paper: Summary | undefined;
   readonly loudness: readonly LoudMethod[] | undefined;
   readonly whitened: Summary | undefined;
+  readonly four: FourSummary | undefined;
   /** Of all runs. */
   readonly trainingSeconds: number;
   readonly seeds: readonly number[];
   readonly prompts: number;
+  /** The held-out prompts that only sound dangerous; undefined if over-refusal was not measured. */
+  readonly soundingPrompts: number | undefined;
 }
 
 /** Returns the document. */
 export function studyDocument(study: Study, facts: StudyFacts): string {
-  const { paper, loudness, whitened, seeds, prompts, trainingSeconds } = study;
+  const { paper, loudness, whitened, four, seeds, prompts, soundingPrompts, trainingSeconds } = study;
   const found = [
     ...(paper === undefined ? [] : [`### Under the paper's conditions\n\n${list(findings(paper))}`]),
     ...(loudness === undefined ? [] : [`### Loud rewards\n\n${list(loudFindings(loudness))}`]),
     ...(whitened === undefined ? [] : [`### Where advantages are whitened\n\n${list(findings(whitened))}`]),
+    ...(four === undefined ? [] : [`### With four objectives\n\n${list(fourFindings(four))}`]),
   ];
   const sections = [
     ...(paper === undefined ? [] : [paperSection(paper, facts)]),
     ...(loudness === undefined ? [] : [loudSection(loudness)]),
     ...(whitened === undefined ? [] : [whitenedSection(whitened, facts)]),
+    ...(four === undefined ? [] : [fourSection(four)]),
   ];
   return `# The paper's methods on the example, and others
 
@@ -72,6 +87,8 @@ ${
     ? 'Rewards are means on the held-out prompts, of one seed: without intervals over seeds, differences may be chance.'
     : "Rewards are means on the held-out prompts; in brackets 95 % intervals over seeds (Student's t). Differences are paired by seed."
 }
+Over-refusal is the share of completions that refuse, of the ${soundingPrompts === undefined ? '' : `${soundingPrompts} `}held-out prompts that are safe and only sound dangerous ("How do I kill a frozen
+process?"). A completion refuses if it says that it cannot or will not help, whatever follows. No method trains on it.
 
 ## What came out
 
@@ -120,13 +137,14 @@ ${frontSection(summary, facts)}`;
 
 function loudSection(methods: readonly LoudMethod[]): string {
   const table = markdownTable(
-    ['method', 'loudness', ...objectives, ...objectives.map((name) => `${name} moved by`)],
+    ['method', 'loudness', ...objectives, ...objectives.map((name) => `${name} moved by`), 'over-refusal'],
     methods.flatMap(({ name, rows }) =>
-      rows.map(({ loudness, rewards, moved }) => [
+      rows.map(({ loudness, rewards, moved, overRefusal }) => [
         name,
         String(loudness),
         ...rewards.map((estimate) => shown(estimate)),
         ...moved.map((distance) => fixed(distance, 1)),
+        shownShare(overRefusal),
       ]),
     ),
   );
@@ -139,13 +157,46 @@ not multiplied: methods whose directions do not depend on the rewards' scales mo
 ${table}`;
 }
 
+function fourSection({ start, methods, seeds }: FourSummary): string {
+  const table = markdownTable(
+    ['method', ...fourObjectives, 'smallest gain', 'all gained', 'over-refusal'],
+    [
+      [start.name, ...start.rewards.map((estimate) => shown(estimate)), '', '', shownShare(start.overRefusal)],
+      ...methods.map(({ name, rewards, smallestGain, allGained, overRefusal }) => [
+        name,
+        ...rewards.map((estimate) => shown(estimate)),
+        shown(smallestGain),
+        `${allGained} of ${seeds}`,
+        shownShare(overRefusal),
+      ]),
+    ],
+  );
+  return `## Four objectives
+
+\`examples/assistant/four.yaml\` has two rules beside the classifiers: \`brief\` rewards short answers, and \`polite\` a courtesy, which the starting policy writes
+mostly in long answers. The conditions are the paper's; the methods with weights or a preference have equal ones.
+
+${table}
+
+The smallest gain is that of the objective that gains least over SFT, in standard deviations of SFT's rewards over the held-out prompts. All gained: the seeds in
+which each of the four has a higher mean than SFT.`;
+}
+
 function rewardTable({ start, rows }: Summary, withPaper: boolean): string {
   return markdownTable(
-    ['method', 'helpful', 'harmless', 'mean', ...(withPaper ? ['paper: helpful', 'harmless', 'mean'] : [])],
+    [
+      'method',
+      'helpful',
+      'harmless',
+      'mean',
+      'over-refusal',
+      ...(withPaper ? ['paper: helpful', 'harmless', 'mean'] : []),
+    ],
     [start, ...rows].map((row) => [
       nameOf(row),
       ...row.rewards.map((estimate) => shown(estimate)),
       shown(row.mean),
+      shownShare(row.overRefusal),
       ...(withPaper ? (row.share === undefined ? paperCells(pkuSafeRlhf[row.group]) : ['', '', '']) : []),
     ]),
   );
@@ -196,6 +247,13 @@ function loudFindings(methods: readonly LoudMethod[]): string[] {
   return [...known]
     .sort((a, b) => a.farthest - b.farthest)
     .map(({ name, farthest }) => `${name} moves by at most ${fixed(farthest, 1)} deviations over seeds.`);
+}
+
+function fourFindings({ start, methods, seeds }: FourSummary): string[] {
+  return methods.map(
+    ({ name, smallestGain, allGained, overRefusal }) =>
+      `${name}: every objective gained in ${allGained} of ${seeds} seeds; smallest gain ${shown(smallestGain)} standard deviations; over-refusal ${shownShare(overRefusal)}, of SFT ${shownShare(start.overRefusal)}.`,
+  );
 }
 
 /** Tests whether the paper's order holds: the sign of the mean difference, and whether its interval excludes 0. */

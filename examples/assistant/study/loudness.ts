@@ -1,6 +1,7 @@
 /** How far each method moves where one reward is louder. */
 import { mean, standardDeviation } from '@gapo/numeric';
 import { overSeeds, type Estimate } from './estimates.js';
+import { overRefusalOverSeeds } from './overRefusal.js';
 import { meanAfter, type Result } from './results.js';
 import { objectives } from './summary.js';
 
@@ -14,6 +15,8 @@ export interface LoudRow {
    * for one seed.
    */
   readonly moved: readonly number[];
+  /** Undefined if it was not measured. */
+  readonly overRefusal: Estimate | undefined;
 }
 
 /** A method with every loudness. */
@@ -34,8 +37,9 @@ export function loudnessOf(results: readonly Result[]): readonly LoudMethod[] {
   const keys = [...new Set(results.map(({ key }) => key))];
   return keys.map((key) => {
     const own = results.filter((result) => result.key === key);
+    const resultsAt = (loudness: number): Result[] => own.filter(({ condition }) => condition.loudness === loudness);
     const valuesAt = (loudness: number, name: string): number[] =>
-      own.filter(({ condition }) => condition.loudness === loudness).map((result) => meanAfter(result, name));
+      resultsAt(loudness).map((result) => meanAfter(result, name));
     const base = objectives.map((name) => valuesAt(1, name));
     const [first] = own;
     if (first === undefined || base.some(({ length }) => length === 0))
@@ -45,6 +49,7 @@ export function loudnessOf(results: readonly Result[]): readonly LoudMethod[] {
       return {
         loudness,
         rewards: values.map(overSeeds),
+        overRefusal: overRefusalOverSeeds(resultsAt(loudness), 'after'),
         moved: values.map((all, k) => {
           const before = base[k] ?? [];
           return before.length < 2 ? NaN : (mean(all) - mean(before)) / standardDeviation(before);

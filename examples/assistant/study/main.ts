@@ -5,9 +5,18 @@ import { at } from '@gapo/numeric';
 import { writeAtomicallySync } from '@gapo/service';
 import { exampleConfiguration } from './configuration.js';
 import { studyDocument } from './document.js';
+import { fourSummary } from './four.js';
 import { Services } from './gapo.js';
 import { loudnessOf } from './loudness.js';
-import { loudConditions, paperCondition, whitenedCondition, type Condition, type PartName } from './methods.js';
+import {
+  fourCondition,
+  loudConditions,
+  paperCondition,
+  whitenedCondition,
+  type Condition,
+  type PartName,
+} from './methods.js';
+import { readKinds } from './overRefusal.js';
 import { drawPlots } from './plots.js';
 import { ResultFile, type Result } from './results.js';
 import { help, projectRoot, readStudySettings, StudyError, type StudySettings } from './settings.js';
@@ -33,7 +42,8 @@ async function study(settings: StudySettings): Promise<void> {
   let results;
   try {
     const file = new ResultFile(settings.data);
-    results = await trainAll({ settings, services, results: file, say, signal: interrupted.signal });
+    const kinds = readKinds(exampleConfiguration('run.yaml').data.heldOut);
+    results = await trainAll({ settings, services, results: file, kinds, say, signal: interrupted.signal });
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
     process.exitCode = 130;
@@ -57,9 +67,11 @@ async function study(settings: StudySettings): Promise<void> {
       paper,
       loudness: settings.parts.includes('loudness') ? loudnessOf(loudConditions.flatMap(of)) : undefined,
       whitened,
+      four: settings.parts.includes('four') ? fourSummary(of(fourCondition)) : undefined,
       trainingSeconds: [...runs.values()].reduce((sum, each) => sum + each.trainingSeconds, 0),
       seeds: settings.seeds,
       prompts: at(results, 0).prompts,
+      soundingPrompts: results.find(({ overRefusal }) => overRefusal !== undefined)?.overRefusal?.prompts,
     },
     { steps, command, plots },
   );
@@ -71,7 +83,7 @@ async function study(settings: StudySettings): Promise<void> {
 }
 
 try {
-  const settings = readStudySettings(process.argv.slice(2), exampleConfiguration().steps);
+  const settings = readStudySettings(process.argv.slice(2), exampleConfiguration('run.yaml').steps);
   if (settings === undefined) process.stdout.write(`${help}\n`);
   else await study(settings);
 } catch (error) {

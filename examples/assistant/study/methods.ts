@@ -3,10 +3,15 @@
 /** Preferences for `helpful`; that for `harmless` is 1 minus this. */
 export const shares = [0.2, 0.4, 0.6, 0.8];
 
-/** How the advantages and the rewards' scales are, whatever the method. */
+/** The configurations that the study changes: the example with two objectives and with four. */
+export type ExampleFile = 'run.yaml' | 'four.yaml';
+
+/** How the objectives, the advantages and the rewards' scales are, whatever the method. */
 export interface Condition {
-  /** A word, part of run ids. */
+  /** A word, part of the names of plots. */
   readonly key: string;
+  /** The configuration that has the objectives and all other settings. */
+  readonly example: ExampleFile;
   /** Whether each objective's advantages are whitened, which takes the rewards' scales away. */
   readonly whitened: boolean;
   /** What the reward of `helpful` is multiplied by. */
@@ -19,7 +24,7 @@ export interface TrainedMethod {
   readonly key: string;
   /** Its name in tables and plots. */
   readonly group: string;
-  /** Its preference for `helpful`, if it has one. */
+  /** Its preference for `helpful`, if it has one and there are two objectives. */
   readonly share: number | undefined;
   /** Replaces or adds keys of the configuration. */
   readonly changes: Readonly<Record<string, unknown>>;
@@ -50,6 +55,9 @@ export const groupNames = {
   pgapo: 'P-GAPO',
 } as const;
 
+/** The objectives of four.yaml, in its order. */
+export const fourObjectives = ['helpful', 'harmless', 'brief', 'polite'] as const;
+
 const vector = (share: number): Record<string, number> => ({
   helpful: share,
   harmless: Number((1 - share).toFixed(12)),
@@ -59,27 +67,39 @@ const percent = (share: number): string => String(Math.round(100 * share));
 const alone = (key: string, group: string, combine: object): TrainedMethod => {
   return { key, group, share: undefined, changes: { combine } };
 };
-/** A method with a preference. GDPO normalises advantages within the group itself. */
-function steered(method: 'pgapo' | 'morlhf' | 'linear' | 'gdpo', share: number): TrainedMethod {
-  return {
-    key: `${method}-${percent(share)}`,
-    group: groupNames[method],
-    share,
-    changes: { combine: { method, [method === 'pgapo' ? 'preference' : 'weights']: vector(share) } },
-    ...(method === 'gdpo' && { ppo: { advantages: 'group', normalizeAdvantages: false } }),
-  };
-}
+type WeighingMethod = 'pgapo' | 'morlhf' | 'linear' | 'gdpo';
+/** The keys of a configuration in which a method weighs the objectives. GDPO normalises advantages within the group itself. */
+const weighing = (
+  method: WeighingMethod,
+  weights: Readonly<Record<string, number>>,
+): Pick<TrainedMethod, 'changes' | 'ppo'> => ({
+  changes: { combine: { method, [method === 'pgapo' ? 'preference' : 'weights']: weights } },
+  ...(method === 'gdpo' && { ppo: { advantages: 'group', normalizeAdvantages: false } }),
+});
+/** A method with a preference. */
+const steered = (method: WeighingMethod, share: number): TrainedMethod => ({
+  key: `${method}-${percent(share)}`,
+  group: groupNames[method],
+  share,
+  ...weighing(method, vector(share)),
+});
 /** It, with each of the shares. */
-const front = (method: Parameters<typeof steered>[0]): TrainedMethod[] => shares.map((share) => steered(method, share));
+const front = (method: WeighingMethod): TrainedMethod[] => shares.map((share) => steered(method, share));
+/** A method that weighs all four objectives equally. */
+const even = (method: WeighingMethod): TrainedMethod => ({
+  key: `${method}-even`,
+  group: groupNames[method],
+  share: undefined,
+  ...weighing(method, Object.fromEntries(fourObjectives.map((name) => [name, 1 / fourObjectives.length]))),
+});
 const single = [
   alone(helpfulOnly, groupNames.helpfulOnly, { method: 'single', objective: 'helpful' }),
   alone(harmlessOnly, groupNames.harmlessOnly, { method: 'single', objective: 'harmless' }),
 ];
-const descents = [
-  alone('mgda', groupNames.mgda, { method: 'mgda' }),
-  alone('gapo-1', groupNames.gapo1, { method: 'gapo', p: 1 }),
-  alone('gapo-2', groupNames.gapo2, { method: 'gapo', p: 2 }),
-];
+const mgda = alone('mgda', groupNames.mgda, { method: 'mgda' });
+const gapo1 = alone('gapo-1', groupNames.gapo1, { method: 'gapo', p: 1 });
+const gapo2 = alone('gapo-2', groupNames.gapo2, { method: 'gapo', p: 2 });
+const descents = [mgda, gapo1, gapo2];
 
 /** What the study compares under a condition. */
 export interface Part {
@@ -91,19 +111,21 @@ export interface Part {
 }
 
 /** The paper's conditions: gradients keep the lengths that the rewards give them. */
-export const paperCondition: Condition = { key: 'paper', whitened: false, loudness: 1 };
+export const paperCondition: Condition = { key: 'paper', example: 'run.yaml', whitened: false, loudness: 1 };
 /** The advantages of each objective whitened, as the example has it. */
-export const whitenedCondition: Condition = { key: 'whitened', whitened: true, loudness: 1 };
+export const whitenedCondition: Condition = { ...paperCondition, key: 'whitened', whitened: true };
 /** The paper's conditions with a reward that is louder or quieter. */
 export const loudConditions: readonly Condition[] = [0.1, 1, 10, 100].map((loudness) => ({
+  ...paperCondition,
   key: `loud-${loudness}`,
-  whitened: false,
   loudness,
 }));
+/** The paper's conditions with four objectives. */
+export const fourCondition: Condition = { ...paperCondition, key: 'four', example: 'four.yaml' };
 /** The preference for `helpful` of the methods that have one, where rewards are loud. */
 const evenShare = 0.5;
 
-export const partNames = ['paper', 'loudness', 'whitened'] as const;
+export const partNames = ['paper', 'loudness', 'whitened', 'four'] as const;
 export type PartName = (typeof partNames)[number];
 
 /** The parts by name, in the order in which they are trained for each seed. */
@@ -132,6 +154,9 @@ export const parts: Readonly<Record<PartName, readonly Part[]>> = {
       methods: [...single, ...descents, ...front('pgapo'), ...front('linear')],
       derived: true,
     },
+  ],
+  four: [
+    { condition: fourCondition, methods: [mgda, gapo1, even('pgapo'), even('morlhf'), even('gdpo')], derived: false },
   ],
 };
 

@@ -4,15 +4,21 @@ import { join } from 'node:path';
 import type { ObjectiveEvaluationJson } from '@gapo/rpc';
 import { writeAtomicallySync } from '@gapo/service';
 import type { Condition } from './methods.js';
+import type { OverRefusal } from './overRefusal.js';
 
 /** The mean rewards of one objective, as `gapo eval --json` prints them. */
-export type ObjectiveResult = Pick<ObjectiveEvaluationJson, 'name' | 'before' | 'after'>;
+export interface ObjectiveResult extends Pick<ObjectiveEvaluationJson, 'name' | 'before' | 'after'> {
+  /** The standard deviation of the starting policy's rewards over the held-out prompts. Results of earlier releases have none. */
+  deviationBefore?: number;
+}
 
 /** A policy, evaluated. */
 export interface Evaluated {
   run: string;
   prompts: number;
   objectives: ObjectiveResult[];
+  /** Results of earlier releases have none. */
+  overRefusal?: OverRefusal;
   /** Wall seconds of its training steps; 0 for an average. */
   trainingSeconds: number;
 }

@@ -40,7 +40,7 @@ Options:
   --parallel <n>     seeds that are trained at a time (default: 1); two take about half the time where a step leaves
                      processors idle
   --parts <names>    some of ${partNames.join(', ')} (default: all): the paper's conditions; one reward
-                     louder or quieter; advantages that are whitened objective by objective
+                     louder or quieter; advantages that are whitened objective by objective; four objectives
   --steps <n>        steps of each run
   --data <directory> directory of runs and results (default: runs/study, with --quick runs/study-quick)
   --out <directory>  output directory of study.md and images/study/ (default: docs)

@@ -2,13 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at } from '@gapo/numeric';
-import type { IntervalJson } from '@gapo/rpc';
-import { contentId, exampleConfiguration, plannedRun } from './configuration.js';
+import type { EvaluationReportJson, IntervalJson } from '@gapo/rpc';
+import { temporaryDirectory } from '@gapo/service/testing';
+import { contentId, exampleConfiguration, plannedRun, sourcesSha256 } from './configuration.js';
 import { studyDocument, type Study, type StudyFacts } from './document.js';
 import { kendall, overSeeds } from './estimates.js';
+import { fourSummary } from './four.js';
 import { loudnessOf } from './loudness.js';
 import {
   averagedMethods,
+  fourCondition,
+  fourObjectives,
   groupNames,
   lagrangianMethod,
   loudConditions,
@@ -18,9 +22,11 @@ import {
   whitenedCondition,
   type Condition,
 } from './methods.js';
-import type { Result } from './results.js';
+import { overRefusalOf, readKinds } from './overRefusal.js';
+import { ResultFile, type Result } from './results.js';
 import { readStudySettings } from './settings.js';
 import { summarise } from './summary.js';
+import { trainAll } from './train.js';
 
 const interval = (mean: number): IntervalJson => ({ mean, low: mean - 0.1, high: mean + 0.1 });
 
@@ -46,6 +52,7 @@ function made(seeds: readonly number[], condition: Condition = paperCondition): 
           { name: 'helpful', before: interval(-1), after: interval(helpful + off) },
           { name: 'harmless', before: interval(-1 + off), after: interval(harmless + off) },
         ],
+        overRefusal: { prompts: 8, before: 0.25, after: i / 100 + off },
         trainingSeconds: 60,
       };
     }),
@@ -67,14 +74,32 @@ function loud(seeds: readonly number[]): Result[] {
   );
 }
 
+/** Two methods with four objectives, of which P-GAPO loses one in the first seed. */
+function four(seeds: readonly number[]): Result[] {
+  const methods = at(parts.four, 0).methods.filter(({ key }) => key === 'mgda' || key === 'pgapo-even');
+  return seeds.flatMap((seed) =>
+    methods.map(({ key, group, share }): Result => {
+      const least = key === 'mgda' ? 0.2 : seed === 1 ? -0.4 : 1;
+      const objectives = fourObjectives.map((name, k) => {
+        return { name, before: interval(k), after: interval(k + (k === 2 ? least : 9)), deviationBefore: 2 };
+      });
+      const overRefusal = { prompts: 8, before: 0.25, after: key === 'mgda' ? 0.5 : 0 };
+      const evaluated = { run: `${key}-${seed}`, prompts: 20, objectives, overRefusal, trainingSeconds: 60 };
+      return { ...evaluated, condition: fourCondition, key, group, share, seed };
+    }),
+  );
+}
+
 function studyOf(seeds: readonly number[]): Study {
   return {
     paper: summarise(made(seeds)),
     loudness: loudnessOf(loud(seeds)),
     whitened: summarise(made(seeds, whitenedCondition)),
+    four: fourSummary(four(seeds)),
     trainingSeconds: 7200,
     seeds,
     prompts: 20,
+    soundingPrompts: 8,
   };
 }
 
@@ -135,11 +160,98 @@ test('a method moves by the change of its rewards, in deviations over the seeds 
   assert.ok(loudnessOf(loud([1])).every(({ farthest }) => Number.isNaN(farthest)));
 });
 
+test('the smallest gain is in deviations of the starting policy, and a loss of one objective in a seed is counted', () => {
+  const { start, methods, seeds } = fourSummary(four([1, 2, 3]));
+  assert.deepEqual([seeds, start.rewards.map(({ mean }) => mean), start.overRefusal?.mean], [3, [0, 1, 2, 3], 0.25]);
+  assert.deepEqual(
+    methods.map(({ name, smallestGain, allGained, overRefusal }) => [
+      name,
+      Number(smallestGain.mean.toFixed(12)),
+      allGained,
+      overRefusal?.mean,
+    ]),
+    [
+      ['MGDA', 0.1, 3, 0.5],
+      ['P-GAPO', 0.266666666667, 2, 0],
+    ],
+  );
+  const [first, ...others] = four([1, 2]);
+  const unknown = { ...first, objectives: first?.objectives.map(({ deviationBefore: _, ...rest }) => rest) } as Result;
+  assert.throws(() => fourSummary([unknown, ...others]), /mgda-1 has no deviation for helpful/);
+});
+
+test('over-refusal is the share of refusals of requests that only sound dangerous', () => {
+  const kinds = readKinds(exampleConfiguration('run.yaml').data.heldOut);
+  assert.equal(kinds.size, 256);
+  const prompts = [...kinds.keys()];
+  const refusing = 'I must say no to that.';
+  const samples = prompts.map((prompt) => {
+    const after = kinds.get(prompt) === 'sounding' ? 'Sure. Press Stop.' : refusing;
+    return { prompt, before: refusing, after, scoresBefore: [], scoresAfter: [] };
+  });
+  const sounding = [...kinds.values()].filter((kind) => kind === 'sounding').length;
+  assert.ok(sounding > 0);
+  assert.deepEqual(overRefusalOf(samples, kinds), { prompts: sounding, before: 1, after: 0 });
+  assert.throws(() => overRefusalOf([], kinds), /no evaluated prompt is of the kind "sounding"/);
+  assert.throws(() => overRefusalOf([{ ...at(samples, 0), prompt: 'Who?' }], kinds), /prompt "Who\?" is unknown/);
+});
+
+test('results of earlier releases are evaluated again for over-refusal, or shown as not measured if the run is gone', async (t) => {
+  const data = await temporaryDirectory(t);
+  const settings = readStudySettings(['--seeds', '1', '--parts', 'four', '--data', data], 9);
+  assert.ok(settings);
+  const results = new ResultFile(data);
+  const planned = at(parts.four, 0).methods.map(
+    (method) => plannedRun(method, fourCondition, 1, 9, sourcesSha256('four.yaml')).id,
+  );
+  const objectives = ['helpful', 'harmless'].map((name) => ({ name, before: interval(0), after: interval(1) }));
+  for (const run of planned) results.add({ run, prompts: 2, objectives, trainingSeconds: 7 });
+  const [gone, ...present] = planned;
+  const kinds = new Map([
+    ['Kill it?', 'sounding' as const],
+    ['Open it?', 'benign' as const],
+  ]);
+  const samples = [...kinds.keys()].map((prompt, i) => {
+    return { prompt, before: 'Sorry, I will not help.', after: 'Sure.', scoresBefore: [i, 3 * i], scoresAfter: [2, 2] };
+  });
+  const calls: string[] = [];
+  const report = (runId: string): Partial<EvaluationReportJson> => ({ runId, prompts: 2, objectives, samples });
+  const call = (args: readonly string[]): Promise<unknown> => {
+    calls.push(args.join(' '));
+    return Promise.resolve(args[0] === 'runs' ? present.map((id) => ({ id })) : report(args[1] ?? ''));
+  };
+  const signal = new AbortController().signal;
+  const train = () =>
+    trainAll({ settings, services: { call }, results: new ResultFile(data), kinds, say: () => undefined, signal });
+  const found = await train();
+  assert.deepEqual(
+    found.map(({ run, overRefusal, trainingSeconds }) => [
+      run,
+      overRefusal?.before,
+      overRefusal?.after,
+      trainingSeconds,
+    ]),
+    planned.map((run) => [run, ...(run === gone ? [undefined, undefined] : [1, 0]), 7]),
+  );
+  assert.deepEqual(
+    calls.filter((each) => each !== 'runs'),
+    present.map((run) => `eval ${run} --samples 2`),
+  );
+  assert.deepEqual(
+    found.at(-1)?.objectives.map(({ deviationBefore }) => deviationBefore),
+    [Math.sqrt(0.5), Math.sqrt(4.5)],
+  );
+  calls.length = 0;
+  await train();
+  assert.deepEqual(calls, ['runs'], 'what was evaluated again is kept');
+});
+
 test("the document has the paper's numbers beside ours and reports where its order does not hold", () => {
   const plots = { paper: [{ title: 'Fronts', path: 'images/study/paper-fronts.svg' }] };
   const facts: StudyFacts = { steps: 120, command: 'make study', plots };
   const text = studyDocument(studyOf([1, 2, 3]), facts);
-  assert.match(text, /\| PPO-H \| 0.00 \(0.00 to 0.00\) .*\| 9.52 \| -11.77 \| -1.12 \|/);
+  assert.match(text, /\| PPO-H \| 0.00 \(0.00 to 0.00\) .*\| 0 % \(0 to 0\) \| 9.52 \| -11.77 \| -1.12 \|/);
+  assert.match(text, /\| SFT \| .*\| 25 % \(25 to 25\) \| 2.33 \| 1.78 \|/);
   assert.match(text, /\| P-GAPO, λ = 0.2 \|.*\|(?: {2}\|){3}/);
   assert.match(text, /!\[Fronts\]\(images\/study\/paper-fronts.svg\)/);
   assert.match(text, /- GAPO p=1 over MGDA \(mean\): holds, difference 0.0[78]/);
@@ -147,13 +259,23 @@ test("the document has the paper's numbers beside ours and reports where its ord
   assert.match(text, /- SFT over PPO-H \(mean\): does not hold/);
   assert.match(text, /- P-GAPO: Kendall's τ of λ and the helpful reward 1.00; 4 of 4 policies are not dominated/);
   assert.match(text, /- P-GAPO, λ = 0.2 moves by at most 0.0 deviations.*\n- MGDA moves by at most 2000.0 deviations/);
-  assert.match(text, /\| MGDA \| 100 \| 2.20 .*\| 2000.0 \| 2000.0 \|/);
+  assert.match(text, /\| MGDA \| 100 \| 2.20 .*\| 2000.0 \| 2000.0 \| 2 % \(2 to 2\) \|/);
+  assert.match(text, /\| P-GAPO \| 9.00 .*\| 12.00 \(12.00 to 12.00\) \| 0.27 .*\| 2 of 3 \| 0 % \(0 to 0\) \|/);
+  assert.match(
+    text,
+    /- MGDA: every objective gained in 3 of 3 seeds; smallest gain 0.10 .*over-refusal 50 % .*of SFT 25 %/,
+  );
   const single = studyDocument(studyOf([1]), facts);
   assert.match(single, /of one seed: without intervals over seeds/);
   assert.match(single, /GAPO p=1 over MGDA \(mean\): as in the paper, difference 0.0[78], one seed/);
   assert.match(single, /so how far a method moves cannot be told from chance/);
-  const some = studyDocument({ ...studyOf([1]), paper: undefined, whitened: undefined }, facts);
-  assert.doesNotMatch(some, /The paper's conditions|Whitened/);
+  const some = studyDocument({ ...studyOf([1]), paper: undefined, whitened: undefined, four: undefined }, facts);
+  assert.doesNotMatch(some, /The paper's conditions|Whitened|Four objectives/);
+  const unmeasured = made([1, 2]).map(({ overRefusal: _, ...rest }): Result => rest);
+  assert.match(
+    studyDocument({ ...studyOf([1]), paper: summarise(unmeasured) }, facts),
+    /\| MGDA \| .*\| not measured \|/,
+  );
   assert.doesNotMatch(text + single + some, /NaN|undefined/);
 });
 
@@ -161,7 +283,7 @@ test("a run has the example's settings except its combination and its condition,
   const second = at(at(parts.paper, 0).methods, 1);
   const loudest = at(loudConditions, 3);
   const run = plannedRun(second, loudest, 2, 9, 'sources');
-  const { ppo, kl } = exampleConfiguration() as Record<string, unknown>;
+  const { ppo, kl } = exampleConfiguration('run.yaml') as Record<string, unknown>;
   assert.deepEqual(run.configuration['ppo'], { ...(ppo as object), normalizeAdvantages: false });
   assert.deepEqual(run.configuration['kl'], kl);
   assert.deepEqual(run.configuration['objectives'], [{ name: 'helpful', scale: 100 }, { name: 'harmless' }]);
@@ -177,6 +299,24 @@ test("a run has the example's settings except its combination and its condition,
   assert.equal(contentId('a', 1, { x: 1 }), contentId('a', 1, { x: 1 }));
 });
 
+test('four.yaml has the objectives of the study, and otherwise the settings of run.yaml', () => {
+  const { name: _name, objectives, combine: _combine, ...settings } = exampleConfiguration('four.yaml');
+  assert.deepEqual(
+    objectives.map(({ name }) => name),
+    fourObjectives,
+  );
+  const { name: _other, objectives: _two, combine: _gapo, ...others } = exampleConfiguration('run.yaml');
+  assert.deepEqual(settings, others);
+  const method = at(at(parts.four, 0).methods, 3);
+  const { configuration } = plannedRun(method, fourCondition, 1, 9, 'sources');
+  assert.deepEqual(configuration['objectives'], objectives);
+  assert.deepEqual(configuration['combine'], {
+    method: 'morlhf',
+    weights: { helpful: 0.25, harmless: 0.25, brief: 0.25, polite: 0.25 },
+  });
+  assert.notEqual(sourcesSha256('four.yaml'), sourcesSha256('run.yaml'));
+});
+
 test('settings: quick is one seed and half the steps; an invalid number and an unknown part are rejected', () => {
   assert.deepEqual(readStudySettings([], 110)?.seeds, [1, 2, 3, 4, 5]);
   const quick = readStudySettings(['--quick'], 110);
@@ -188,6 +328,6 @@ test('settings: quick is one seed and half the steps; an invalid number and an u
   assert.throws(() => readStudySettings(['--steps', '0'], 110), /--steps: found "0", expected an integer over 0/);
   assert.throws(
     () => readStudySettings(['--parts', 'paper,loud'], 110),
-    /--parts: unknown part "loud", expected some of paper, loudness, whitened/,
+    /--parts: unknown part "loud", expected some of paper, loudness, whitened, four/,
   );
 });

@@ -2,6 +2,7 @@
 import { dominates, hypervolume, paretoFront } from '@gapo/objectives';
 import { kendall, overSeeds, type Estimate } from './estimates.js';
 import { groupNames, type Condition } from './methods.js';
+import { overRefusalOverSeeds } from './overRefusal.js';
 import { meanAfter, meanBefore, type Result } from './results.js';
 
 /** The axes, in order. */
@@ -16,6 +17,8 @@ export interface Row {
   rewards: [Estimate, Estimate];
   /** Of both. */
   mean: Estimate;
+  /** Undefined if it was not measured. */
+  overRefusal: Estimate | undefined;
   /** One point for each seed, in the order of `objectives`. */
   points: [number, number][];
   trainingSeconds: number;
@@ -58,7 +61,8 @@ export interface Summary {
 /** How far under the worst value the reference point lies, in parts of the range. */
 const margin = 0.1;
 
-function row(results: readonly Result[], of: (result: Result, name: string) => number): Row {
+function row(results: readonly Result[], when: 'before' | 'after'): Row {
+  const of = when === 'before' ? meanBefore : meanAfter;
   const [first] = results;
   if (first === undefined) throw new Error('a row without results');
   const points = results.map((result): [number, number] => [of(result, 'helpful'), of(result, 'harmless')]);
@@ -68,6 +72,7 @@ function row(results: readonly Result[], of: (result: Result, name: string) => n
     share: first.share,
     rewards: [overSeeds(points.map(([x]) => x)), overSeeds(points.map(([, y]) => y))],
     mean: overSeeds(points.map(([x, y]) => (x + y) / 2)),
+    overRefusal: overRefusalOverSeeds(results, when),
     points,
     trainingSeconds: results.reduce((sum, { trainingSeconds }) => sum + trainingSeconds, 0),
   };
@@ -88,11 +93,11 @@ export function summarise(results: readonly Result[]): Summary {
   const rows = keys.map((key) =>
     row(
       results.filter((result) => result.key === key),
-      meanAfter,
+      'after',
     ),
   );
   const begun = results.filter(({ key }) => key === firstKey);
-  const start = { ...row(begun, meanBefore), key: 'sft', group: 'SFT', trainingSeconds: 0 };
+  const start = { ...row(begun, 'before'), key: 'sft', group: 'SFT', trainingSeconds: 0 };
   const everything = [start, ...rows].flatMap(({ points }) => points);
   const reference = [0, 1].map((k) => {
     const values = everything.map((point) => point[k] ?? NaN);

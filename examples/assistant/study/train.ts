@@ -1,6 +1,7 @@
 /** Trains, averages and evaluates the policies of a seed in sequence, and skips those that are complete. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { standardDeviation } from '@gapo/numeric';
 import { stateWord, type EvaluationReportJson, type RunJson, type WatchRunResponseJson } from '@gapo/rpc';
 import { contentId, plannedRun, sourcesSha256, type PlannedRun } from './configuration.js';
 import type { Services } from './gapo.js';
@@ -13,6 +14,7 @@ import {
   type Part,
   type TrainedMethod,
 } from './methods.js';
+import { overRefusalOf, type Kinds } from './overRefusal.js';
 import { meanBefore, type Evaluated, type ObjectiveResult, type Result, type ResultFile } from './results.js';
 import { StudyError, type StudySettings } from './settings.js';
 
@@ -22,8 +24,10 @@ const sayEvery = 20;
 /** The context of the study. */
 export interface Session {
   settings: StudySettings;
-  services: Services;
+  services: Pick<Services, 'call'>;
   results: ResultFile;
+  /** What kind of request each held-out prompt is. */
+  kinds: Kinds;
   say: (text: string) => void;
   /** Aborted at Ctrl-C. */
   signal: AbortSignal;
@@ -32,7 +36,6 @@ export interface Session {
 /** Trains and evaluates everything. Returns the results of this study, seed by seed, in the order of the methods. */
 export async function trainAll(session: Session): Promise<Result[]> {
   const { settings } = session;
-  const sources = sourcesSha256();
   const all = settings.parts.flatMap((name) => parts[name]);
   const runs = all.reduce((sum, { methods, derived }) => sum + methods.length + (derived ? 1 : 0), 0);
   const pace = new Pace(
@@ -47,7 +50,7 @@ export async function trainAll(session: Session): Promise<Result[]> {
   const trainSeeds = async (): Promise<void> => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
       const [i, seed] = next;
-      for (const part of all) bySeed[i]?.push(...(await trainPart(one, part, seed, sources, pace)));
+      for (const part of all) bySeed[i]?.push(...(await trainPart(one, part, seed, pace)));
     }
   };
   const ends = await Promise.allSettled(
@@ -63,8 +66,9 @@ export async function trainAll(session: Session): Promise<Result[]> {
   return bySeed.flat();
 }
 
-async function trainPart(session: Session, part: Part, seed: number, sources: string, pace: Pace): Promise<Result[]> {
+async function trainPart(session: Session, part: Part, seed: number, pace: Pace): Promise<Result[]> {
   const { condition } = part;
+  const sources = sourcesSha256(condition.example);
   const results: Result[] = [];
   const add = async (method: TrainedMethod): Promise<void> => {
     const { key, group, share } = method;
@@ -93,8 +97,8 @@ async function trainPart(session: Session, part: Part, seed: number, sources: st
 }
 
 async function trained(session: Session, what: string, planned: PlannedRun, pace: Pace): Promise<Evaluated> {
-  const { results, say, settings } = session;
-  const known = results.get(planned.id);
+  const { say, settings } = session;
+  const known = await knownResult(session, what, planned.id);
   if (known !== undefined) {
     pace.skip(settings.steps);
     return known;
@@ -151,7 +155,7 @@ async function averaged(
   ingredients: readonly (readonly [string, number])[],
   what: string,
 ): Promise<Evaluated> {
-  const known = session.results.get(id);
+  const known = await knownResult(session, what, id);
   if (known !== undefined) return known;
   session.signal.throwIfAborted();
   session.say(`${what}: averaging`);
@@ -162,15 +166,36 @@ async function averaged(
   return evaluated(session, id, 0);
 }
 
+/**
+ * Returns the result of a run that is complete. Results of earlier releases lack the over-refusal: such a run is evaluated
+ * again, unless its directory is gone.
+ */
+async function knownResult(session: Session, what: string, id: string): Promise<Evaluated | undefined> {
+  const known = session.results.get(id);
+  if (known === undefined || known.overRefusal !== undefined) return known;
+  session.signal.throwIfAborted();
+  const runs = (await session.services.call(['runs'])) as RunJson[];
+  if (!runs.some((run) => run.id === id)) {
+    session.say(`${what}: run ${id} is gone, its over-refusal is not measured`);
+    return known;
+  }
+  session.say(`${what}: evaluating again, for over-refusal`);
+  return evaluated(session, id, known.trainingSeconds);
+}
+
 async function evaluated(session: Session, run: string, trainingSeconds: number): Promise<Evaluated> {
   session.signal.throwIfAborted();
-  const report = (await session.services.call(['eval', run, '--samples', '0'])) as EvaluationReportJson;
-  const objectives = report.objectives.map(({ name, before, after }): ObjectiveResult => {
-    if (typeof before?.mean === 'number' && typeof after?.mean === 'number') return { name, before, after };
-    throw new StudyError(`the evaluation of ${run} has no mean for ${name}`);
+  const { services, kinds, results } = session;
+  const report = (await services.call(['eval', run, '--samples', `${kinds.size}`])) as EvaluationReportJson;
+  const { prompts, samples } = report;
+  const objectives = report.objectives.map(({ name, before, after }, k): ObjectiveResult => {
+    if (typeof before?.mean !== 'number' || typeof after?.mean !== 'number')
+      throw new StudyError(`the evaluation of ${run} has no mean for ${name}`);
+    const scores = samples.map(({ scoresBefore }) => scoresBefore[k] ?? NaN);
+    return { name, before, after, deviationBefore: standardDeviation(scores) };
   });
-  const result: Evaluated = { run, prompts: report.prompts, objectives, trainingSeconds };
-  session.results.add(result);
+  const result: Evaluated = { run, prompts, objectives, overRefusal: overRefusalOf(samples, kinds), trainingSeconds };
+  results.add(result);
   return result;
 }
 
