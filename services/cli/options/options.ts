@@ -1,5 +1,5 @@
 /** Options that several commands share, and the parsers of their values. */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { grpcTarget } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
 import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
@@ -82,7 +82,8 @@ export interface StackFlags {
   rewards: string;
   data: string;
   rolloutWorkers: number;
-  gradientWorkers: number;
+  /** Undefined for the default. */
+  gradientWorkers?: number;
   gradientProgram?: string;
   portBase: number;
   httpPort: number;
@@ -90,10 +91,21 @@ export interface StackFlags {
 }
 
 /**
- * Small matrix products gain little from a second thread, so on a CPU several rollout workers with few threads are faster.
- * On a GPU each worker would hold its own copy of the weights.
+ * Small matrix products gain little from a second thread, so on a CPU several workers with few threads are faster. On a GPU each
+ * worker would hold its own copy of the weights.
  */
-const defaultRolloutWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(availableParallelism(), 4);
+const defaultWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(availableParallelism(), 4);
+
+/** Memory for each gradient worker: the activations of a micro-batch take 2 GiB unless configured, a model's weights the rest. */
+const gradientWorkerBytes = 8 * 2 ** 30;
+
+/** As many gradient workers as have memory; one of another program, which holds a model of its own. */
+export function defaultGradientWorkers(program: string | undefined): number {
+  // 0 or a huge number where no limit is set.
+  const limit = process.constrainedMemory() || Infinity;
+  const room = Math.floor(Math.min(totalmem(), limit) / gradientWorkerBytes);
+  return program === undefined ? Math.max(1, Math.min(defaultWorkers, room)) : 1;
+}
 
 /** The options of StackFlags. */
 export const stackOptions = (): Option[] => [
@@ -103,9 +115,13 @@ export const stackOptions = (): Option[] => [
   ),
   dataOption(),
   new Option('--rollout-workers <n>', 'rollout workers, which sample completions and share the cores')
-    .default(defaultRolloutWorkers, 'one per core, at most 4')
+    .default(defaultWorkers, 'one per core, at most 4')
     .argParser(positive),
-  new Option('--gradient-workers <n>', 'gradient workers').default(1).argParser(positive),
+  new Option(
+    '--gradient-workers <n>',
+    'gradient workers, which share the cores (default: one per core, at most 4, and one per 8 GiB of memory; 1 with ' +
+      '--gradient-program)',
+  ).argParser(positive),
   new Option(
     '--gradient-program <program>',
     'what computes gradients in place of the native worker, such as gapo-pytorch',

@@ -35,6 +35,8 @@ export interface PlanOptions {
   rolloutThreads: number | undefined;
   /** At least 1. */
   gradientWorkers: number;
+  /** `THREADS` of each; undefined for the worker's default. */
+  gradientThreads: number | undefined;
   /** What runs in place of the gradient service, with the same environment: a name in PATH, or an absolute path. @default the service */
   gradientProgram?: string | undefined;
   /** The coordinator's port, which the others are offsets from; 0 for free ports. */
@@ -174,7 +176,7 @@ export function planOn(ports: Ports, options: PlanOptions): Plan {
       worker(
         'gradient',
         program === undefined ? 'computes gradients' : `computes gradients (${basename(program)})`,
-        undefined,
+        options.gradientThreads,
       ),
     )
     .map((spec) => ({ ...spec, program }));

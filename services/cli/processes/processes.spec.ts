@@ -28,6 +28,7 @@ const options: PlanOptions = {
   rolloutWorkers: 2,
   rolloutThreads: 3,
   gradientWorkers: 1,
+  gradientThreads: undefined,
   portBase: 50050,
   httpPort: 8080,
   dataDirectory: '/data',

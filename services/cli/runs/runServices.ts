@@ -7,7 +7,7 @@ import { otlpProblem, telemetryWanted } from '@gapo/tracing';
 import { Coordinator } from '../client.js';
 import type { ConfigFile } from '../configFile.js';
 import type { Interrupts } from '../interrupts.js';
-import type { StackFlags } from '../options/options.js';
+import { defaultGradientWorkers, type StackFlags } from '../options/options.js';
 import { runningStack, startStack, type StackOptions } from '../processes/stack.js';
 import type { UpState } from '../processes/upFile.js';
 import { fromHere, isCheckout, projectRoot } from '../project.js';
@@ -41,13 +41,15 @@ export function stackOptionsOf(
   env: Record<string, string>,
   config?: ConfigFile,
 ): StackOptions {
-  const { rewards, data, rolloutWorkers, gradientWorkers, gradientProgram, portBase, httpPort, tls } = flags;
+  const { rewards, data, rolloutWorkers, gradientProgram, portBase, httpPort, tls } = flags;
+  const { gradientWorkers = defaultGradientWorkers(gradientProgram) } = flags;
   return {
     rewardsFile: fromHere(rewards),
     dataDirectory: fromHere(data),
     rolloutWorkers,
     rolloutThreads: threadsOf(rolloutWorkers),
     gradientWorkers,
+    gradientThreads: threadsOf(gradientWorkers),
     // A name is looked up in PATH, a path is relative to this directory, not to that of the services.
     gradientProgram: gradientProgram?.includes('/') ? fromHere(gradientProgram) : gradientProgram,
     portBase,
