@@ -6,7 +6,7 @@ GAPO := node services/cli/dist/main.js
 TSC := node node_modules/typescript7/bin/tsc
 RUN ?= run
 
-.PHONY: help run test test-tools test-oracle test-vllm test-gpu test-pytorch test-page test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench fuzz clean
+.PHONY: help run test test-tools test-oracle test-vllm test-gpu test-pytorch test-page test-telemetry test-trackers test-walk test-image test-compose test-cluster test-operator scaling image-bases chaos soak load overhead build dev lint docs pack sbom audit models study bench bench-peers fuzz clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{ printf "  make %-18s %s\n", $$1, $$2 }'
@@ -124,6 +124,11 @@ study: build ## compare the paper's methods and others on the example and write 
 
 bench: build ## run the benchmarks  [npm run bench -- --help]
 	@npm run --silent bench --
+
+bench-peers: build ## compare with PyTorch, TRL, TorchJD, transformers, llama.cpp and vLLM, and write docs/peers.md (installs some 7 GB)  [PEERS_PYTHON=, VLLM_PYTHON=, PEERS_ARGS='--only step']
+	@deploy/local/prepare.sh nats-server
+	@$(if $(PEERS_PYTHON),,node deploy/local/testTools.mjs --peers)
+	@PEERS_PYTHON=$(PEERS_PYTHON) VLLM_PYTHON=$(VLLM_PYTHON) node test/dist/bench/peers/main.js $(PEERS_ARGS)
 
 fuzz: build ## read damaged inputs with every parser  [RUNS=1000000, SEED=1, TARGET='run files,weights']
 	@$(if $(RUNS),RUNS=$(RUNS)) $(if $(SEED),SEED=$(SEED)) $(if $(TARGET),TARGET='$(TARGET)') node test/dist/fuzz/main.js

@@ -6,6 +6,7 @@
  *   node deploy/local/testTools.mjs            fetches what is missing; says what cannot be fetched here, and why
  *   node deploy/local/testTools.mjs --oracle   fetches PyTorch for test/oracle as well, which takes some 6 GB
  *   node deploy/local/testTools.mjs --pytorch  fetches PyTorch for engines/pytorch as well, which takes some 6 GB
+ *   node deploy/local/testTools.mjs --peers    fetches what test/bench/peers compares with, which takes some 7 GB
  *   node deploy/local/testTools.mjs --telemetry builds an OpenTelemetry collector, and a reader of Grafana's dashboards
  *   node deploy/local/testTools.mjs --trackers fetches MLflow and TensorBoard as well, which take some 1.5 GB
  *
@@ -69,7 +70,8 @@ const tools = [
   },
   oraclePython('text'),
   { ...oraclePython('torch'), option: '--oracle' },
-  { ...pytorchPython(), option: '--pytorch' },
+  { ...pinnedPython('pytorch', 'PYTORCH_PYTHON', '../../engines/pytorch/constraints.txt'), option: '--pytorch' },
+  { ...pinnedPython('peers', 'PEERS_PYTHON', '../../test/bench/peers/requirements.txt'), option: '--peers' },
   {
     folder: join(cache, 'otelcol-0.165.0'),
     needs: 'go',
@@ -102,15 +104,15 @@ const tools = [
   },
 ];
 
-/** A Python for engines/pytorch. The folder's name changes with the pinned versions. */
-function pytorchPython() {
-  const pins = fileURLToPath(new URL('../../engines/pytorch/constraints.txt', import.meta.url));
+/** A Python with the packages of a file. The folder's name changes with the pinned versions. */
+function pinnedPython(name, variable, file) {
+  const pins = fileURLToPath(new URL(file, import.meta.url));
   const hash = createHash('sha256').update(readFileSync(pins)).digest('hex').slice(0, 8);
   return {
-    folder: join(cache, `python-pytorch-${hash}`),
+    folder: join(cache, `python-${name}-${hash}`),
     needs: 'python3',
     fetch: (folder) => pythonPackages(folder, ['-r', pins]),
-    environment: (folder) => ({ PYTORCH_PYTHON: join(folder, 'bin', 'python') }),
+    environment: (folder) => ({ [variable]: join(folder, 'bin', 'python') }),
   };
 }
 

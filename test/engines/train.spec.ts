@@ -106,25 +106,29 @@ describe('training with vLLM', { skip: skipWithoutServer }, () => {
     async (t) => {
       assert.ok(server !== undefined);
       const own = server;
-      // Each fault is in a step whose adapter the server has just loaded.
-      const faults = new Map([
-        [2, () => void own.kill().then(() => own.spawn())],
-        [4, () => own.signal('SIGSTOP')],
-      ]);
-      const isLoaded = (step: number): boolean =>
-        new RegExp(`Loaded new LoRA adapter: name 'gapo-vllm-\\w+-v${step - 1}-`).test(own.log);
+      const { standIn, url } = await standInOf(t);
       let logged = (): string => '';
-      const watch = setInterval(() => {
-        for (const [step, fault] of faults) {
-          if (!isLoaded(step)) continue;
-          faults.delete(step);
-          fault();
-        }
+      const resumed = setInterval(() => {
         if (retriesOf(4, logged()).some((message) => hanging.test(message))) own.signal('SIGCONT');
       }, 100);
-      t.after(() => clearInterval(watch));
+      t.after(() => clearInterval(resumed));
+      // A fault begins with the first request for a step's completions, whose answer it prevents.
+      const faults = new Map([
+        [2, () => void own.kill().then(() => own.spawn())],
+        [4, () => undefined],
+      ]);
+      standIn.intervene = ({ path, body }) => {
+        const [, version] = /-v(\d+)-/.exec(String(body['model'])) ?? [];
+        const step = 1 + Number(version);
+        const fault = path === paths.generate ? faults.get(step) : undefined;
+        if (fault === undefined) return 'pass';
+        faults.delete(step);
+        own.signal('SIGSTOP');
+        setTimeout(fault, 500); // the request has arrived by then
+        return 'pass';
+      };
       const { reports, log, states } = await trainExample(t, {
-        url: own.url,
+        url,
         steps: 5,
         configured: smaller,
         onProgress: (_, soFar) => (logged = soFar),
@@ -132,9 +136,8 @@ describe('training with vLLM', { skip: skipWithoutServer }, () => {
       t.diagnostic([...retriesIn(log), ...states].join('\n'));
       const loads = own.log.match(/Loaded new LoRA adapter: name 'gapo-vllm-\w+-v1-/g) ?? [];
       assert.ok(loads.length > 1, 'the adapter of step 2 was loaded again');
-      const named = new RegExp(`the vllm server ${own.url}`);
-      assert.ok(retriesOf(2, log).some((message) => lost.test(message) && named.test(message)));
-      assert.ok(retriesOf(4, log).some((message) => hanging.test(message) && named.test(message)));
+      assert.ok(retriesOf(2, log).some((message) => lost.test(message) && message.includes(url)));
+      assert.ok(retriesOf(4, log).some((message) => hanging.test(message) && message.includes(url)));
       assertClose(reports);
     },
   );

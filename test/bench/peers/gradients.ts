@@ -1,0 +1,151 @@
+/** Gradients of several objectives against PyTorch with PEFT, eager and compiled, and against TorchJD. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { initialTensors } from '@gapo/model';
+import { uniform } from '@gapo/numeric';
+import { Evaluator, GradientEngine, type ShardGradients, type ShardInput } from '@gapo/policy';
+import { benchConfig, benchDecoder, benchTrainable, benchVersion } from '../decoder.js';
+import type { Group, Row, Setting } from './group.js';
+import { writeDecoder } from './model.js';
+import { Peer } from './peerProcess.js';
+import { inTurn, timed, type Way } from './rounds.js';
+
+const counts = [1, 2, 4, 8] as const;
+const most = 8;
+/** How far the norms of two implementations' gradients may differ, relative. */
+const tolerance = 1e-3;
+const oldLogprob = -Math.log(benchConfig.vocabulary);
+
+type Sequences = ShardInput['sequences'];
+
+const ids = (seed: number, length: number): number[] =>
+  Array.from({ length }, (_, i) => 3 + Math.floor(uniform(seed, i) * (benchConfig.vocabulary - 3)));
+
+/** 16 sequences of 128 tokens, all but the first predicted. */
+const rows: Sequences = Array.from({ length: 16 }, (_, row) => ({ promptIds: [1], completionIds: ids(row, 127) }));
+
+/** Four prompts of 256 tokens with eight completions of 48 each. */
+const prompts: Sequences = Array.from({ length: 32 }, (_, row) => ({
+  promptIds: ids(100 + Math.floor(row / most), 256),
+  completionIds: ids(200 + row, 48),
+}));
+
+/** The advantage of a sequence for an objective. */
+const advantage = (row: number, k: number): number => 2 * uniform(row, 1000 + k) - 1;
+
+/** Measures the group. @throws Error if two implementations' gradients differ */
+export async function gradients(setting: Setting): Promise<Group> {
+  const { scratch, threads, python, say } = setting;
+  await writeDecoder(scratch);
+  await writeFile(
+    join(scratch, 'batches.json'),
+    JSON.stringify({ rows: described(rows), prompts: described(prompts) }),
+  );
+  const model = benchDecoder();
+  const version = benchVersion(model);
+  const allWeights = { valueHeads: 0 };
+  const weights = initialTensors(model.config, allWeights, 1, model.weights);
+  const adapters = new GradientEngine(model, benchTrainable, { threads });
+  const whole = new GradientEngine(model, allWeights, { threads });
+  const evaluator = await Evaluator.open(model, benchTrainable, { threads });
+  say('starting PyTorch');
+  const peer = await Peer.start(python, 'torch_gradients.py', [scratch, threads]);
+
+  /** The norms of our gradients, by kind; the peer's must agree. */
+  const norms = new Map<string, readonly number[]>();
+  const ours = (kind: string, compute: () => Promise<ShardGradients>): Way => {
+    return () =>
+      timed(async () => {
+        norms.set(kind, (await compute()).objectives.map(normOf));
+      });
+  };
+  const theirs = (kind: string, same = kind): Way => {
+    return async () => {
+      const { millis, norms: found = [] } = await peer.measure(kind);
+      requireEqual(kind, norms.get(same) ?? [], found);
+      return millis;
+    };
+  };
+  const ways: Record<string, Way> = {
+    'ours.forward': () => timed(() => evaluator.evaluate(version, rows, 1)),
+    forward: async () => (await peer.measure('forward')).millis,
+    'ours.whole': ours('whole', () => whole.compute(weights, shard(rows, 1))),
+    whole: theirs('whole'),
+    'ours.prompts.1': ours('prompts.1', () => adapters.compute(version, shard(prompts, 1))),
+    'prompts.1': theirs('prompts.1'),
+  };
+  for (const count of counts) {
+    const kind = `gradients.${count}`;
+    ways[`ours.${kind}`] = ours(kind, () => adapters.compute(version, shard(rows, count)));
+    ways[kind] = theirs(kind);
+    if (count > 1) ways[`torchjd.${count}`] = async () => (await peer.measure(`torchjd.${count}`)).millis;
+  }
+  ways['compiled.1'] = theirs('compiled.1', 'gradients.1');
+  const timing = await inTurn(ways, setting.rounds, say).finally(() => peer.close());
+  await Promise.all([adapters.close(), whole.close(), evaluator.close()]);
+
+  const row = (what: string, name: string, implementation: string, own = name): Row => {
+    return { what, peer: implementation, ours: timing(`ours.${own}`), theirs: timing(name) };
+  };
+  const eager = 'PyTorch, eager';
+  return {
+    rows: [
+      row('log-probabilities', 'forward', eager),
+      row('every weight trained, one objective', 'whole', eager),
+      ...counts.map((count) => row(`adapters, ${plural(count)}`, `gradients.${count}`, `${eager}, PEFT`)),
+      row(`adapters, ${plural(1)}`, 'compiled.1', 'torch.compile, PEFT', 'gradients.1'),
+      ...counts
+        .filter((count) => count > 1)
+        .map((count) => row(`adapters, ${plural(count)}`, `torchjd.${count}`, 'TorchJD, PEFT', `gradients.${count}`)),
+      row('adapters, one objective, eight completions of each prompt of 256 tokens', 'prompts.1', `${eager}, PEFT`),
+    ],
+    versions: peer.versions,
+    notes: [
+      'The decoder has 6 layers of width 256 and 7 million parameters; adapters of rank 8 are on every linear map. The batch is 16 ' +
+        'sequences of 128 tokens, in the last row 32 completions of 48 tokens.',
+      'PyTorch makes one forward pass and a backward pass for each objective; TorchJD batches those passes and combines the ' +
+        'gradients by MGDA, which is not in our time.',
+      `The norms of every objective's gradient agree to ${tolerance} in every round.`,
+    ],
+  };
+}
+
+const plural = (count: number): string => (count === 1 ? 'one objective' : `${count} objectives`);
+
+/** A batch as the peer reads it. */
+function described(sequences: Sequences): object {
+  const advantages = sequences.map((_, row) => Array.from({ length: most }, (_, k) => advantage(row, k)));
+  return { sequences, advantages, oldLogprob };
+}
+
+/** A batch under the first objectives, none of its tokens clipped. */
+function shard(sequences: Sequences, objectives: number): ShardInput {
+  const tokens = sequences.reduce((sum, { completionIds }) => sum + completionIds.length, 0);
+  return {
+    sequences,
+    advantages: Float32Array.from({ length: sequences.length * objectives }, (_, i) =>
+      advantage(Math.floor(i / objectives), i % objectives),
+    ),
+    advantagesPer: 'sequence',
+    objectives,
+    oldLogprobs: new Float32Array(tokens).fill(oldLogprob),
+    denominator: tokens,
+    temperature: 1,
+    clipRange: 1e9,
+    klCoefficient: 0,
+    entropyCoefficient: 0,
+  };
+}
+
+function normOf(gradient: Float32Array): number {
+  return Math.sqrt(gradient.reduce((sum, x) => sum + x * x, 0));
+}
+
+/** @throws Error where norms differ */
+function requireEqual(kind: string, ours: readonly number[], theirs: readonly number[]): void {
+  const differs = ours.length !== theirs.length || ours.some((norm, k) => !near(norm, theirs[k]));
+  if (differs)
+    throw new Error(`${kind}: the gradients have norms ${ours.join(', ')} here and ${theirs.join(', ')} there`);
+}
+
+const near = (a: number, b = NaN): boolean => Math.abs(a - b) <= tolerance * Math.abs(a);
