@@ -122,7 +122,8 @@ async function train(
   const present = runs.find((run) => run.id === id);
   const seconds = new Map<number, number>();
   const onLine = (value: unknown): void => {
-    const { step } = value as WatchRunResponseJson;
+    const { run, step } = value as WatchRunResponseJson;
+    if (run?.state === 'RUN_STATE_PAUSED') say(`${what}: paused: ${run.reason}`);
     if (step === undefined || step.seconds === null) return;
     if (step.step > (present?.step ?? 0)) pace.step(step.seconds);
     seconds.set(step.step, step.seconds);
