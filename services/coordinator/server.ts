@@ -143,8 +143,12 @@ function trainingService(registry: Registry, platform: Platform): Implementation
             author: recorded,
           };
         }),
-      CreateSoup: async ({ ingredients, runId, author }, context) =>
+      CreateSoup: async ({ ingredients, runId, author, validateOnly }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'CreateSoup', context, async () => {
+          if (validateOnly) {
+            await registry().checkSoup(ingredients);
+            return {};
+          }
           const run = await registry().createSoup(ingredients, runId, actorOf(author, context));
           return { run: run.snapshot() };
         }),

@@ -38,6 +38,11 @@ const objectivesBody = z.strictObject({
   preference: preference.default({}),
 });
 
+const soupBody = z.strictObject({
+  /** The runs to average, by id, with their weights. */
+  ingredients: z.record(z.string(), z.number()),
+});
+
 const noBody = z.strictObject({}).or(z.undefined()).or(z.null());
 
 /** Adds the routes. */
@@ -78,6 +83,18 @@ export function serveChanges(app: FastifyInstance, api: RunsApi, changes: Change
     changing(request, objectivesBody, ({ id, author, metadata, body: { add, ...change } }) =>
       api.changeObjectives({ runId: id, author, add: add.map(objectiveInput), ...change }, metadata),
     ),
+  );
+}
+
+/** Adds the route that says whether runs can be averaged. The coordinator reads their policies for it, so that not everybody may ask. */
+export function serveSoupCheck(app: FastifyInstance, api: RunsApi, changes: Changes): void {
+  app.post('/api/soups/check', { bodyLimit }, (request) =>
+    answered(undefined, async () => {
+      const author = await changes.authorOf(request);
+      const { ingredients } = bodyOf(soupBody, request.body);
+      await api.checkSoup(ingredients, author, credentialsOf(request.headers));
+      return {};
+    }),
   );
 }
 

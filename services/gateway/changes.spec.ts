@@ -43,6 +43,7 @@ async function started(
         asked.push({ verb: 'objectives', ...toJson('gapo.training.v1.ChangeObjectivesRequest', request) });
         return { run, changed: true, firstStep: 5, before: ['helpful', 'harmless'], author: request.author };
       },
+      CreateSoup: async ({ validateOnly }) => ({ run: validateOnly ? null : run }),
       ...handlers,
     },
   );
@@ -156,6 +157,9 @@ test('a token without the role changes nothing, and says which role it needs; on
     assert.equal(asked.length, status === 200 ? 1 : 0);
     if (status === 403)
       assert.match(String(answer.body['error']), /needs the role operator; the token of vi has viewer/);
+    // It makes the coordinator read the policies of runs.
+    const soup = await send('POST', 'soups/check', { ingredients: { one: 1 } }, authorization);
+    assert.equal(soup.status, status);
     assert.equal((await send('POST', 'runs/one/pause', {})).status, 401);
   }
 });

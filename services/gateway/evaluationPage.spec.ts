@@ -71,6 +71,9 @@ test('the API sends progress and the result as lines, and refuses what it does n
   const lines = text.trimEnd().split('\n').map((line) => JSON.parse(line) as { progress?: { done: number }; report?: { version: number; samples: unknown[] } }); // prettier-ignore
   assert.deepEqual([lines[0]?.progress?.done, lines[1]?.report?.version, lines[1]?.report?.samples.length], [1, 2, 1]);
   assert.deepEqual([asked[0]?.version, asked[0]?.samples], [undefined, 1]);
+  assert.equal((await post({ preference: { helpful: 0.7, harmless: 0.3 } }))[0], 200);
+  assert.deepEqual([asked[0]?.preference, asked[1]?.preference], [{}, { helpful: 0.7, harmless: 0.3 }]);
+  assert.match((await post({ preference: { helpful: 'most' } }))[1], /preference\.helpful/);
   assert.deepEqual(await post({ version: 9 }), [404, '{"error":"run one has no version 9"}']);
   assert.match((await post({ version: 3 }))[1], /\n\{"error":"the coordinator does not answer: reward helpful/);
   assert.match((await post({ version: -1, sample: 1 }))[1], /version: .*; body: .*sample/);

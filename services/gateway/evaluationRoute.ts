@@ -9,7 +9,8 @@ import { bodyOf } from './requestBody.js';
 import { httpError, type RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
-const bodyLimit = 1024;
+/** The largest body, in bytes: the preference of some hundred objectives. */
+const bodyLimit = 65_536;
 const keepAliveMs = 15_000;
 
 const evaluationBody = z.strictObject({
@@ -17,6 +18,8 @@ const evaluationBody = z.strictObject({
   version: z.int().min(0).optional(),
   /** Sample prompts to return, with completions before and after. */
   samples: z.int().min(0).max(100).default(0),
+  /** Shares that the policy is told, by objective. @default the configured preference */
+  preference: z.record(z.string(), z.number()).default({}),
 });
 
 /** Adds the routes. @param stopping aborts when the gateway stops */
@@ -30,8 +33,8 @@ export function serveEvaluations(app: FastifyInstance, api: RunsApi, changes: Ch
       const left = new AbortController();
       reply.raw.once('close', () => left.abort());
       await changes.authorOf(request);
-      const { version, samples } = bodyOf(evaluationBody, request.body);
-      const message = { runId: request.params.id, samples, ...(version !== undefined && { version }) };
+      const { version, ...asked } = bodyOf(evaluationBody, request.body);
+      const message = { runId: request.params.id, ...asked, ...(version !== undefined && { version }) };
       const options = { signal: AbortSignal.any([left.signal, stopping]), metadata: credentialsOf(request.headers) };
       const events = api.evaluate(message, options)[Symbol.asyncIterator]();
       // A refusal comes before the first event, and has a status of its own.

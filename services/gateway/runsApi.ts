@@ -179,6 +179,12 @@ export class RunsApi {
     return toJson('gapo.training.v1.ChangeObjectivesResponse', answer);
   }
 
+  /** Checks whether runs can be averaged. @throws RpcError FAILED_PRECONDITION with the reason where they cannot */
+  async checkSoup(ingredients: Readonly<Record<string, number>>, author: string, metadata: Credentials): Promise<void> {
+    const request = { ingredients, author, validateOnly: true };
+    await this.#client.CreateSoup(request, { deadlineMs: startMs, metadata });
+  }
+
   close(): void {
     this.#client.close();
   }

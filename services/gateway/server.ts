@@ -9,7 +9,7 @@ import { attributeNames, record } from '@gapo/tracing';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AllowedHosts } from './allowedHosts.js';
 import { answered, resumptionOf, type RunRequest } from './answered.js';
-import { serveChanges } from './changeRoutes.js';
+import { serveChanges, serveSoupCheck } from './changeRoutes.js';
 import { Changes } from './changes.js';
 import { CredentialChecks } from './credentialChecks.js';
 import { serveEvaluations } from './evaluationRoute.js';
@@ -107,6 +107,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   servePlane(app, api);
   const changes = new Changes(api, host);
   serveChanges(app, api, changes);
+  serveSoupCheck(app, api, changes);
   serveEvaluations(app, api, changes, stopping.signal);
   serveSession(app, api, listener.scheme);
 

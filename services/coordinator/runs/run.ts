@@ -1,5 +1,5 @@
 /** A run: its state, and the transitions between pauses, failures and resumptions. */
-import type { RunConfig } from '@gapo/config';
+import { conditionOf, type RunConfig } from '@gapo/config';
 import {
   isActive,
   messageOf,
@@ -182,6 +182,7 @@ export class Run {
       versionSha256: this.#loop.current?.sha256 ?? storedSha256,
       checkpoint: checkpoint?.directory ?? '',
       preference: goals.preference ?? {},
+      preferenceLevels: conditionOf(this.config)?.levels ?? 0,
       ingredients: this.#record.ingredients ?? {},
       data: this.#record.data ?? [],
       ...(recovery && { recovery }),

@@ -18,7 +18,7 @@ import { IdleLoops } from './idleLoops.js';
 import type { Platform } from './platform.js';
 import { Run } from './run.js';
 import { RunDirectory, type RunRecord, type WriteGuard } from './runDirectory.js';
-import { averageOf, sharesOf } from './soup.js';
+import { averageOf, sharesOf, type Ingredient } from './soup.js';
 
 /** How long a run that continues may take to start before the next one does. */
 const longestStartMs = 60_000;
@@ -180,7 +180,7 @@ export class Runs {
    * @throws UserError if files or services of a run are invalid
    */
   async createSoup(ingredients: Readonly<Record<string, number>>, runId: string, by: AuditRecord['by']): Promise<Run> {
-    const shares = [...sharesOf(ingredients)].map(([id, share]) => ({ run: this.get(id), share }));
+    const shares = this.#ingredientsOf(ingredients);
     return this.#withNewId(runId, 'soup', async (record) => {
       const { first, training, state } = await averageOf(shares);
       const { configYaml, baseDirectory, goalChanges } = first.source;
@@ -195,6 +195,20 @@ export class Runs {
       await run.completeWith(state, training);
       return run;
     });
+  }
+
+  /**
+   * Checks whether runs can be averaged.
+   *
+   * @param ingredients weights by run id
+   * @throws RpcError, UserError as {@link createSoup}, but for the new run's id
+   */
+  async checkSoup(ingredients: Readonly<Record<string, number>>): Promise<void> {
+    await averageOf(this.#ingredientsOf(ingredients));
+  }
+
+  #ingredientsOf(weights: Readonly<Record<string, number>>): Ingredient[] {
+    return [...sharesOf(weights)].map(([id, share]) => ({ run: this.get(id), share }));
   }
 
   /**

@@ -34,6 +34,9 @@ test('an average is the weighted mean of the newest versions, can be evaluated, 
     await until(coordinator, 'letters', 'RUN_STATE_SUCCEEDED'),
     await until(coordinator, 'short', 'RUN_STATE_SUCCEEDED'),
   ];
+  const checked = { ingredients: { letters: 1, short: 1 }, runId: 'soup', validateOnly: true };
+  assert.equal((await client.CreateSoup(checked, { deadlineMs })).run, null);
+  await assert.rejects(client.GetRun({ runId: 'soup' }, { deadlineMs }), /NOT_FOUND/);
   const { run } = await client.CreateSoup({ ingredients: { letters: 3, short: 1 }, runId: 'soup' }, { deadlineMs });
   assert.ok(run);
   assert.deepEqual([run.state, run.step, run.totalSteps], ['RUN_STATE_SUCCEEDED', 5, 5]);
@@ -72,6 +75,8 @@ test('runs that cannot be averaged are refused with the reason', async (t) => {
   for (const id of Object.keys(runs)) await until(coordinator, id, 'RUN_STATE_SUCCEEDED');
   const refused = (ingredients: Record<string, number>, what: RegExp): Promise<void> =>
     assert.rejects(client.CreateSoup({ ingredients, runId: 'soup' }, { deadlineMs }), what);
+  const check = { ingredients: { one: 1, rank: 1 }, validateOnly: true };
+  await assert.rejects(client.CreateSoup(check, { deadlineMs }), /their adapters have ranks 1 and 2/);
   await refused({}, /INVALID_ARGUMENT.*there are none/s);
   await refused({ one: -1 }, /INVALID_ARGUMENT.*the weight of one is -1/s);
   await refused({ one: 0 }, /INVALID_ARGUMENT.*sum to 0/s);

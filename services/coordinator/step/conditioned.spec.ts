@@ -97,7 +97,8 @@ test('the policy is told the preference; rewards, the reference and the policy b
     },
   });
   const { client } = coordinator;
-  const { reports } = await train(coordinator, world, conditioned(3));
+  const { run, reports } = await train(coordinator, world, conditioned(3));
+  assert.equal(run.preferenceLevels, 4);
   const prompts = ['abcde', 'bcde', 'cde', 'de', 'e'];
   assert.deepEqual([...rewarded].sort(), prompts);
   const of = (method: string): typeof asked => asked.filter((each) => each.method === method);

@@ -33,6 +33,7 @@ export function runOf(changes: Partial<Run> = {}): Run {
     traceId: '',
     preference: { kind: 1, brief: 1 },
     ingredients: {},
+    preferenceLevels: 0,
     data: [],
     recovery: null,
     ...changes,

@@ -153,6 +153,8 @@ export interface RunJson {
   recovery?: RecoveryJson;
   /** Words of its configuration by which people find it. */
   tags: string[];
+  /** Of a run whose policy is told the preference in its prompt (`policy.condition`): the shares that it is told are multiples of 1 / this number. 0 where the policy is told none. */
+  preferenceLevels: number;
 }
 
 /** How the coordinator continues a paused run by itself. */
@@ -675,11 +677,13 @@ export interface CreateSoupRequestJson {
   runId: string;
   /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
   author: string;
+  /** Checks whether the runs can be averaged, and creates nothing. */
+  validateOnly: boolean;
 }
 
 /** Response with the created run. */
 export interface CreateSoupResponseJson {
-  /** The run. */
+  /** The run; unset with `validate_only`. */
   run?: RunJson;
 }
 

@@ -17,6 +17,10 @@ export interface CreateSoupRequestInput {
    * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
    */
   'author'?: (string);
+  /**
+   * Checks whether the runs can be averaged, and creates nothing.
+   */
+  'validateOnly'?: (boolean);
 }
 
 /**
@@ -35,4 +39,8 @@ export interface CreateSoupRequest {
    * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
    */
   'author': (string);
+  /**
+   * Checks whether the runs can be averaged, and creates nothing.
+   */
+  'validateOnly': (boolean);
 }

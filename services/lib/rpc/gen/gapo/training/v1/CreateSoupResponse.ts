@@ -7,7 +7,7 @@ import type { RunInput as _gapo_training_v1_RunInput, Run as _gapo_training_v1_R
  */
 export interface CreateSoupResponseInput {
   /**
-   * The run.
+   * The run; unset with `validate_only`.
    */
   'run'?: (_gapo_training_v1_RunInput | null);
 }
@@ -17,7 +17,7 @@ export interface CreateSoupResponseInput {
  */
 export interface CreateSoupResponse {
   /**
-   * The run.
+   * The run; unset with `validate_only`.
    */
   'run': (_gapo_training_v1_Run | null);
 }

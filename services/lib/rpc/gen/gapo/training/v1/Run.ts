@@ -83,6 +83,11 @@ export interface RunInput {
    * Words of its configuration by which people find it.
    */
   'tags'?: (string)[];
+  /**
+   * Of a run whose policy is told the preference in its prompt (`policy.condition`): the shares that it is told are multiples of 1 / this
+   * number. 0 where the policy is told none.
+   */
+  'preferenceLevels'?: (number);
 }
 
 /**
@@ -161,4 +166,9 @@ export interface Run {
    * Words of its configuration by which people find it.
    */
   'tags': (string)[];
+  /**
+   * Of a run whose policy is told the preference in its prompt (`policy.condition`): the shares that it is told are multiples of 1 / this
+   * number. 0 where the policy is told none.
+   */
+  'preferenceLevels': (number);
 }
