@@ -80,18 +80,15 @@ test('runs are searched, filtered and compared, and their evaluated versions are
     /^3 evaluated versions, 3 of them on the front of harmless and helpful; hypervolume /,
   );
   const label = 'half, version 2: harmless 3.000, helpful 3.000, on the front';
-  assert.equal(await page.getByLabel(label).count(), 1);
+  assert.equal(await page.getByRole('link', { name: label }).count(), 1);
   await page.locator('label', { hasText: 'Across' }).locator('select').selectOption('helpful');
   await page.waitForSelector('[aria-label^="low, version 2: helpful 4.000, harmless 1.000"]');
   assert.equal(await page.evaluate('location.hash'), '#/pareto?x=helpful&y=harmless');
   const places = await page.evaluate<number[]>(
     `['high', 'half', 'low'].map((run) => document.querySelector('.point[href="#' + run + '"]').getBoundingClientRect().left)`,
   );
-  assert.deepEqual(
-    places,
-    [...places].sort((a, b) => a - b),
-    'from the lowest to the highest',
-  );
+  const [first = NaN, middle = NaN, last = NaN] = places;
+  assert.ok(first + 100 < middle && middle + 100 < last, `from the lowest to the highest: ${places.join(' ')}`);
   await page.getByLabel(/^low, version 2/).click();
   await page.waitForSelector('main[data-step="2"]');
   assert.deepEqual(problems, []);

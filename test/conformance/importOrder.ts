@@ -96,7 +96,7 @@ export const layersOf: Readonly<Record<string, Layers>> = {
     ['losses', 'solvers'],
     ['advantages', 'gram', 'preference'],
   ],
-  'services/lib/page': [['.'], ['browser']],
+  'services/lib/page': [['.'], ['browser', 'style']],
   'services/lib/policy': [
     ['mod.ts'],
     ['evaluator.ts', 'supervised.ts'],

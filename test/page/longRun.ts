@@ -1,14 +1,8 @@
-/** A coordinator with one long run that takes no more steps, and a real gateway in front of it: for pages of long runs. */
-import { spawn } from 'node:child_process';
+/** One long run that takes no more steps: for pages of long runs. */
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { uniform } from '@gapo/numeric';
-import { serve, type RunInput, type SampleInput, type StepReport } from '@gapo/rpc';
-import { implementSome } from '@gapo/rpc/testing';
-import { project } from '../platform.fixture.js';
+import type { RunInput, SampleInput, StepReport } from '@gapo/rpc';
+import { serveTraining, type Served } from './served.js';
 
 /** Parameters of the gradients of a long run. */
 const dimensions = 20;
@@ -88,8 +82,8 @@ function sampleOf(names: readonly string[], step: number, number: number): Sampl
   };
 }
 
-/** Starts both. `stop` ends them. */
-export async function serveLongRun(names: readonly string[], count: number) {
+/** Serves it. */
+export async function serveLongRun(names: readonly string[], count: number): Promise<Served> {
   const steps = stepsOf(names, count);
   const last = steps.at(-1);
   const run: RunInput = {
@@ -104,7 +98,7 @@ export async function serveLongRun(names: readonly string[], count: number) {
     preference: Object.fromEntries(names.map((name) => [name, 1 / names.length])),
     ...(last && { lastStep: last }),
   };
-  const service = implementSome('gapo.training.v1.TrainingService', {
+  return serveTraining({
     GetRun: async () => ({ run }),
     ListRuns: async () => ({ runs: [run] }),
     async *WatchRun({ afterStep }, { signal }) {
@@ -113,7 +107,6 @@ export async function serveLongRun(names: readonly string[], count: number) {
       if (!signal.aborted) await once(signal, 'abort');
     },
     GetAudit: async () => ({ lines: [], headEntries: 0, headSha256: '0'.repeat(64) }),
-    GetCaller: async () => ({}),
     ListEvaluations: async () => ({ reports: [] }),
     ListSamples: async ({ pageToken }) => {
       const [start, total] = [Number(pageToken), 64];
@@ -122,30 +115,4 @@ export async function serveLongRun(names: readonly string[], count: number) {
       return { ...page, total, samples, nextPageToken: String(start + 20) };
     },
   });
-  const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });
-  const folder = mkdtempSync(join(tmpdir(), 'gapo-page-'));
-  const addressFile = join(folder, 'address');
-  const env = {
-    LISTEN: '127.0.0.1:0',
-    LISTEN_GRPC: '127.0.0.1:0',
-    COORDINATOR: server.address,
-    ADDRESS_FILE: addressFile,
-  };
-  const gateway = spawn(process.execPath, [join(project, 'services/gateway/dist/main.js')], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  await new Promise<void>((resolve) => {
-    const lines = createInterface(gateway.stderr);
-    lines.on('line', (line) => line.includes('"ready after') && resolve());
-  });
-  return {
-    url: `http://${readFileSync(addressFile, 'utf8').trim()}/`,
-    stop: async () => {
-      gateway.kill('SIGTERM');
-      await once(gateway, 'exit');
-      await server.stop();
-      rmSync(folder, { recursive: true });
-    },
-  };
 }

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { StepReportJson } from '@gapo/rpc';
+import type { RunJson, StepReportJson } from '@gapo/rpc';
 import type { Browser, Page } from 'playwright-core';
 import { gapo, makeWorkspace, runYaml, startPlatform, type Platform, type Workspace } from '../platform.fixture.js';
 import { serveLongRun } from './longRun.js';
+import { servePlaneRuns } from './planeRuns.js';
 import { lookAt, openPage, startBrowser } from './views.js';
 
 let browser: Browser;
@@ -124,6 +125,21 @@ describe('a live run', () => {
     assert.deepEqual(problems, []);
     await page.close();
   });
+
+  test('two points of the plane give the command that averages their runs', async () => {
+    const { page, problems } = await openPage(browser, `${platform.page}#/pareto`);
+    await page.getByRole('checkbox', { name: /^Choose low, / }).check();
+    await page.getByRole('checkbox', { name: /^Choose high, / }).check();
+    await page.getByLabel('Share of high').fill('0.25');
+    await page.getByLabel('Share of high').press('Enter');
+    const text = await page.locator('.command code', { hasText: 'high=0.25' }).innerText();
+    assert.equal(text, 'gapo soup low=0.75 high=0.25');
+    const made = await gapo([...text.split(' ').slice(1), '--json', '--coordinator', platform.coordinator]);
+    assert.equal(made.code, 0, made.stderr);
+    assert.deepEqual((JSON.parse(made.stdout) as RunJson).ingredients, { low: 0.75, high: 0.25 });
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
 });
 
 describe('a long run', () => {
@@ -179,6 +195,46 @@ describe('a long run', () => {
       await lookAt(browser, long.url, '#long/steer', 'steer-16', '.dial');
     } finally {
       await long.stop();
+    }
+  });
+});
+
+describe('evaluated runs', () => {
+  const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `objective-${i + 1}`);
+
+  test('three objectives: pairs, an average between points, and one policy that is told the preference', async () => {
+    const served = await servePlaneRuns(['helpful', 'harmless', 'concise']);
+    try {
+      const address = '#/pareto?x=helpful&y=harmless';
+      await lookAt(browser, served.url, address, 'pareto-pairs', '.pairs [aria-pressed=true]', async (page) => {
+        await page.getByRole('checkbox', { name: /^Choose equal, version 60/ }).check();
+        await page.getByRole('checkbox', { name: /^Choose first, version 60/ }).check();
+        await page.waitForSelector('text=gapo soup equal=0.5 first=0.5');
+        await page.evaluate('scrollTo(0, 0)');
+      });
+      await lookAt(browser, served.url, '#dial/steer', 'steer-told', 'text=Lands near');
+      await lookAt(browser, served.url, '#dial/evaluation', 'evaluation-told', 'text=Held-out prompts, by version');
+    } finally {
+      await served.stop();
+    }
+  });
+
+  test('the pairs of 16 objectives stay readable, and are reached by the keyboard', async () => {
+    const served = await servePlaneRuns(names(16));
+    try {
+      await lookAt(browser, served.url, '#/pareto', 'pareto-16', '.pairs button >> nth=119', async (page) => {
+        const [cell] = await page.locator('.pairs button').all();
+        const box = await cell?.boundingBox();
+        assert.ok(box && box.width >= 24 && box.height >= 24, `${box?.width} x ${box?.height}: too small for a finger`);
+        await cell?.focus();
+        for (let i = 0; i < 14; i++) await page.keyboard.press('ArrowDown');
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('[role=status]:has-text("on the front of objective-1 and objective-16")');
+        assert.equal(await page.evaluate('location.hash'), '#/pareto?x=objective-1&y=objective-16');
+        await page.evaluate('scrollTo(0, 0)');
+      });
+    } finally {
+      await served.stop();
     }
   });
 });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { style } from './style.js';
+import { style } from './style/mod.js';
 
 /** The modules of the page. */
 const pageModules = [
@@ -23,7 +23,10 @@ const pageModules = [
   'simplex',
   'dialog',
   'dial',
+  'command',
   'control',
+  'estimate',
+  'toldDial',
   'steer',
   'audit',
   'evaluation',
@@ -33,6 +36,11 @@ const pageModules = [
   'samples',
   'runsView',
   'compare',
+  'planeLines',
+  'planePlot',
+  'planeTables',
+  'pairMatrix',
+  'soupOffer',
   'plane',
   'runPage',
   'app',

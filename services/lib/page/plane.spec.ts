@@ -69,6 +69,30 @@ test('a person chooses the objectives and the set; what is not there is not chos
   );
 });
 
+test('a policy that is told the preference has a point for each, apart from those that are trained for one', () => {
+  const told = evaluated('dial', { 4: [2, 5, 0] });
+  const reports = [0, 0.5, 1].flatMap((share) =>
+    told.reports.map((report) => ({ ...report, preference: { helpful: share, harmless: 1 - share } })),
+  );
+  const { points, means } = planeOf([{ ...told, reports }, ...runs.slice(0, 1)], {});
+  assert.deepEqual(
+    points.map(({ group, preference }) => [group, preference['helpful']]),
+    [
+      ['one policy', 0],
+      ['one policy', 0.5],
+      ['one policy', 1],
+      ['pgapo', undefined],
+      ['pgapo', undefined],
+    ],
+  );
+  assert.deepEqual(means, [[2, 5, 0], [2, 5, 0], [2, 5, 0], [1, 1, 0], [4, 1, 0]]); // prettier-ignore
+});
+
+test('the means of all objectives are there for the pictures of all pairs, also of versions that lack one', () => {
+  const { means, points } = planeOf([evaluated('one', { 1: [1, NaN, 1 / 3] }), ...runs.slice(1, 2)], {});
+  assert.deepEqual([points.length, means], [1, [[1, null, 0.3333], [1, 4, 5]]]); // prettier-ignore
+});
+
 test('a run whose evaluations cannot be read is named beside the others', () => {
   const [low, high] = runs;
   assert.ok(low && high);

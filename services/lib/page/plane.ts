@@ -59,6 +59,7 @@ export function planeOf(runs: readonly EvaluatedRun[], choice: PlaneChoice, left
     x,
     y,
     points,
+    means: versions.map(({ report }) => objectives.map((name) => forThumbnail(objectiveIn(report, name)?.after?.mean))),
     starts,
     reference,
     hypervolumes: [
@@ -106,15 +107,24 @@ interface Found {
 
 /** Returns the point of a version as a list of one; of none where it has no mean reward for one of the objectives. */
 function pointOf({ run, report }: Version, x: string, y: string): Found[] {
-  const of = (name: string): ObjectiveEvaluationJson | undefined =>
-    report.objectives.find((each) => each.name === name);
-  const [ofX, ofY] = [of(x), of(y)];
+  const [ofX, ofY] = [objectiveIn(report, x), objectiveIn(report, y)];
   const mean = both(ofX?.after?.mean, ofY?.after?.mean);
   if (ofX?.after === undefined || ofY?.after === undefined || mean === undefined || x === y) return [];
   const ingredients = Object.keys(run.ingredients);
-  const group = ingredients.length > 0 ? 'average' : run.method;
-  const point = { run: run.id, version: report.version, group, x: ofX.after, y: ofY.after, ingredients };
+  const { version, preference } = report;
+  const isTold = Object.keys(preference).length > 0;
+  const group = ingredients.length > 0 ? 'average' : isTold ? 'one policy' : run.method;
+  const point = { run: run.id, version, preference, group, x: ofX.after, y: ofY.after, ingredients };
   return [{ point, mean, start: both(ofX.before?.mean, ofY.before?.mean) }];
+}
+
+function objectiveIn({ objectives }: EvaluationReportJson, name: string): ObjectiveEvaluationJson | undefined {
+  return objectives.find((each) => each.name === name);
+}
+
+/** Four digits place a point in a picture of a hundred pixels. */
+function forThumbnail(mean: number | null | undefined): number | null {
+  return typeof mean === 'number' ? Number(mean.toPrecision(4)) : null;
 }
 
 function both(x: number | null | undefined, y: number | null | undefined): [number, number] | undefined {

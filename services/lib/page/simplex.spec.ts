@@ -2,13 +2,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { landing, normalised, pointOf, sharesAt, withShare } from '#page/simplex.js';
+import { landing, normalised, pointOf, roundedShares, sharesAt, withShare } from '#page/simplex.js';
 
 const share = fc.double({ min: 0, max: 1, noNaN: true });
 const shares = fc.array(share, { minLength: 2, maxLength: 8 }).map(normalised);
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
 const near = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((each, i) => Math.abs(each - (b[i] ?? NaN)) < 1e-9);
+
+test('rounded shares have four digits and still sum to 1', () => {
+  assert.deepEqual(roundedShares([1 / 3, 1 / 3, 1 / 3]), [0.3334, 0.3333, 0.3333]);
+  fc.assert(
+    fc.property(shares, (all) => {
+      const rounded = roundedShares(all);
+      assert.ok(Math.abs(sum(rounded) - 1) < 1e-9, rounded.join());
+      rounded.forEach((each, i) => {
+        assert.equal(each, Number(each.toFixed(4)));
+        assert.ok(each >= 0 && Math.abs(each - (all[i] ?? NaN)) <= 0.5e-4 * all.length + 1e-9);
+      });
+    }),
+  );
+});
 
 test('setting a share keeps the sum at 1 and the proportions of the others', () => {
   fc.assert(

@@ -48,6 +48,8 @@ export interface EvaluationOptions {
   version: number | undefined;
   /** Prompts whose completions come with the result. */
   samples: number;
+  /** Shares that the policy is told, by objective; empty where it is told none. */
+  preference: Readonly<Record<string, number>>;
   /** Ends the evaluation. */
   signal: AbortSignal;
 }
@@ -60,11 +62,11 @@ export interface EvaluationOptions {
  */
 export async function evaluate(
   id: string,
-  { version, samples, signal }: EvaluationOptions,
+  { version, signal, ...options }: EvaluationOptions,
   onProgress: (progress: ProgressJson) => void,
 ): Promise<EvaluationReportJson> {
   const path = `${runPath(id)}/evaluations`;
-  const response = await request('POST', path, { samples, ...(version !== undefined && { version }) }, signal);
+  const response = await request('POST', path, { ...options, ...(version !== undefined && { version }) }, signal);
   if (!response.ok || response.body === null) return answerOf(path, response);
   let text = '';
   let report: EvaluationReportJson | undefined;
@@ -109,4 +111,9 @@ export function changeObjectives(
   change: { add?: NewObjective[]; remove?: string[]; preference?: Readonly<Record<string, number>> },
 ): Promise<ChangeObjectivesResponseJson> {
   return send('POST', `${runPath(id)}/objectives`, change);
+}
+
+/** Checks whether runs can be averaged. @throws Error with the reason where they cannot */
+export async function checkSoup(ingredients: Readonly<Record<string, number>>): Promise<void> {
+  await send('POST', '/api/soups/check', { ingredients });
 }

@@ -69,7 +69,9 @@ export interface ReportContent {
 export interface PlanePoint {
   run: string;
   version: number;
-  /** Its run's method, or `average`. */
+  /** The preference that its policy was told, shares by objective; empty where it was told none. */
+  preference: Readonly<Record<string, number | null>>;
+  /** Its run's method, `average`, or `one policy` where it is told the preference. */
   group: string;
   x: IntervalJson;
   y: IntervalJson;
@@ -90,6 +92,8 @@ export interface Plane {
   x: string;
   y: string;
   points: PlanePoint[];
+  /** The mean rewards of every version, each a row in the order of the objectives; null where one is not known. */
+  means: (number | null)[][];
   /** The starting policies of the points, each once. */
   starts: [number, number][];
   /** The reference point of the hypervolumes. */

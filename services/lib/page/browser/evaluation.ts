@@ -1,9 +1,12 @@
 /** Evaluations on the held-out prompts: the results of a run's versions side by side, and new ones. */
 import type { EvaluationReportJson, IntervalJson } from '@gapo/rpc/json';
 import { evaluate, fetchCaller, fetchEvaluations } from '#page/control.js';
-import { element, fixed, percent, type Content } from '#page/format.js';
+import { Dial } from '#page/dial.js';
+import { isTold } from '#page/estimate.js';
+import { element, fixed, numbersText, percent, unknown, type Content } from '#page/format.js';
 import type { LiveRun } from '#page/liveRun.js';
-import { range, scoredText, table, type Column } from '#page/tables.js';
+import { normalised, roundedShares } from '#page/simplex.js';
+import { evaluatedText, range, scoredText, table, type Column } from '#page/tables.js';
 import { messageOf, problemText, type View } from '#page/view.js';
 
 /** Prompts whose completions are shown. */
@@ -19,8 +22,10 @@ export class EvaluationView implements View {
   readonly #said = element('p', { class: 'quiet', role: 'status' });
   readonly #results = element('div');
   readonly #texts = element('div');
-  /** The results with completions, by version, in the order of the evaluations. */
-  readonly #withTexts = new Map<number, EvaluationReportJson>();
+  /** The preference that the policy is told; undefined where it is told none. */
+  readonly #dial: Dial | undefined;
+  /** The results with completions, by what was evaluated, in the order of the evaluations. */
+  readonly #withTexts = new Map<string, EvaluationReportJson>();
   #running: AbortController | undefined;
 
   constructor(live: LiveRun) {
@@ -31,6 +36,12 @@ export class EvaluationView implements View {
     this.#stop.addEventListener('click', () => this.#running?.abort());
     const label = element('label', { for: 'evaluatedVersion' }, 'Version');
     const bar = element('div', { class: 'bar' }, label, this.#version, this.#start, this.#stop);
+    const { run } = live;
+    if (isTold(run)) {
+      const configured = normalised(run.objectives.map((name) => run.preference[name] ?? 0));
+      this.#dial = new Dial(run.objectives, configured, true, () => undefined);
+      this.element.append(element('p', { class: 'quiet' }, 'The policy is told this preference:'), this.#dial.element);
+    }
     this.element.append(bar, this.#said, this.#results, this.#texts);
     void this.#load();
   }
@@ -71,14 +82,17 @@ export class EvaluationView implements View {
     this.#show(running);
     this.#said.textContent = 'Starting…';
     try {
-      const options = { version, samples: shownPrompts, signal: running.signal };
+      const shares = roundedShares(this.#dial?.shares ?? []);
+      const names = this.#dial === undefined ? [] : this.#live.run.objectives;
+      const preference = Object.fromEntries(names.map((name, i) => [name, shares[i] ?? NaN]));
+      const options = { version, samples: shownPrompts, preference, signal: running.signal };
       const report = await evaluate(this.#live.id, options, ({ phase, done, total, waitingFor }) => {
         const wait = waitingFor === '' ? '' : `, waiting for ${waitingFor}`;
         this.#said.textContent = `Evaluating: ${phase}${total > 0 ? ` ${done} of ${total}` : ''}${wait}`;
       });
-      this.#said.textContent = `Version ${report.version}: wins ${percent(report.winRate?.mean)} of ${report.prompts} prompts against the starting policy.`;
-      this.#withTexts.delete(report.version);
-      this.#withTexts.set(report.version, report);
+      this.#said.textContent = `${evaluatedText(report).replace('v', 'V')}: wins ${percent(report.winRate?.mean)} of ${report.prompts} prompts against the starting policy.`;
+      this.#withTexts.delete(evaluatedText(report));
+      this.#withTexts.set(evaluatedText(report), report);
       this.#texts.replaceChildren(...textsOf([...this.#withTexts.values()]));
       await this.#drawResults();
     } catch (error) {
@@ -104,9 +118,10 @@ function resultsTable(reports: readonly EvaluationReportJson[]): HTMLElement {
   const of = (report: EvaluationReportJson | undefined, name: string) =>
     report?.objectives.find((each) => each.name === name);
   const rows: Content[][] = [
-    ['start', ...cells((name) => of(reports.at(-1), name)?.before), '', ''],
+    ['start', unknown, ...cells((name) => of(reports.at(-1), name)?.before), '', ''],
     ...reports.map((report) => [
       String(report.version),
+      numbersText(report.preference, names) || unknown,
       ...cells((name) => of(report, name)?.after),
       percent(report.winRate?.mean),
       String(report.prompts),
@@ -114,6 +129,7 @@ function resultsTable(reports: readonly EvaluationReportJson[]): HTMLElement {
   ];
   const columns: Column[] = [
     ['version'],
+    ['told'],
     ...names.flatMap((name): Column[] => [
       [name, 'number'],
       ['95 % interval', 'number'],
@@ -124,7 +140,7 @@ function resultsTable(reports: readonly EvaluationReportJson[]): HTMLElement {
   return table(columns, rows);
 }
 
-/** A row for each prompt: what the starting policy wrote, and what each version that was evaluated here wrote. */
+/** A row for each prompt: what the starting policy wrote, and what each version that was evaluated here wrote, with each preference that it was told. */
 function textsOf(reports: readonly EvaluationReportJson[]): Content[] {
   const [first] = reports;
   if (first === undefined || first.samples.length === 0) return [];
@@ -138,6 +154,6 @@ function textsOf(reports: readonly EvaluationReportJson[]): Content[] {
       return found?.prompt !== prompt ? '' : scoredText(found.after, found.scoresAfter, names);
     }),
   ]);
-  const columns: Column[] = [['prompt'], ['start'], ...reports.map(({ version }): Column => [`version ${version}`])];
+  const columns: Column[] = [['prompt'], ['start'], ...reports.map((report): Column => [evaluatedText(report)])];
   return [element('h2', {}, 'The same prompts, side by side'), table(columns, rows, 'samples')];
 }

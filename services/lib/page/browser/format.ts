@@ -31,6 +31,18 @@ export function percent(share: Value): string {
   return share === null || share === undefined ? unknown : `${(100 * share).toFixed(0)} %`;
 }
 
+/**
+ * Formats numbers by name, such as `helpful 0.7, harmless 0.3`; empty without any.
+ *
+ * @param order of the names; those without a number are left out
+ */
+export function numbersText(numbers: Readonly<Record<string, Value>>, order: readonly string[]): string {
+  return order
+    .filter((name) => name in numbers)
+    .map((name) => `${name} ${significant(numbers[name])}`)
+    .join(', ');
+}
+
 /** Formats a duration that is given in seconds. */
 export function duration(seconds: Value): string {
   if (seconds === null || seconds === undefined || seconds < 0) return unknown;

@@ -1,18 +1,17 @@
 /** The Pareto plane: evaluated versions of runs by their mean rewards on two objectives. */
-import uPlot from 'uplot';
-import { linkTo, replaceQuery } from '#page/address.js';
-import { axes, colours } from '#page/charts.js';
+import { replaceQuery } from '#page/address.js';
 import type { Plane, PlanePoint } from '#page/data.js';
-import { element, fixed, percent, significant, unknown } from '#page/format.js';
-import { table, type Column } from '#page/tables.js';
+import { element, significant } from '#page/format.js';
+import { PairMatrix } from '#page/pairMatrix.js';
+import { PlanePlot, textOf } from '#page/planePlot.js';
+import { pointsTable, volumesTable } from '#page/planeTables.js';
+import { SoupOffer } from '#page/soupOffer.js';
 import { messageOf, problemText } from '#page/view.js';
 
-const heightPixels = 420;
-
-/** Room around the points, as a share of their range. */
-const room = 0.08;
-
 type Choice = Readonly<Record<string, string>>;
+
+/** How many points are chosen at most. */
+const mostChosen = 2;
 
 /** Shows the plane. */
 export class PlaneView {
@@ -20,11 +19,17 @@ export class PlaneView {
   readonly #fetch: (choice: Choice) => Promise<Plane>;
   readonly #controls = element('div', { class: 'bar' });
   readonly #status = element('p', { class: 'quiet', role: 'status' });
-  readonly #plot = element('div', { class: 'plane' });
+  readonly #plot = new PlanePlot({
+    isChosen: (point) => this.#chosen.includes(keyOf(point)),
+    choose: (point) => this.#toggle(point),
+  });
+  readonly #pairs = new PairMatrix((x, y) => this.#ask({ ...this.#choice, x, y }));
+  readonly #soup = new SoupOffer();
   readonly #tables = element('div');
-  readonly #resizing = new ResizeObserver(() => this.#fit());
   #choice: Choice;
-  #drawn: { plot: uPlot; plane: Plane } | undefined;
+  #plane: Plane | undefined;
+  /** The keys of the points that a person chose, in order. They stay when the objectives change. */
+  #chosen: readonly string[] = [];
   #asked = 0;
 
   /** @param query of the address: x, y and set */
@@ -32,8 +37,8 @@ export class PlaneView {
     const { x = '', y = '', set = '' } = query;
     this.#fetch = fetch;
     this.#choice = { x, y, set };
-    this.element.append(this.#controls, this.#status, this.#plot, this.#tables);
-    this.#resizing.observe(this.#plot);
+    const area = element('div', { class: 'planeArea' }, this.#plot.element, this.#pairs.element);
+    this.element.append(this.#controls, this.#status, area, this.#soup.element, this.#tables);
   }
 
   /** Fetches the plane and shows it. @throws as the function that fetches */
@@ -45,36 +50,65 @@ export class PlaneView {
 
   leave(): void {
     this.#asked++;
-    this.#resizing.disconnect();
-    this.#drawn?.plot.destroy();
+    this.#plot.leave();
+    this.#pairs.leave();
+  }
+
+  /** Shows what a person chose, and keeps it in the address. */
+  #ask(choice: Choice): void {
+    this.#choice = choice;
+    replaceQuery(choice);
+    this.load().catch((error: unknown) => this.#fail(messageOf(error)));
   }
 
   #fail(message: string): void {
-    this.#release();
-    this.#tables.replaceChildren(problemText(message));
-  }
-
-  #release(): void {
-    this.#drawn?.plot.destroy();
-    this.#drawn = undefined;
-    this.#plot.replaceChildren();
+    this.#plot.release();
     this.#status.textContent = '';
+    this.#tables.replaceChildren(problemText(message));
   }
 
   #show(plane: Plane): void {
     const { x, y, set, points } = plane;
-    this.#release();
+    this.#plane = plane;
     this.#drawControls(plane);
+    this.#pairs.show(plane);
     this.element.dataset['points'] = String(points.length);
+    this.#soup.element.hidden = points.length < 2;
     const problems = plane.problems.map(problemText);
-    if (points.length === 0) return this.#tables.replaceChildren(...problems, howToGetPoints());
+    if (points.length === 0) {
+      this.#plot.release();
+      this.#status.textContent = '';
+      return this.#tables.replaceChildren(...problems, howToGetPoints());
+    }
     this.#choice = { x, y, set: plane.sets.length > 1 ? set : '' };
     this.#status.textContent = statusOf(plane);
-    this.#drawn = { plane, plot: new uPlot(optionsOf(plane), dataOf(plane), this.#plot) };
-    this.#plot.append(legendOf(plane));
-    this.#fit();
-    const tables = [pointsTable(plane), element('h2', {}, 'Hypervolume'), volumesTable(plane)];
+    this.#plot.show(plane);
+    const tables = [pointsTable(plane, (point) => this.#box(plane, point)), element('h2', {}, 'Hypervolume'), volumesTable(plane)]; // prettier-ignore
     this.#tables.replaceChildren(...problems, ...tables);
+    this.#offer(plane);
+  }
+
+  #offer({ points }: Plane): void {
+    const chosen = this.#chosen.flatMap((key) => points.find((point) => keyOf(point) === key) ?? []);
+    this.#soup.show(chosen, points);
+  }
+
+  /** Chooses a point, or leaves it. A third one takes the place of the first. */
+  #toggle(point: PlanePoint): void {
+    const key = keyOf(point);
+    const without = this.#chosen.filter((each) => each !== key);
+    this.#chosen = without.length < this.#chosen.length ? without : [...without, key].slice(-mostChosen);
+    this.#plot.markChosen();
+    for (const box of this.#tables.querySelectorAll('input')) box.checked = this.#chosen.includes(box.value);
+    if (this.#plane !== undefined) this.#offer(this.#plane);
+  }
+
+  #box(plane: Plane, point: PlanePoint): HTMLElement {
+    const label = `Choose ${textOf(plane, point)}`;
+    const box = element('input', { type: 'checkbox', value: keyOf(point), 'aria-label': label });
+    box.checked = this.#chosen.includes(keyOf(point));
+    box.addEventListener('change', () => this.#toggle(point));
+    return box;
   }
 
   #drawControls({ objectives, sets, set, x, y }: Plane): void {
@@ -84,35 +118,35 @@ export class PlaneView {
       options: readonly (readonly [string, string])[],
       value: string,
     ) => {
-      const made = element('select', {}, ...options.map(([key, text]) => element('option', { value: key }, text)));
+      const made = element(
+        'select',
+        { name },
+        ...options.map(([key, text]) => element('option', { value: key }, text)),
+      );
       made.value = value;
       made.addEventListener('change', () => {
         const { x: oldX = '', y: oldY = '' } = this.#choice;
         const chosen = { ...this.#choice, [name]: made.value };
         // An objective that is on the other axis changes places.
-        this.#choice = chosen['x'] === chosen['y'] ? { ...chosen, x: oldY, y: oldX } : chosen;
-        replaceQuery(this.#choice);
-        this.load().catch((error: unknown) => this.#fail(messageOf(error)));
+        this.#ask(chosen['x'] === chosen['y'] ? { ...chosen, x: oldY, y: oldX } : chosen);
       });
       return element('label', {}, `${label} `, made);
     };
     const names = objectives.map((name) => [name, name] as const);
     const files = sets.map(({ id, file, points }) => [id, `${file} (${points} versions, ${id.slice(0, 6)})`] as const);
+    // A menu that had the focus keeps it.
+    const focused = this.#controls.querySelector<HTMLSelectElement>('select:focus')?.name;
     this.#controls.replaceChildren(
       ...(objectives.length > 1 ? [select('x', 'Across', names, x), select('y', 'Up', names, y)] : []),
       ...(sets.length > 1 ? [select('set', 'Held-out prompts', files, set)] : []),
     );
+    if (focused !== undefined) this.#controls.querySelector<HTMLElement>(`select[name=${focused}]`)?.focus();
   }
+}
 
-  /** Fits the plot to the page, and the points to the plot. */
-  #fit(): void {
-    if (this.#drawn === undefined) return;
-    const { plot, plane } = this.#drawn;
-    const width = this.#plot.clientWidth;
-    if (width > 0 && width !== plot.width) plot.setSize({ width, height: heightPixels });
-    for (const link of plot.over.querySelectorAll('a')) link.remove();
-    plot.over.append(...plane.points.map((point) => pointLink(plane, point, plot)));
-  }
+/** Names a point, also among those of other objectives. */
+function keyOf({ run, version, preference }: PlanePoint): string {
+  return JSON.stringify([run, version, preference]);
 }
 
 function howToGetPoints(): HTMLElement {
@@ -135,160 +169,4 @@ function statusOf({ points, x, y, left, hypervolumes }: Plane): string {
   const volume = hypervolumes[0]?.value;
   const older = left === 0 ? '' : ` ${left} older runs are not among them.`;
   return `${points.length} evaluated versions, ${front} of them on the front of ${x} and ${y}; hypervolume ${significant(volume)}.${older}`;
-}
-
-/** The front from the left to the right, and its points' heights. */
-function dataOf({ points }: Plane): uPlot.AlignedData {
-  const front = points.filter((point) => point.front).sort((a, b) => xOf(a) - xOf(b) || yOf(b) - yOf(a));
-  return [front.map(xOf), front.map(yOf)];
-}
-
-const xOf = ({ x }: PlanePoint): number => x.mean ?? NaN;
-const yOf = ({ y }: PlanePoint): number => y.mean ?? NaN;
-
-/** Returns the range of the points' intervals and of the starting policies, with some room around it. */
-function rangeOf(intervals: readonly PlanePoint['x'][], starts: readonly number[]): [number, number] {
-  const ends = intervals.flatMap(({ low, mean, high }) => [low, mean, high].flatMap((end) => end ?? []));
-  const values = [...ends, ...starts];
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const margin = room * (high > low ? high - low : 1);
-  return [low - margin, high + margin];
-}
-
-function optionsOf(plane: Plane): uPlot.Options {
-  const { points, starts, x, y } = plane;
-  const [across, up] = axes();
-  // A point to the left of another one on the front, and below it, is dominated by it.
-  const paths = uPlot.paths.stepped?.({ align: -1 });
-  return {
-    width: 420,
-    height: heightPixels,
-    legend: { show: false },
-    cursor: { show: false },
-    scales: {
-      x: {
-        time: false,
-        range: rangeOf(
-          points.map((point) => point.x),
-          starts.map(([value]) => value),
-        ),
-      },
-      y: {
-        range: rangeOf(
-          points.map((point) => point.y),
-          starts.map(([, value]) => value),
-        ),
-      },
-    },
-    axes: [
-      { ...across, label: `${x} (mean reward)` },
-      { ...up, label: `${y} (mean reward)` },
-    ],
-    series: [{}, { stroke: colours[0] ?? '', width: 1.5, points: { show: false }, ...(paths && { paths }) }],
-    hooks: { draw: [(plot) => drawBehind(plot, plane)] },
-  };
-}
-
-/** Draws the intervals of the points, the starting policies, and a line from each average to its ingredients. */
-function drawBehind(plot: uPlot, { points, starts }: Plane): void {
-  const { ctx } = plot;
-  const line = (from: readonly [number, number], to: readonly [number, number]): void => {
-    ctx.beginPath();
-    ctx.moveTo(plot.valToPos(from[0], 'x', true), plot.valToPos(from[1], 'y', true));
-    ctx.lineTo(plot.valToPos(to[0], 'x', true), plot.valToPos(to[1], 'y', true));
-    ctx.stroke();
-  };
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
-  ctx.clip();
-  ctx.lineWidth = devicePixelRatio;
-  ctx.strokeStyle = '#8888';
-  for (const point of points) {
-    const [px, py] = [xOf(point), yOf(point)];
-    line([point.x.low ?? px, py], [point.x.high ?? px, py]);
-    line([px, point.y.low ?? py], [px, point.y.high ?? py]);
-  }
-  ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-  for (const average of points) {
-    for (const ingredient of average.ingredients) {
-      const of = points.findLast(({ run }) => run === ingredient);
-      if (of !== undefined) line([xOf(average), yOf(average)], [xOf(of), yOf(of)]);
-    }
-  }
-  ctx.setLineDash([]);
-  for (const [sx, sy] of starts) {
-    ctx.beginPath();
-    ctx.arc(plot.valToPos(sx, 'x', true), plot.valToPos(sy, 'y', true), 5 * devicePixelRatio, 0, 2 * Math.PI);
-    ctx.stroke();
-  }
-  ctx.restore();
-}
-
-function colourOf({ points }: Plane, group: string): string {
-  const groups = [...new Set(points.map((point) => point.group))];
-  return colours[groups.indexOf(group) % colours.length] ?? '';
-}
-
-function pointLink(plane: Plane, point: PlanePoint, plot: uPlot): HTMLElement {
-  const { run, version, front, group } = point;
-  const place = front ? ', on the front' : '';
-  const text = `${run}, version ${version}: ${plane.x} ${fixed(point.x.mean, 3)}, ${plane.y} ${fixed(point.y.mean, 3)}${place}`;
-  const link = element('a', {
-    href: linkTo({ run }),
-    class: 'point',
-    'data-front': String(front),
-    'aria-label': text,
-    title: text,
-  });
-  link.style.left = `${plot.valToPos(xOf(point), 'x')}px`;
-  link.style.top = `${plot.valToPos(yOf(point), 'y')}px`;
-  link.style.borderColor = colourOf(plane, group);
-  if (front) link.style.backgroundColor = colourOf(plane, group);
-  return link;
-}
-
-function legendOf(plane: Plane): HTMLElement {
-  const { points, starts } = plane;
-  const groups = [...new Set(points.map(({ group }) => group))];
-  const items = groups.map((group) => {
-    const mark = element('span', { class: 'swatch' });
-    mark.style.backgroundColor = colourOf(plane, group);
-    return element('li', {}, mark, group);
-  });
-  const filled = 'Filled: on the front. Lines: 95 % intervals; dashed: from an average to its runs.';
-  const start = starts.length === 0 ? '' : ' Grey circle: the starting policy.';
-  return element('ul', { class: 'scores' }, ...items, element('li', { class: 'quiet' }, filled + start));
-}
-
-function pointsTable(plane: Plane): HTMLElement {
-  const { points, x, y } = plane;
-  const columns: Column[] = [['run'], ['version', 'number'], ['method'], [x, 'number'], ['95 %', 'number'], [y, 'number'], ['95 %', 'number'], ['front']]; // prettier-ignore
-  const range = ({ low, high }: PlanePoint['x']): string =>
-    low === null || high === null ? unknown : `${fixed(low, 3)} to ${fixed(high, 3)}`;
-  const rows = points.map((point) => [
-    element('a', { href: linkTo({ run: point.run }) }, point.run),
-    String(point.version),
-    point.group,
-    fixed(point.x.mean, 3),
-    range(point.x),
-    fixed(point.y.mean, 3),
-    range(point.y),
-    point.front ? 'yes' : '',
-  ]);
-  return table(columns, rows);
-}
-
-function volumesTable({ hypervolumes, reference, x, y }: Plane): HTMLElement {
-  const whole = hypervolumes[0]?.value ?? 0;
-  const rows = hypervolumes.map(({ group, points, value }) => [
-    group,
-    String(points),
-    significant(value),
-    percent(whole > 0 ? value / whole : undefined),
-  ]);
-  const columns: Column[] = [['of'], ['versions', 'number'], ['hypervolume', 'number'], ['share of all', 'number']];
-  const from = reference === null ? '' : `${x} ${significant(reference[0])}, ${y} ${significant(reference[1])}`;
-  const note = `Above ${from}: the worst value of each objective here, starting policies included, less a tenth of its range.`;
-  return element('div', {}, table(columns, rows), element('p', { class: 'quiet' }, note));
 }

@@ -28,6 +28,14 @@ export function withShare(shares: readonly number[], index: number, share: numbe
   });
 }
 
+/** Rounds shares to four digits, which are enough for a person's wish. The largest one takes what is left, so that they still sum to 1. */
+export function roundedShares(shares: readonly number[]): number[] {
+  const rounded = shares.map((share) => Number(share.toFixed(4)));
+  const left = 1 - rounded.reduce((sum, share) => sum + share, 0);
+  const largest = rounded.indexOf(Math.max(...rounded));
+  return rounded.map((share, i) => (i === largest ? Number((share + left).toFixed(4)) : share));
+}
+
 /** Returns where three shares are in the triangle, as [x, y] in a square of side 1. */
 export function pointOf(shares: readonly number[]): [number, number] {
   const along = (axis: 0 | 1): number => corners.reduce((sum, corner, i) => sum + (shares[i] ?? 0) * corner[axis], 0);

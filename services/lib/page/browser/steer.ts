@@ -1,26 +1,15 @@
 /** Steering a run: pause, resume and cancel it, change its preference and its objectives, and undo the last change. */
-import type { RunJson } from '@gapo/rpc/json';
 import { isActive } from '@gapo/rpc/runState';
-import {
-  changeObjectives,
-  control,
-  fetchAudit,
-  fetchCaller,
-  fetchEvaluations,
-  prefer,
-  type Caller,
-} from '#page/control.js';
+import { changeObjectives, control, fetchAudit, fetchCaller, prefer, type Caller } from '#page/control.js';
 import type { AuditRow } from '#page/data.js';
 import { Dial } from '#page/dial.js';
 import { ask } from '#page/dialog.js';
-import { fetchRuns } from '#page/feed.js';
-import { element, fixed } from '#page/format.js';
+import { fetchKnown, isTold, landingText } from '#page/estimate.js';
+import { element, numbersText } from '#page/format.js';
 import type { LiveRun } from '#page/liveRun.js';
-import { landing, normalised, withShare, type Known } from '#page/simplex.js';
+import { normalised, withShare, type Known } from '#page/simplex.js';
+import { toldPreference } from '#page/toldDial.js';
 import { messageOf, problemText, type View } from '#page/view.js';
-
-/** Runs whose evaluations are read for an estimate. */
-const mostEvaluated = 50;
 
 /** A verb of a run: when it can be used, and what it does. */
 const verbs = [
@@ -89,7 +78,7 @@ export class SteerView implements View {
       this.#who.textContent = why === '' ? (name === '' ? '' : `You are ${name} (${role}).`) : `Not allowed: ${why}.`;
       this.draw();
       await this.#loadChange();
-      await this.#loadKnown();
+      this.#known = await fetchKnown(this.#live.run);
       this.#redraw();
     } catch (error) {
       this.#said.replaceChildren(problemText(messageOf(error)));
@@ -104,29 +93,6 @@ export class SteerView implements View {
   async #loadChange(): Promise<void> {
     const { entries } = await fetchAudit(this.#live.id);
     this.#lastChange = entries.findLast(({ action }) => action === 'preference');
-  }
-
-  /** Reads the rewards of evaluated runs with the same objectives, and the preferences that they were trained for. */
-  async #loadKnown(): Promise<void> {
-    const { objectives, id } = this.#live.run;
-    const alike = (run: RunJson): boolean =>
-      run.id !== id &&
-      // An average was not trained for a preference; what it has is that of a run it is made of.
-      Object.keys(run.ingredients).length === 0 &&
-      objectives.length === run.objectives.length &&
-      objectives.every((name) => name in run.preference);
-    const runs = (await fetchRuns()).filter(alike).slice(0, mostEvaluated);
-    const known = await Promise.all(
-      runs.map(async ({ id: other, preference }): Promise<Known[]> => {
-        const report = (await fetchEvaluations(other)).at(-1);
-        const rewards = objectives.map(
-          (name) => report?.objectives.find((each) => each.name === name)?.after?.mean ?? NaN,
-        );
-        if (!rewards.every(Number.isFinite)) return [];
-        return [{ shares: normalised(objectives.map((name) => preference[name] ?? 0)), rewards }];
-      }),
-    );
-    this.#known = known.flat();
   }
 
   /** Makes a change, says what it did, and shows the run as it is then. */
@@ -166,6 +132,7 @@ export class SteerView implements View {
       this.#preference.replaceChildren(head, element('p', { class: 'quiet' }, text));
       return;
     }
+    if (isTold(run)) return this.#preference.replaceChildren(head, ...toldPreference(run, this.#known));
     const ended = state === 'RUN_STATE_SUCCEEDED' || state === 'RUN_STATE_CANCELLED';
     const reason = mayChange ? (ended ? 'The run has ended.' : '') : why;
     const now = normalised(objectives.map((name) => preference[name] ?? 0));
@@ -177,12 +144,12 @@ export class SteerView implements View {
       apply.textContent = `Apply from step ${this.#nextStep} on`;
       disable(apply, reason === '' && !moved ? 'The dial has not been moved.' : reason);
       disable(reset, reason === '' && !moved ? 'The dial has not been moved.' : reason);
-      landed.textContent = this.#landingText(dial.shares);
+      landed.textContent = landingText(run, dial.shares, this.#known);
     };
     const dial = new Dial(objectives, now, reason === '', draw);
     apply.addEventListener('click', () => {
       const shares = Object.fromEntries(objectives.map((name, i) => [name, rounded(dial.shares[i] ?? 0)]));
-      const text = `${wordsOf(preference, objectives)} becomes ${wordsOf(shares, objectives)}, from step ${this.#nextStep} on.`;
+      const text = `${numbersText(preference, objectives)} becomes ${numbersText(shares, objectives)}, from step ${this.#nextStep} on.`;
       const act = (): Promise<void> => this.#prefer(shares);
       ask({ title: `Change the preference of ${id}?`, text, action: 'Apply', act });
     });
@@ -190,7 +157,7 @@ export class SteerView implements View {
     draw();
     this.#preference.replaceChildren(
       head,
-      element('p', {}, `In force: ${wordsOf(preference, objectives)}.`),
+      element('p', {}, `In force: ${numbersText(preference, objectives)}.`),
       dial.element,
       landed,
       element('div', { class: 'bar' }, apply, reset, ...this.#undo(reason)),
@@ -207,17 +174,8 @@ export class SteerView implements View {
     await this.#change(async () => {
       const { firstStep, run, author } = await prefer(this.#live.id, shares);
       const { objectives, preference } = run ?? this.#live.run;
-      return `${wordsOf(preference, objectives)} from step ${firstStep} on, by ${author}.`;
+      return `${numbersText(preference, objectives)} from step ${firstStep} on, by ${author}.`;
     });
-  }
-
-  #landingText(shares: readonly number[]): string {
-    const rewards = landing(shares, this.#known);
-    if (rewards === undefined) {
-      return 'Where it lands is not known: no two other runs with these objectives and different preferences have been evaluated (gapo front, gapo eval).';
-    }
-    const words = this.#live.run.objectives.map((name, k) => `${name} ${fixed(rewards[k], 2)}`).join(', ');
-    return `Lands near ${words} on the held-out prompts, estimated from ${this.#known.length} evaluated runs.`;
   }
 
   /** Who made the last change, and a button that undoes it. */
@@ -231,18 +189,19 @@ export class SteerView implements View {
     const fits = objectives.length === Object.keys(before).length && objectives.every((name) => name in before);
     disable(undo, reason === '' && !fits ? 'The objectives have changed since.' : reason);
     undo.addEventListener('click', () => {
-      const text = `${wordsOf(this.#live.run.preference, objectives)} becomes ${wordsOf(before, objectives)} again, from step ${this.#nextStep} on.`;
+      const text = `${numbersText(this.#live.run.preference, objectives)} becomes ${numbersText(before, objectives)} again, from step ${this.#nextStep} on.`;
       ask({ title: `Undo the last change of ${id}?`, text, action: 'Undo', act: () => this.#prefer(before) });
     });
     const when = new Date(change.time).toLocaleString();
     const step = String(change.after['firstStep']);
-    const words = `Last change: ${wordsOf(after, Object.keys(after))} from step ${step} on, by ${change.by.name}, ${when}.`;
+    const words = `Last change: ${numbersText(after, Object.keys(after))} from step ${step} on, by ${change.by.name}, ${when}.`;
     return [undo, element('span', { class: 'quiet' }, words)];
   }
 
   #drawObjectives({ mayChange, why }: Caller): void {
     const { run } = this.#live;
-    const reason = mayChange ? '' : why;
+    const unchangeable = isTold(run) ? 'The policy is told a preference of these objectives (policy.condition).' : '';
+    const reason = mayChange ? unchangeable : why;
     const items = run.objectives.map((name) => {
       const remove = element('button', { type: 'button', 'aria-label': `Remove ${name}` }, 'Remove');
       disable(remove, reason === '' && run.objectives.length === 1 ? 'A run needs one objective.' : reason);
@@ -317,8 +276,4 @@ function rounded(share: number): number {
 function numbersIn(value: unknown): Record<string, number> {
   const entries = Object.entries((value ?? {}) as Record<string, unknown>);
   return Object.fromEntries(entries.filter((entry): entry is [string, number] => typeof entry[1] === 'number'));
-}
-
-function wordsOf(numbers: Readonly<Record<string, number | null>>, names: readonly string[]): string {
-  return names.map((name) => `${name} ${String(Number((numbers[name] ?? NaN).toPrecision(3)))}`).join(', ');
 }

@@ -9,7 +9,7 @@ import type {
 } from '@gapo/rpc/json';
 import { stateWord } from '@gapo/rpc/runState';
 import type { AuditTrail } from '#page/data.js';
-import { duration, element, fixed, percent, significant, unknown, type Content } from '#page/format.js';
+import { duration, element, fixed, numbersText, percent, significant, unknown, type Content } from '#page/format.js';
 
 /** A column: its head, and whether it holds numbers. */
 export type Column = [head: string, number?: 'number'];
@@ -126,14 +126,16 @@ export function auditSection({ entries, problem }: AuditTrail): HTMLElement {
 export const range = (interval: IntervalJson | undefined): string =>
   interval === undefined ? unknown : `${fixed(interval.low, 3)} to ${fixed(interval.high, 3)}`;
 
+/** Says what was evaluated, such as `version 40, told helpful 0.7, harmless 0.3`. */
+export function evaluatedText({ version, preference, objectives }: EvaluationReportJson): string {
+  const names = objectives.map(({ name }) => name);
+  const told = numbersText(preference, names);
+  return `version ${version}${told === '' ? '' : `, told ${told}`}`;
+}
+
 /** Makes the section of an evaluation: a row for each objective, then sample prompts. */
-export function evaluationSection({
-  version,
-  prompts,
-  objectives,
-  samples,
-  winRate,
-}: EvaluationReportJson): HTMLElement {
+export function evaluationSection(report: EvaluationReportJson): HTMLElement {
+  const { prompts, objectives, samples, winRate } = report;
   const rows = objectives.map((objective) => [
     objective.name,
     fixed(objective.before?.mean, 3),
@@ -158,7 +160,7 @@ export function evaluationSection({
   return element(
     'section',
     { 'aria-label': 'Evaluation' },
-    element('h2', {}, `Held-out prompts: version ${version} against the starting policy`),
+    element('h2', {}, `Held-out prompts: ${evaluatedText(report)}, against the starting policy`),
     element('p', {}, `${prompts} prompts. Win rate over all objectives: ${percent(winRate?.mean)}.`),
     table(columns, rows),
     ...(samples.length === 0 ? [] : [element('h2', {}, 'Sample prompts'), samplesTable(samples, names)]),

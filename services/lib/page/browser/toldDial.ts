@@ -1,0 +1,30 @@
+/** The preference of a policy that is told it: a person turns the dial when they use the policy, and training does not change. */
+import type { RunJson } from '@gapo/rpc/json';
+import { commandLine } from '#page/command.js';
+import { Dial } from '#page/dial.js';
+import { landingText } from '#page/estimate.js';
+import { element, type Content } from '#page/format.js';
+import { normalised, roundedShares, type Known } from '#page/simplex.js';
+
+/** Makes the dial, and the commands that tell a policy what it shows. @param known where preferences land */
+export function toldPreference(run: RunJson, known: readonly Known[]): Content[] {
+  const { id, objectives, preference, preferenceLevels } = run;
+  const landed = element('p', { class: 'quiet' });
+  const commands = element('div');
+  const draw = (): void => {
+    const shares = roundedShares(dial.shares);
+    const prefer = ['--prefer', objectives.map((name, i) => `${name}=${shares[i] ?? NaN}`).join(',')];
+    landed.textContent = landingText(run, dial.shares, known);
+    commands.replaceChildren(
+      commandLine(['gapo', 'generate', id, 'PROMPT', ...prefer]),
+      commandLine(['gapo', 'eval', id, ...prefer]),
+    );
+  };
+  const configured = normalised(objectives.map((name) => preference[name] ?? 0));
+  const dial = new Dial(objectives, configured, true, draw);
+  draw();
+  const about =
+    'This run trains one policy for every preference (policy.condition): its prompt states one. Choose it each time that you use the ' +
+    `policy; training stays as it is. Shares are rounded to multiples of 1/${preferenceLevels}.`;
+  return [element('p', {}, about), dial.element, landed, commands];
+}
