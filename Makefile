@@ -98,9 +98,9 @@ load: build ## watch a run 1,000 times over and create and cancel others while i
 	@deploy/local/prepare.sh nats-server
 	@WATCHERS=$(WATCHERS) PAIRS=$(PAIRS) SECONDS=$(SECONDS) WORLD=$(WORLD) JSON=$(JSON) node test/dist/load/main.js
 
-overhead: build ## train the example with traces, metrics and logs on and off in turn, and compare the steps  [SECONDS=300, BLOCK_SECONDS=10, JSON=1]
+overhead: build ## train the example with traces, metrics and logs on and off in turn, or the TensorBoard tracker, and compare the steps  [ROUND=telemetry|trackers, SECONDS=300, BLOCK_SECONDS=10, JSON=1]
 	@deploy/local/prepare.sh nats-server
-	@SECONDS=$(SECONDS) BLOCK_SECONDS=$(BLOCK_SECONDS) JSON=$(JSON) node test/dist/overhead/main.js
+	@ROUND=$(ROUND) SECONDS=$(SECONDS) BLOCK_SECONDS=$(BLOCK_SECONDS) JSON=$(JSON) node test/dist/overhead/main.js
 
 docs: build ## write the API documentation of the public packages to docs/api/
 	@node_modules/.bin/typedoc --options docs/typedoc/typedoc.json

@@ -1,6 +1,6 @@
 /**
- * Loaded into services by make overhead: turns traces, metrics and logs off and on by the clock, in blocks of equal length, in all processes at
- * once. Steps within a block are with telemetry, or without.
+ * Loaded into services by make overhead: turns traces, metrics and logs, or the trackers, off and on by the clock, in blocks of equal length,
+ * in all processes at once. Steps within a block are with them, or without.
  */
 import { trace, type Tracer } from '@opentelemetry/api';
 import { blockMs, isOn } from './blocks.js';
@@ -39,4 +39,30 @@ function apply(): void {
   setTimeout(apply, blockMs - (Date.now() % blockMs)).unref();
 }
 
-setTimeout(apply, 0).unref();
+/** The coordinator's class that brings events to trackers. */
+interface Deliveries {
+  prototype: { follow: (this: unknown, run: { eventsAfter(number: number): AsyncIterable<unknown> }) => () => void };
+}
+
+/**
+ * Keeps the coordinator from waking its trackers, and trackers from reading events, while they are off. What happens meanwhile is recorded when
+ * they are on: their work for every step is in the blocks that count as with them, so that the ratio is no less than what they cost.
+ */
+async function switchTrackers(): Promise<void> {
+  // The class itself, which no package exports: the process has this module from the same file.
+  const file = new URL('../../../services/coordinator/dist/tracking/delivery.js', import.meta.url).href;
+  const { Delivery } = (await import(file)) as { Delivery: Deliveries };
+  const { follow } = Delivery.prototype;
+  Delivery.prototype.follow = function (run) {
+    async function* eventsAfter(number: number): AsyncGenerator {
+      if (isOn(Date.now())) yield* run.eventsAfter(number);
+    }
+    const wake = follow.call(this, { ...run, eventsAfter });
+    return () => {
+      if (isOn(Date.now())) wake();
+    };
+  };
+}
+
+if (process.env['ROUND'] !== 'trackers') setTimeout(apply, 0).unref();
+else if (process.argv[1]?.includes('services/coordinator/') === true) await switchTrackers();
