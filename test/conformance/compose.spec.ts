@@ -3,27 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parse } from 'yaml';
+import { composeFolder as folder, services } from './composeFile.js';
 import { describeImage } from './images.js';
-import { projectRoot, serviceFolders, settingsOf } from './services.js';
+import { serviceFolders, settingsOf } from './services.js';
 
-interface ComposeService {
-  image: string;
-  build?: { target: string; dockerfile: string; context: string };
-  environment?: Record<string, string>;
-  command?: unknown;
-  entrypoint?: unknown;
-  healthcheck?: { test?: string[]; interval: string; timeout: string };
-  depends_on?: string[];
-  read_only?: boolean;
-  cap_drop?: string[];
-  ports?: string[];
-}
-
-const folder = join(projectRoot, 'deploy/compose');
-const { services } = parse(readFileSync(join(folder, 'compose.yaml'), 'utf8'), { merge: true }) as {
-  services: Record<string, ComposeService>;
-};
 /** Services that run images of the project, with the image's target. */
 const ours = Object.entries(services).flatMap(([name, service]) => {
   const target = /^gapo-(\w+):\$\{TAG:-0\.1\.0\}$/.exec(service.image)?.[1];
