@@ -74,12 +74,14 @@ export class LogReader {
   async #lines({ path }: Segment): Promise<Buffer[]> {
     const file = await open(path, 'r');
     try {
-      for (let size = chunkBytes; ; size *= 2) {
+      // A reader that keeps up reads one event at a time, which takes a hundredth of a chunk.
+      const left = Math.max(0, (await file.stat()).size - this.#offset);
+      for (let size = Math.min(left, chunkBytes); ; size = Math.min(left, 2 * size)) {
         const { bytesRead, buffer } = await file.read(Buffer.alloc(size), 0, size, this.#offset);
         const read = buffer.subarray(0, bytesRead);
         const end = read.lastIndexOf('\n') + 1;
         if (end > 0) return splitLines(read.subarray(0, end));
-        if (bytesRead < size) return [];
+        if (bytesRead < size || size === left) return [];
       }
     } finally {
       await file.close();
