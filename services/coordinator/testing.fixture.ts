@@ -3,7 +3,7 @@ export { createPlatform, type Platform } from './runs/platform.js';
 export { AuditLog } from './runs/auditLog.js';
 export { Runs } from './runs/runs.js';
 export { RewardSource } from './scoring/rewardSource.js';
-export { scoreItems } from './scoring/scoring.js';
+export { atOnce, scoreItems } from './scoring/scoring.js';
 export { coordinatorSettings } from './settings.js';
 export { readCheckpoint, writeCheckpoint, type CheckpointOwner } from './state/checkpoint.js';
 export { initialState } from './state/trainingState.js';

@@ -25,7 +25,7 @@ import { attributeNames, contextOfRun, spanNames, withSpan } from '@gapo/tracing
 import { splitEvenly, type Sample } from '../data/batch.js';
 import { completionItems } from '../scoring/completionItems.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
-import { scoreItems } from '../scoring/scoring.js';
+import { atOnce, scoreItems } from '../scoring/scoring.js';
 import { versionOf } from '../state/trainingState.js';
 import { encodeTold } from '../step/context/conditioning.js';
 import { policyRef, type TrainingContext } from '../step/context/trainingContext.js';
@@ -219,7 +219,8 @@ async function compare(
   });
   const items = completionItems(training.tokens, completions);
   const texts = (await items('clean')).map(({ completion }) => completion);
-  const scored = await scoreItems(training.objectives, items, 'the evaluation', signal, {
+  const parts = atOnce(completions.length, items);
+  const scored = await scoreItems(training.objectives, parts, 'the evaluation', signal, {
     progress,
     scored: () => undefined,
   });

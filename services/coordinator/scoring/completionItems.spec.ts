@@ -9,7 +9,7 @@ import { logger } from '@gapo/service';
 import { rewardServer } from '../fixtures/world.fixture.js';
 import { completionItems } from './completionItems.js';
 import { RewardSource } from './rewardSource.js';
-import { scoreItems } from './scoring.js';
+import { atOnce, scoreItems } from './scoring.js';
 
 const tokenizer = await Tokenizer.read(tokenizerDirectory);
 const turns = [
@@ -60,7 +60,8 @@ test('a service gets the form that the objective names, else the one that it des
   ];
   const observer = { progress: () => undefined, scored: () => undefined };
   for (const source of sources) {
-    await scoreItems([{ source, onFailure: 'fail' }], items, 'a test', new AbortController().signal, observer);
+    const { signal } = new AbortController();
+    await scoreItems([{ source, onFailure: 'fail' }], atOnce(1, items), 'a test', signal, observer);
   }
   const [raw, clean] = [at(await items('raw'), 0), at(await items('clean'), 0)];
   assert.deepEqual(received, [raw, clean, clean]);

@@ -11,9 +11,10 @@ import {
   type Item,
   type RetryPolicy,
 } from '@gapo/rpc';
-import { UserError, type Logger } from '@gapo/service';
+import { Slots, UserError, type Logger } from '@gapo/service';
 import { count } from '@gapo/tracing';
 import { throwIfAborted, type Fault } from '../state/interruption.js';
+import { BusyTime } from './busyTime.js';
 import { CircuitBreaker } from './circuitBreaker.js';
 import { hedged } from './hedge.js';
 import { isRetryable, isScore, outcomesOf, quote, type ItemFailure, type Outcome } from './outcomes.js';
@@ -59,7 +60,7 @@ export interface Scores {
   readonly outliers: readonly Outlier[];
   /** Milliseconds of the slowest call; 0 if every score was cached. */
   readonly latencyMs: number;
-  /** Wall seconds of the whole batch. */
+  /** Wall seconds in which items of the batch waited for their scores. */
   readonly seconds: number;
 }
 
@@ -212,32 +213,53 @@ export class RewardSource {
    * @param onItems receives the number of items processed so far
    * @throws the signal's reason
    */
-  async score(items: readonly Item[], signal: AbortSignal, onItems?: (done: number) => void): Promise<Scores> {
-    const began = performance.now();
-    const outcomes = new Array<Outcome>(items.length);
-    const groups = this.#grouped(items, outcomes);
-    let done = items.length - itemCount(groups);
-    if (done > 0) onItems?.(done);
-    const ranges = requestRanges(
-      groups.map(({ bytes }) => bytes),
-      {
-        items: this.#description?.maxBatch || defaultBatch,
-        bytes: Math.min(this.#description?.maxBytes || defaultBytes, this.#receivedBytes),
-      },
-    );
-    let latencyMs = 0;
-    const queue = ranges.values(); // shared by the lanes
-    const lane = async (): Promise<void> => {
-      for (const [first, end] of queue) {
+  score(items: readonly Item[], signal: AbortSignal, onItems?: (done: number) => void): Promise<Scores> {
+    return this.scoreParts([Promise.resolve(items)], signal, onItems);
+  }
+
+  /**
+   * Scores parts of a batch, each as soon as it is there. No call has items of two parts, so the calls do not depend on the order in
+   * which parts arrive.
+   *
+   * @param onItems receives the number of items processed so far
+   * @throws the signal's reason; what a part is rejected with
+   */
+  async scoreParts(
+    parts: readonly Promise<readonly Item[]>[],
+    signal: AbortSignal,
+    onItems?: (done: number) => void,
+  ): Promise<Scores> {
+    const calls = new Slots(concurrentCalls);
+    const busy = new BusyTime();
+    let [done, latencyMs] = [0, 0];
+    const processed = (count: number): void => {
+      if (count > 0) onItems?.((done += count));
+    };
+    const scored = parts.map(async (part) => {
+      const items = await part;
+      const outcomes = new Array<Outcome>(items.length);
+      const groups = this.#grouped(items, outcomes);
+      processed(items.length - itemCount(groups));
+      const ranges = requestRanges(
+        groups.map(({ bytes }) => bytes),
+        {
+          items: this.#description?.maxBatch || defaultBatch,
+          bytes: Math.min(this.#description?.maxBytes || defaultBytes, this.#receivedBytes),
+        },
+      );
+      const call = async ([first, end]: readonly [number, number]): Promise<void> => {
         const batch = groups.slice(first, end);
-        const { found, slowestMs } = await this.#scoreBatch(batch, first, signal);
+        const { found, slowestMs } = await calls.run(signal, () => this.#scoreBatch(batch, first, signal));
         latencyMs = Math.max(latencyMs, slowestMs);
         for (const [k, { indices }] of batch.entries()) for (const index of indices) outcomes[index] = at(found, k);
-        done += itemCount(batch);
-        onItems?.(done);
-      }
-    };
-    await Promise.all(Array.from({ length: concurrentCalls }, lane));
+        processed(itemCount(batch));
+      };
+      await busy.during(() => Promise.all(ranges.map(call)));
+      return { items, outcomes };
+    });
+    const all = await Promise.all(scored);
+    const items = all.flatMap((part) => part.items);
+    const outcomes = all.flatMap((part) => part.outcomes);
     const values = outcomes.map((outcome) => (isScore(outcome) ? this.#oriented(outcome) : undefined));
     const failures = outcomes.flatMap((outcome, index) =>
       isScore(outcome) ? [] : [{ index, message: outcome.message }],
@@ -251,7 +273,7 @@ export class RewardSource {
     }
     count('rewardFailures', failures.length, { objective: this.objective });
     const outliers = this.#running.add(values);
-    return { values, failures, outliers, latencyMs, seconds: (performance.now() - began) / 1000 };
+    return { values, failures, outliers, latencyMs, seconds: busy.seconds };
   }
 
   /** Closes the connection. */

@@ -7,7 +7,7 @@ import { logger } from '@gapo/service';
 import { itemOf, rewardServer, scoring, type Scorer, type TestReward } from '../fixtures/world.fixture.js';
 import { PauseNeeded, RunFailure } from '../state/interruption.js';
 import { RewardSource } from './rewardSource.js';
-import { scoreItems, type ObjectiveScores } from './scoring.js';
+import { atOnce, scoreItems, type ObjectiveScores } from './scoring.js';
 
 const forever = new AbortController().signal;
 
@@ -190,7 +190,7 @@ test('failure policies: fail and pause throw; drop removes the item for every ob
         { source: good.source, onFailure: 'pause' },
         { source: holes.source, onFailure },
       ],
-      async () => items(3),
+      atOnce(3, async () => items(3)),
       'step 4',
       forever,
       observer,
@@ -224,7 +224,7 @@ test('progress names the services that are waited for', async (t) => {
       { source: quick.source, onFailure: 'fail' },
       { source: slow.source, onFailure: 'fail' },
     ],
-    async () => items(2),
+    atOnce(2, async () => items(2)),
     'step 1',
     forever,
     {
@@ -253,10 +253,51 @@ test('progress is reported again with the time while a service does not answer',
   };
   const startedAt = performance.now();
   const observer = { progress, scored: () => undefined };
-  await scoreItems([{ source, onFailure: 'fail' }], async () => items(2), 'step 1', forever, observer, 500);
+  await scoreItems(
+    [{ source, onFailure: 'fail' }],
+    atOnce(2, async () => items(2)),
+    'step 1',
+    forever,
+    observer,
+    500,
+  );
   const most = Math.round((performance.now() - startedAt) / 1000);
   const words = [...waits];
   assert.deepEqual([words[0], words.at(-1)], ['reward slow', '']);
   const times = words.slice(1, -1).map((text) => Number(/^reward slow for (\d+) s$/.exec(text)?.[1]));
   assert.ok(times.length > 0 && times.every((seconds) => seconds >= 1 && seconds <= most), words.join('; '));
+});
+
+test('parts are scored as they arrive: no call mixes two, and scores and failures are in the parts’ order', async (t) => {
+  const calls: string[][] = [];
+  const scorer = scoring((completion) => (completion === 'x' ? Number.NaN : completion.length));
+  const { source } = await sourceOf(t, (request, signal) => {
+    calls.push(request.items.map(({ id }) => id));
+    return scorer(request, signal);
+  });
+  const all = items(6);
+  const [first, second, third] = [all.slice(0, 2), all.slice(2, 3), all.slice(3)];
+  let arrive: Record<'first' | 'third', () => void> = { first: () => undefined, third: () => undefined };
+  const when = (name: keyof typeof arrive, part: readonly Item[]): Promise<readonly Item[]> =>
+    new Promise((resolve) => (arrive = { ...arrive, [name]: () => resolve(part) }));
+  const parts = [when('first', first), Promise.resolve(second), when('third', third)];
+  const processed: number[] = [];
+  const { values, failures } = await source.scoreParts(parts, forever, (done) => {
+    processed.push(done);
+    if (done === 1) arrive.third();
+    if (done === 4) arrive.first();
+  });
+  assert.deepEqual(values, [0, undefined, 2, 3, 4, 5]);
+  assert.deepEqual(
+    failures.map(({ index }) => index),
+    [1],
+  );
+  assert.deepEqual(processed, [1, 4, 6]);
+  assert.deepEqual(calls, [['i2'], ['i3', 'i4', 'i5'], ['i0', 'i1']]);
+});
+
+test('a part that cannot be had rejects the scores with its reason', async (t) => {
+  const { source } = await sourceOf(t, lengths);
+  const lost = Promise.reject(new Error('no such shard'));
+  await assert.rejects(source.scoreParts([Promise.resolve(items(2)), lost], forever), /^Error: no such shard$/);
 });

@@ -71,29 +71,42 @@ export function quotedOutliers(items: readonly Identified[], { outliers }: Score
   });
 }
 
+/** Items to score, which may arrive part by part. */
+export interface ItemParts {
+  /** Items of all parts. */
+  readonly count: number;
+  /** Each part's items, in the form of text that an objective's service gets. */
+  readonly parts: readonly Promise<ItemsOf>[];
+}
+
+/** Items that are all there. */
+export function atOnce(count: number, itemsOf: ItemsOf): ItemParts {
+  return { count, parts: [Promise.resolve(itemsOf)] };
+}
+
 /**
- * Scores the items with every objective in parallel, then applies the failure policies, in the order fail, pause, drop.
- * A missing score never becomes a number: it fails the run, pauses it, or drops its item for every objective.
+ * Scores the items with every objective in parallel, each part as soon as it is there, then applies the failure policies, in the
+ * order fail, pause, drop. A missing score never becomes a number: it fails the run, pauses it, or drops its item for every objective.
  *
- * @param itemsOf the items, in the form of text that an objective's service gets
+ * @param items ids and order are the same in every form of text
  * @param label what is scored, for example `step 12`
  * @param remindMs milliseconds between progress reports while no service answers
- * @throws PauseNeeded, RunFailure that name the objective, its service, the first item and its error
+ * @throws PauseNeeded, RunFailure that name the objective, its service, the first item and its error; what a part is rejected with
  */
 export async function scoreItems(
   objectives: readonly ScoredObjective[],
-  itemsOf: ItemsOf,
+  items: ItemParts,
   label: string,
   signal: AbortSignal,
   observer: ScoringObserver,
   remindMs = reminderMs,
 ): Promise<ScoredBatch> {
+  const { count, parts } = items;
   const done = objectives.map(() => 0);
   let answeredAt = performance.now();
-  const batches = await Promise.all(objectives.map(({ source }) => itemsOf(source.text)));
-  const [items = []] = batches;
+  const batches = objectives.map(({ source }) => parts.map(async (part) => (await part)(source.text)));
   const report = (): void => {
-    const total = items.length * objectives.length;
+    const total = count * objectives.length;
     const least = Math.min(...done);
     const behind = objectives.filter((_, k) => done[k] === least).map(({ source }) => source.objective);
     const sum = done.reduce((a, b) => a + b, 0);
@@ -102,8 +115,8 @@ export async function scoreItems(
     observer.progress(sum, total, sum < total ? `reward ${behind.join(', ')}${since}` : '');
   };
   const one = async ({ source }: ScoredObjective, k: number): Promise<ObjectiveScores> => {
-    const scores = await source.score(at(batches, k), signal, (count) => {
-      done[k] = count;
+    const scores = await source.scoreParts(at(batches, k), signal, (processed) => {
+      done[k] = processed;
       answeredAt = performance.now();
       report();
     });
@@ -126,8 +139,11 @@ export async function scoreItems(
   } finally {
     clearInterval(reminder);
   }
-  const missing = applyPolicies(objectives, results, batches, label);
-  const kept = [...items.keys()].filter((i) => results.every(({ values }) => values[i] !== undefined));
+  const read = await Promise.all(batches.map(async (own) => (await Promise.all(own)).flat()));
+  const missing = applyPolicies(objectives, results, read, label);
+  const kept = Array.from({ length: count }, (_, i) => i).filter((i) =>
+    results.every(({ values }) => values[i] !== undefined),
+  );
   const scores = results.map(({ values }) =>
     Float64Array.from(kept, (i) => required(values[i], 'the score of a kept item')),
   );

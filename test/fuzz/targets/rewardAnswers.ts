@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { RewardSource, scoreItems } from '@gapo/coordinator/testing';
+import { atOnce, RewardSource, scoreItems } from '@gapo/coordinator/testing';
 import type { Item } from '@gapo/rpc';
 import { messageDefinition } from '@gapo/rpc/testing';
 import fc from 'fast-check';
@@ -86,7 +86,8 @@ export const rewardAnswers: OpenTarget = async () => {
     });
     try {
       const { signal } = new AbortController();
-      const batch = await scoreItems([{ source, onFailure: 'drop' }], async () => items, 'step 1', signal, observer);
+      const parts = atOnce(items.length, async () => items);
+      const batch = await scoreItems([{ source, onFailure: 'drop' }], parts, 'step 1', signal, observer);
       const [scores] = batch.scores;
       const [objective] = batch.objectives;
       if (scores?.length !== batch.kept.length || !scores.every(Number.isFinite))

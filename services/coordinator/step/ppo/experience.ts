@@ -1,6 +1,6 @@
 /**
  * The data of a PPO step: completions, their scores, and their log-probabilities under other versions than the sampler's.
- * The log-probabilities of a shard are computed as soon as it is sampled, concurrently with sampling and scoring.
+ * The completions of a shard are scored, and their log-probabilities computed, as soon as they are sampled.
  */
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
@@ -8,7 +8,7 @@ import { at } from '@gapo/numeric';
 import { underSignals } from '@gapo/rpc';
 import { spanNames, withSpan } from '@gapo/tracing';
 import { createBatch, pickRows, tokenIndices, type Batch, type Ranges, type Sample } from '../../data/batch.js';
-import { completionItems } from '../../scoring/completionItems.js';
+import { completionItems, type Completion } from '../../scoring/completionItems.js';
 import { recordScores } from '../../scoring/evaluationEvents.js';
 import { quotedFailures, quotedOutliers, scoreItems, tooFewScores, type ScoredBatch } from '../../scoring/scoring.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
@@ -82,14 +82,20 @@ async function gather(context: StepContext, failed: AbortController): Promise<Ex
   const computing = Promise.race(from.shards).then(() =>
     withSpan(spanNames.stepLogProbs, {}, () => logProbs(context, from)),
   );
-  const scoring = sampling.then((samples) =>
-    clock.time('rewards', spanNames.stepRewards, () => score(context, from, samples)),
+  const shown = new AbortController();
+  const scoring = Promise.race(from.shards).then(() =>
+    withSpan(spanNames.stepRewards, {}, () => score(context, from, shown.signal)),
   );
-  // Once the scores have arrived, the step waits only for gradient workers.
-  const waiting = scoring.then(() => {
-    progress.show();
-    return clock.wait('gradients', computing);
-  });
+  // Once the completions are there, the step waits for their scores, and once these are, only for gradient workers.
+  const waiting = sampling
+    .then(() => {
+      shown.abort();
+      return clock.wait('rewards', scoring);
+    })
+    .then(() => {
+      progress.show();
+      return clock.wait('gradients', computing);
+    });
   try {
     const [samples, scored, others] = await Promise.all([sampling, scoring, computing, waiting]);
     return usable(context, from, samples, scored, others);
@@ -100,20 +106,31 @@ async function gather(context: StepContext, failed: AbortController): Promise<Ex
   }
 }
 
+/** @param sampled has aborted once the step waits for scores, whose progress is shown from then on */
 async function score(
-  { observer, signal, step, training }: StepContext,
-  { drawn }: StepPrompts,
-  samples: readonly Sample[],
+  { config, observer, signal, step, training }: StepContext,
+  { drawn, shards }: Sampling,
+  sampled: AbortSignal,
 ): Promise<ScoredBatch> {
-  const completions = samples.map(({ prompt, sample: number, tokenIds }) => ({
-    id: `${step}.${prompt}.${number}`,
-    prompt: at(drawn, prompt).record,
-    tokenIds,
-  }));
-  const items = completionItems(training.tokens, completions);
+  const completionsOf = (samples: readonly Sample[]): Completion[] =>
+    samples.map(({ prompt, sample, tokenIds }) => {
+      return { id: `${step}.${prompt}.${sample}`, prompt: at(drawn, prompt).record, tokenIds };
+    });
+  const arrived: (readonly Completion[])[] = [];
+  const items = {
+    count: drawn.length * config.rollout.samplesPerPrompt,
+    parts: shards.map(async (shard, index) => {
+      const completions = completionsOf(await shard);
+      arrived[index] = completions;
+      return completionItems(training.tokens, completions);
+    }),
+  };
   return scoreItems(training.objectives, items, `step ${step}`, signal, {
-    progress: (done, total, waitingFor) => observer.progress('rewards', done, total, waitingFor),
+    progress: (done, total, waitingFor) => {
+      if (sampled.aborted) observer.progress('rewards', done, total, waitingFor);
+    },
     scored: (scores) => {
+      const completions = arrived.flat();
       recordScores(step, completions, scores);
       observer.reward({
         step,
