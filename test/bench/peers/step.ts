@@ -3,18 +3,19 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseRunConfig } from '@gapo/config';
 import { mean } from '@gapo/numeric';
-import { type Client, connect } from '@gapo/rpc';
+import { type Client, connect, type WatchRunResponse } from '@gapo/rpc';
 import { project, startPlatform } from '../../platform.fixture.js';
 import type { Group, Row, Setting } from './group.js';
 import { Peer, type Versions } from './peerProcess.js';
 import { inTurn, type Way } from './rounds.js';
 
 const example = join(project, 'examples/assistant');
-/** Steps of a run that count, and those before them: the first of a run read the model and build graphs. */
-const counted = 6;
-const skipped = 3;
+const runId = 'peers';
+/** Steps of a round that count, and those before them: the first of a session fetch the policy. */
+const counted = 8;
+const skipped = 2;
 /** Steps of TRL in a round. */
-const theirSteps = 2;
+const theirSteps = 3;
 
 /** Measures the group. */
 export async function step(setting: Setting): Promise<Group> {
@@ -37,10 +38,8 @@ export async function step(setting: Setting): Promise<Group> {
       const args = [model, promptFile, JSON.stringify(settings), algorithm];
       peers.set(`TRL, ${algorithm.toUpperCase()}`, await Peer.start(python, 'trl_step.py', args));
     }
-    let round = 0;
-    const ways: Record<string, Way> = {
-      ours: () => stepMillis(training, yaml, `round-${round++}`, (tokens) => count('ours', tokens)),
-    };
+    const ours = await PacedRun.create(training, yaml, (tokens) => count('ours', tokens));
+    const ways: Record<string, Way> = { ours: () => ours.round() };
     for (const [name, peer] of peers)
       ways[name] = async () => {
         const millis: number[] = [];
@@ -97,23 +96,62 @@ function settingsOf(yaml: string, threads: number): Readonly<Record<string, numb
   };
 }
 
-/** Trains the example for a few steps. Returns the mean milliseconds from one step's end to the next. */
-async function stepMillis(
-  training: Client<'gapo.training.v1.TrainingService'>,
-  yaml: string,
-  runId: string,
-  onTokens: (tokens: number) => void,
-): Promise<number> {
-  const configYaml = yaml.replace(/^steps: .*$/m, `steps: ${skipped + counted}`);
-  await training.CreateRun({ configYaml, baseDirectory: example, runId }, { deadlineMs: 60_000 });
-  const ends: number[] = [];
-  for await (const event of training.WatchRun({ runId }, { deadlineMs: 600_000 })) {
-    const { run, step: report } = event;
-    if (run?.state === 'RUN_STATE_FAILED' || run?.state === 'RUN_STATE_PAUSED')
-      throw new Error(`the run stopped: ${run.reason}`);
-    if (!report) continue;
-    ends.push(performance.now());
-    onTokens(Number(report.tokens));
+/** One run of the example, which trains some steps in each round and is paused between rounds. */
+class PacedRun {
+  readonly #training: Client<'gapo.training.v1.TrainingService'>;
+  readonly #onTokens: (tokens: number) => void;
+  readonly #events: AsyncIterator<WatchRunResponse>;
+
+  private constructor(training: Client<'gapo.training.v1.TrainingService'>, onTokens: (tokens: number) => void) {
+    this.#training = training;
+    this.#onTokens = onTokens;
+    this.#events = training.WatchRun({ runId }, { deadlineMs: 7_200_000 })[Symbol.asyncIterator]();
   }
-  return ((ends.at(-1) as number) - (ends[skipped - 1] as number)) / counted;
+
+  /** Creates the run and has it wait for its first round. */
+  static async create(
+    training: Client<'gapo.training.v1.TrainingService'>,
+    yaml: string,
+    onTokens: (tokens: number) => void,
+  ): Promise<PacedRun> {
+    const configYaml = yaml.replace(/^steps: .*$/m, 'steps: 100000').replace('schedule: cosine', 'schedule: constant');
+    await training.CreateRun({ configYaml, baseDirectory: example, runId }, { deadlineMs: 60_000 });
+    const run = new PacedRun(training, onTokens);
+    await run.#pause();
+    return run;
+  }
+
+  /** Trains some steps. Returns the mean milliseconds from one step's end to the next. */
+  async round(): Promise<number> {
+    await this.#training.ResumeRun({ runId }, { deadlineMs: 60_000 });
+    await this.#steps(skipped);
+    const began = performance.now();
+    await this.#steps(counted);
+    const millis = (performance.now() - began) / counted;
+    await this.#pause();
+    return millis;
+  }
+
+  /** Waits for the ends of some steps. @throws Error if the run stops */
+  async #steps(count: number): Promise<void> {
+    for (let left = count; left > 0;) {
+      const { run, step: report } = await this.#next();
+      if (run?.state === 'RUN_STATE_FAILED') throw new Error(`the run stopped: ${run.reason}`);
+      if (!report) continue;
+      this.#onTokens(Number(report.tokens));
+      left -= 1;
+    }
+  }
+
+  /** Pauses the run after the step in progress. */
+  async #pause(): Promise<void> {
+    await this.#training.PauseRun({ runId }, { deadlineMs: 60_000 });
+    for (let state: string | undefined = ''; state !== 'RUN_STATE_PAUSED';) state = (await this.#next()).run?.state;
+  }
+
+  async #next(): Promise<WatchRunResponse> {
+    const next = await this.#events.next();
+    if (next.done === true) throw new Error('the run ended');
+    return next.value;
+  }
 }
