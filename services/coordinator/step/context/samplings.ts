@@ -110,7 +110,7 @@ export class Samplings {
     const { training, pool, versions, key, sampled } = this.#parts;
     const { config } = training;
     const { drawn, bounds, levels } = promptsOf(training, before, step);
-    const { promptsPerStep: _prompts, shards: _shards, maxLogprobGap: _gap, staleness: _ahead, ...sampling } = config.rollout; // prettier-ignore
+    const { promptsPerStep: _prompts, shards: _shards, maxLogprobGap: _gap, staleness: _ahead, score: _score, ...sampling } = config.rollout; // prettier-ignore
     const version = sampledVersion(config, step);
     const release = versions.keep(version);
     const ended = new AbortController();

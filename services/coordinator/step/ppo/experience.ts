@@ -1,6 +1,6 @@
 /**
  * The data of a PPO step: completions, their scores, and their log-probabilities under other versions than the sampler's.
- * The completions of a shard are scored, and their log-probabilities computed, as soon as they are sampled.
+ * The log-probabilities of a shard are computed as soon as it is sampled; with `rollout.score: shard` so are its scores.
  */
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
@@ -67,7 +67,7 @@ export function gatherExperience(step: StepContext): Promise<Experience> {
 
 /** @param failed ends the context's signal */
 async function gather(context: StepContext, failed: AbortController): Promise<Experience> {
-  const { before, clock, observer, progress, samplings, signal } = context;
+  const { before, clock, config, observer, progress, samplings, signal } = context;
   let started: Sampling | undefined;
   const sampling = clock.time('sampling', spanNames.stepSampling, async () => {
     started = samplings.of(before);
@@ -83,8 +83,9 @@ async function gather(context: StepContext, failed: AbortController): Promise<Ex
     withSpan(spanNames.stepLogProbs, {}, () => logProbs(context, from)),
   );
   const shown = new AbortController();
-  const scoring = Promise.race(from.shards).then(() =>
-    withSpan(spanNames.stepRewards, {}, () => score(context, from, shown.signal)),
+  const parts = config.rollout.score === 'shard' ? from.shards : [sampling];
+  const scoring = Promise.race(parts).then(() =>
+    withSpan(spanNames.stepRewards, {}, () => score(context, from.drawn, parts, shown.signal)),
   );
   // Once the completions are there, the step waits for their scores, and once these are, only for gradient workers.
   const waiting = sampling
@@ -106,10 +107,18 @@ async function gather(context: StepContext, failed: AbortController): Promise<Ex
   }
 }
 
-/** @param sampled has aborted once the step waits for scores, whose progress is shown from then on */
+/**
+ * Scores the completions of a step.
+ *
+ * @param context of the step
+ * @param drawn its prompts
+ * @param parts its samples, in order
+ * @param sampled has aborted once the step waits for scores, whose progress is shown from then on
+ */
 async function score(
   { config, observer, signal, step, training }: StepContext,
-  { drawn, shards }: Sampling,
+  drawn: StepPrompts['drawn'],
+  parts: readonly Promise<readonly Sample[]>[],
   sampled: AbortSignal,
 ): Promise<ScoredBatch> {
   const completionsOf = (samples: readonly Sample[]): Completion[] =>
@@ -119,8 +128,8 @@ async function score(
   const arrived: (readonly Completion[])[] = [];
   const items = {
     count: drawn.length * config.rollout.samplesPerPrompt,
-    parts: shards.map(async (shard, index) => {
-      const completions = completionsOf(await shard);
+    parts: parts.map(async (part, index) => {
+      const completions = completionsOf(await part);
       arrived[index] = completions;
       return completionItems(training.tokens, completions);
     }),

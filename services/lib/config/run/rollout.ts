@@ -29,6 +29,16 @@ const staleness = z
       'are sampled while the steps before it train. `0`: a step samples from the policy that it trains.',
   );
 
+/** When completions are scored. */
+const score = z
+  .enum(['step', 'shard'])
+  .optional()
+  .meta({ absent: '`step`' })
+  .describe(
+    'When the reward services get the completions. `step`: once all of the step are sampled, in as few calls as the services allow. ' +
+      '`shard`: those of a shard as soon as it is sampled, in more and smaller calls: for services with hardware of their own.',
+  );
+
 const options = z.strictObject({
   promptsPerStep: positiveInt.default(32).describe('Prompts in a step.'),
   samplesPerPrompt: positiveInt.default(4).describe('Completions per prompt.'),
@@ -68,6 +78,7 @@ const options = z.strictObject({
     .default(4)
     .describe('Shards of a step. The result of a run depends on it, but not on the number of workers that share them.'),
   staleness,
+  score,
   maxLogprobGap,
 });
 
