@@ -35,9 +35,10 @@ function alive(pid: number | undefined): boolean {
 test('up and run give the same weights, with shared or own services, paused or not', async (t) => {
   const folder = temporaryFolder(t);
   const { config, rewards } = await writeTinyProject(folder, 5);
+  const workers = ['--rollout-workers', '1', '--gradient-workers', '1'];
   const withData = (command: string[], data: string): string[] => [
     ...command,
-    ...['--rewards', rewards, '--data', join(folder, data), '--rollout-workers', '1', '--json', ...free],
+    ...['--rewards', rewards, '--data', join(folder, data), ...workers, '--json', ...free],
   ];
   let sha256 = '';
 

@@ -99,11 +99,15 @@ const defaultWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(available
 /** Memory for each gradient worker: the activations of a micro-batch take 2 GiB unless configured, a model's weights the rest. */
 const gradientWorkerBytes = 8 * 2 ** 30;
 
-/** As many gradient workers as have memory; one of another program, which holds a model of its own. */
-export function defaultGradientWorkers(program: string | undefined): number {
+/** Bytes of memory that processes here may use. */
+function usableBytes(): number {
   // 0 or a huge number where no limit is set.
-  const limit = process.constrainedMemory() || Infinity;
-  const room = Math.floor(Math.min(totalmem(), limit) / gradientWorkerBytes);
+  return Math.min(totalmem(), process.constrainedMemory() || Infinity);
+}
+
+/** As many gradient workers as have memory; one of another program, which holds a model of its own. */
+export function defaultGradientWorkers(program: string | undefined, bytes = usableBytes()): number {
+  const room = Math.floor(bytes / gradientWorkerBytes);
   return program === undefined ? Math.max(1, Math.min(defaultWorkers, room)) : 1;
 }
 
