@@ -252,6 +252,7 @@ export class TrainingLoop {
       [attributeNames.stationarity]: report.stationarity,
       [attributeNames.policyVersion]: versionOf(state),
     });
+    span.end(); // the report has the time until here; what follows publishes it
     history.steps.append(report);
     this.#state = state;
     feed.step(report);

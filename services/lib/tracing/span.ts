@@ -26,8 +26,8 @@ export interface SpanOptions {
 }
 
 /**
- * Runs `fn` synchronously inside an active span, and ends the span when `fn` settles. An error is recorded on the span with
- * status ERROR and rethrown unchanged.
+ * Runs `fn` synchronously inside an active span, and ends the span when `fn` settles, unless `fn` has ended it. An error is recorded
+ * on a span that has not ended, with status ERROR, and rethrown unchanged.
  *
  * @param name one of `spanNames`
  * @param attributes keys from `attributeNames`; undefined values are left out
@@ -47,11 +47,13 @@ export async function withSpan<T>(
     return await context.with(trace.setSpan(parent, span), () => fn(span));
   } catch (error) {
     const known = error instanceof Error ? error : new Error(String(error));
-    span.recordException(known);
-    span.setStatus({ code: SpanStatusCode.ERROR, message: known.message });
+    if (span.isRecording()) {
+      span.recordException(known);
+      span.setStatus({ code: SpanStatusCode.ERROR, message: known.message });
+    }
     throw error;
   } finally {
-    span.end();
+    if (span.isRecording()) span.end();
   }
 }
 
