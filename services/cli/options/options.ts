@@ -97,7 +97,7 @@ export interface StackFlags {
 const defaultWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(availableParallelism(), 4);
 
 /** Memory for each gradient worker: the activations of a micro-batch take 2 GiB unless configured, a model's weights the rest. */
-const gradientWorkerBytes = 8 * 2 ** 30;
+const gradientWorkerBytes = 6 * 2 ** 30;
 
 /** Bytes of memory that processes here may use. */
 function usableBytes(): number {
@@ -123,7 +123,7 @@ export const stackOptions = (): Option[] => [
     .argParser(positive),
   new Option(
     '--gradient-workers <n>',
-    'gradient workers, which share the cores (default: one per core, at most 4, and one per 8 GiB of memory; 1 with ' +
+    'gradient workers, which share the cores (default: one per core, at most 4, and one per 6 GiB of memory; 1 with ' +
       '--gradient-program)',
   ).argParser(positive),
   new Option(

@@ -67,6 +67,9 @@ export interface Scores {
 /** Items per call if the service states no limit. */
 const defaultBatch = 64;
 
+/** Calls of different parts have different seeds of their retries' jitter, as have those of one part. */
+const seedStride = 1_000_003;
+
 /** Concurrent calls: one is on the wire while the other computes. */
 const concurrentCalls = 2;
 
@@ -207,7 +210,7 @@ export class RewardSource {
   }
 
   /**
-   * Scores items in batches that the service's limits of items and bytes allow. Equal items are sent once, cached ones not at all. An error of the
+   * Scores items in calls that the service's limits of items and bytes allow. Equal items are sent once, cached ones not at all. An error of the
    * service is a failure of its items; it is never thrown.
    *
    * @param onItems receives the number of items processed so far
@@ -218,8 +221,8 @@ export class RewardSource {
   }
 
   /**
-   * Scores parts of a batch, each as soon as it is there. No call has items of two parts, so the calls do not depend on the order in
-   * which parts arrive.
+   * Scores parts of a batch, each as soon as it is there and as {@link score} does. No call has items of two parts, so that what is asked for
+   * together does not depend on the order in which parts arrive.
    *
    * @param onItems receives the number of items processed so far
    * @throws the signal's reason; what a part is rejected with
@@ -235,7 +238,7 @@ export class RewardSource {
     const processed = (count: number): void => {
       if (count > 0) onItems?.((done += count));
     };
-    const scored = parts.map(async (part) => {
+    const scored = parts.map(async (part, index) => {
       const items = await part;
       const outcomes = new Array<Outcome>(items.length);
       const groups = this.#grouped(items, outcomes);
@@ -249,7 +252,9 @@ export class RewardSource {
       );
       const call = async ([first, end]: readonly [number, number]): Promise<void> => {
         const batch = groups.slice(first, end);
-        const { found, slowestMs } = await calls.run(signal, () => this.#scoreBatch(batch, first, signal));
+        const { found, slowestMs } = await calls.run(signal, () =>
+          this.#scoreBatch(batch, index * seedStride + first, signal),
+        );
         latencyMs = Math.max(latencyMs, slowestMs);
         for (const [k, { indices }] of batch.entries()) for (const index of indices) outcomes[index] = at(found, k);
         processed(itemCount(batch));

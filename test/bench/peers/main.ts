@@ -105,4 +105,10 @@ async function main(): Promise<void> {
   say(`wrote ${path}`);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  // An unknown option is a TypeError with a code.
+  process.exitCode = error instanceof TypeError && 'code' in error ? 2 : 1;
+  say(error instanceof Error ? error.message : String(error));
+}

@@ -47,7 +47,7 @@ export class Peer {
   /**
    * Starts a script and waits until it is ready.
    *
-   * @throws Error with the end of its stderr if it exits before
+   * @throws Error if there is no such Python; with the end of the script's stderr if it exits before
    */
   static async start(python: string, script: string, args: readonly (string | number)[]): Promise<Peer> {
     const child = spawn(python, [`${scripts}${script}`, ...args.map(String)], {
@@ -59,8 +59,13 @@ export class Peer {
       stderr.push(part.toString());
       if (stderr.length > 100) stderr.shift();
     });
+    // Without listeners these events would end the process, and leave what runs beside the peer.
+    child.stdin.on('error', () => undefined); // the peer has ended, which its next answer says
+    const failed = once(child, 'error').then(([error]) => {
+      throw new Error(`${python} cannot be started: ${(error as Error).message}`);
+    });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
-    const { versions } = (await next(script, lines, stderr)) as { versions: Versions };
+    const { versions } = (await Promise.race([next(script, lines, stderr), failed])) as { versions: Versions };
     return new Peer(script, child, lines, stderr, versions);
   }
 
@@ -72,7 +77,7 @@ export class Peer {
 
   /** Ends the script. */
   async close(): Promise<void> {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, 'exit');
     this.#child.stdin?.end();
     const killing = new AbortController();

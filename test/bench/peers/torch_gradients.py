@@ -36,26 +36,29 @@ class Batch:
         longest = max(len(each["promptIds"]) + len(each["completionIds"]) for each in sequences)
         self.ids = torch.zeros(len(sequences), longest, dtype=torch.long)
         self.attention = torch.zeros_like(self.ids)
+        self.kept = longest - min(len(each["promptIds"]) for each in sequences)
         self.predicted = torch.zeros(len(sequences), longest - 1, dtype=torch.bool)
         for row, each in enumerate(sequences):
             prompt, whole = len(each["promptIds"]), [*each["promptIds"], *each["completionIds"]]
             self.ids[row, : len(whole)] = torch.tensor(whole)
             self.attention[row, : len(whole)] = 1
             self.predicted[row, prompt - 1 : len(whole) - 1] = True
+        self.predicted = self.predicted[:, -self.kept :]
         self.advantages = torch.tensor(described["advantages"])  # [B, K]
         self.old = torch.full(self.predicted.shape, float(described["oldLogprob"]))
         self.tokens = int(self.predicted.sum())
 
     def surrogates(self, model: nn.Module, count: int) -> Tensor:
         """The surrogates of the first objectives, [count]; no token is clipped."""
-        ratio = (self.logprobs(model) - self.old).exp()  # [B, T - 1]
+        ratio = (self.logprobs(model) - self.old).exp()  # [B, kept]
         per_sequence = torch.where(self.predicted, ratio, 0.0).sum(1)  # [B]
         return self.advantages[:, :count].T @ per_sequence / self.tokens
 
     def logprobs(self, model: nn.Module) -> Tensor:
-        """The log-probability of each token after the first, [B, T - 1]."""
-        logits = model(input_ids=self.ids, attention_mask=self.attention, use_cache=False).logits[:, :-1]
-        return logits.log_softmax(-1).gather(-1, self.ids[:, 1:, None]).squeeze(-1)
+        """The log-probabilities of the last tokens, which hold every completion, [B, kept]. Others need no logits."""
+        out = model(input_ids=self.ids, attention_mask=self.attention, use_cache=False, logits_to_keep=self.kept + 1)
+        logits = out.logits[:, :-1]
+        return logits.log_softmax(-1).gather(-1, self.ids[:, -self.kept :, None]).squeeze(-1)
 
 
 def adapted() -> tuple[nn.Module, list[Tensor]]:

@@ -100,7 +100,7 @@ interface Reads {
 function check(
   {
     algorithm,
-    rollout: { shards, promptsPerStep, samplesPerPrompt, staleness = 0, maxLogprobGap: gap },
+    rollout: { shards, promptsPerStep, samplesPerPrompt, staleness = 0, score = 'step', maxLogprobGap: gap },
     ppo,
     dpo,
   }: Reads,
@@ -110,6 +110,7 @@ function check(
     refuse(['rollout', 'maxLogprobGap', 'warn'], `at most rollout.maxLogprobGap.pause, which is ${gap.pause}`);
   }
   if (algorithm === 'dpo') {
+    if (score === 'shard') refuse(['rollout', 'score'], 'step, since algorithm is dpo, which scores no completions');
     if (staleness > 0) refuse(['rollout', 'staleness'], '0, since algorithm is dpo, which samples no completions');
     const { pairsPerStep } = dpo ?? dpoDefaults;
     if (shards > pairsPerStep) refuse(['rollout', 'shards'], `at most dpo.pairsPerStep, which is ${pairsPerStep}`);

@@ -38,7 +38,7 @@ export function percent(share: Value): string {
  */
 export function numbersText(numbers: Readonly<Record<string, Value>>, order: readonly string[]): string {
   return order
-    .filter((name) => name in numbers)
+    .filter((name) => Object.hasOwn(numbers, name))
     .map((name) => `${name} ${significant(numbers[name])}`)
     .join(', ');
 }

@@ -66,6 +66,7 @@ export class PairMatrix {
     this.element.addEventListener('focusin', (event) => this.#say(this.#cellOf(event)), { signal });
     this.element.addEventListener('focusout', () => this.#say(undefined), { signal });
     this.element.addEventListener('keydown', (event) => this.#move(event), { signal });
+    this.element.addEventListener('pointerleave', () => this.#dragHome(), { signal });
     addEventListener('pointerup', () => this.#drop(), { signal });
     addEventListener('pointercancel', () => this.#endDrag(), { signal });
   }
@@ -150,6 +151,13 @@ export class PairMatrix {
     this.#mark(this.#drag.over, false);
     this.#drag.over = cell;
     this.#mark(cell, cell !== this.#drag.from);
+  }
+
+  /** A drag that leaves the matrix opens nothing, unless it comes back. */
+  #dragHome(): void {
+    if (this.#drag === undefined) return;
+    this.#mark(this.#drag.over, false);
+    this.#drag.over = this.#drag.from;
   }
 
   #mark({ button }: Cell, on: boolean): void {

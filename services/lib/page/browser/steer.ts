@@ -186,7 +186,8 @@ export class SteerView implements View {
     const before = numbersIn(change.before['preference']);
     const after = numbersIn(change.after['preference']);
     const undo = element('button', { type: 'button' }, 'Undo');
-    const fits = objectives.length === Object.keys(before).length && objectives.every((name) => name in before);
+    const fits =
+      objectives.length === Object.keys(before).length && objectives.every((name) => Object.hasOwn(before, name));
     disable(undo, reason === '' && !fits ? 'The objectives have changed since.' : reason);
     undo.addEventListener('click', () => {
       const text = `${numbersText(this.#live.run.preference, objectives)} becomes ${numbersText(before, objectives)} again, from step ${this.#nextStep} on.`;
