@@ -10,6 +10,7 @@ import {
   loraTargets,
   randomDecoder,
 } from '@gapo/model';
+import { uniform } from '@gapo/numeric';
 
 /** Its shape. Without an end-of-sequence token, so that every completion has the length that is asked for. */
 export const benchShape: LlamaShape = {
@@ -54,4 +55,9 @@ export function benchVersion({ weights }: DecoderModel): readonly NamedTensor[] 
     shape,
     data: name.includes('.lora_B.') ? data.map((_, i) => 0.01 * Math.sin(i)) : data,
   }));
+}
+
+/** Random token ids, without any special one. */
+export function randomIds(seed: number, length: number): number[] {
+  return Array.from({ length }, (_, i) => 3 + Math.floor(uniform(seed, i) * (benchConfig.vocabulary - 3)));
 }

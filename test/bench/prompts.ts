@@ -1,7 +1,6 @@
 /** What completions save that share a prompt, against as many completions of different prompts of the same length. */
-import { uniform } from '@gapo/numeric';
 import { Evaluator, GradientEngine, type ShardInput } from '@gapo/policy';
-import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
+import { benchDecoder, benchTrainable, benchVersion, randomIds } from './decoder.js';
 import { shardOf } from './engine.js';
 
 const threadCount = 2;
@@ -62,10 +61,8 @@ export async function promptsBench(): Promise<Record<string, number>> {
 
 /** Completions in order of their prompts, `each` of every prompt. */
 function completions(prompt: number, each: number): ShardInput['sequences'] {
-  const ids = (seed: number, length: number): number[] =>
-    Array.from({ length }, (_, i) => 3 + Math.floor(uniform(seed, i) * (benchConfig.vocabulary - 3)));
   return Array.from({ length: count }, (_, b) => ({
-    promptIds: ids(Math.floor(b / each), prompt),
-    completionIds: ids(1000 + b, completionLength),
+    promptIds: randomIds(Math.floor(b / each), prompt),
+    completionIds: randomIds(1000 + b, completionLength),
   }));
 }

@@ -1,11 +1,10 @@
 /** How fast completions are sampled: against what the machine could do at best, and against sampling without a cache. */
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
 import { Graph, Session, type TensorArray, emitMatmul, emitReduce } from '@gapo/graph';
 import { type DecoderConfig, type NamedTensor, decoderTensors } from '@gapo/model';
 import { Evaluator } from '@gapo/policy';
 import { benchDecoder, benchTrainable, benchVersion } from './decoder.js';
-import { prompt, type Shard, tokens, shardSampler, someIds } from './samplingShard.js';
+import { millis } from './millis.js';
+import { prompt, shardSampler, shardWorker, someIds, tokens } from './samplingShard.js';
 
 const rowCount = 32;
 const threadCount = 2;
@@ -90,18 +89,6 @@ function rooflineMillis(config: DecoderConfig, machine: Machine): number {
   return total;
 }
 
-/** A worker of one thread: its first round reads the model. */
-function shardWorker(shard: Shard): { sample: (round: number) => Promise<unknown>; close: () => Promise<unknown> } {
-  const worker = new Worker(new URL('./samplingShard.js', import.meta.url), { workerData: shard });
-  return {
-    sample: (round) => {
-      worker.postMessage(round);
-      return once(worker, 'message');
-    },
-    close: () => worker.terminate(),
-  };
-}
-
 /**
  * The time of all tokens with one forward pass over the whole sequences for each, and log-probabilities at their last
  * position alone: measured at a few lengths, and between them by the trapezoidal rule.
@@ -142,10 +129,4 @@ async function best(repeats: number, work: () => Promise<unknown>): Promise<numb
   let least = Infinity;
   for (let repeat = 0; repeat < repeats; repeat++) least = Math.min(least, await millis(work));
   return least;
-}
-
-async function millis(work: () => Promise<unknown>): Promise<number> {
-  const before = performance.now();
-  await work();
-  return performance.now() - before;
 }

@@ -1,5 +1,6 @@
 /** Samples the bench's completions: all of them, or one shard in a worker thread, as a rollout worker would. */
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { once } from 'node:events';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Sampler } from '@gapo/policy';
 import { benchConfig, benchDecoder, benchTrainable, benchVersion } from './decoder.js';
 
@@ -35,6 +36,21 @@ export function shardSampler(threads: number, { start, end }: Shard): (round: nu
 /** Token ids of a row, without any special one. */
 export function someIds(row: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => 3 + ((row * 131 + i * 17) % (benchConfig.vocabulary - 3)));
+}
+
+/** A worker of one thread that samples a shard: its first round reads the model. */
+export function shardWorker(shard: Shard): {
+  sample: (round: number) => Promise<unknown>;
+  close: () => Promise<unknown>;
+} {
+  const worker = new Worker(new URL(import.meta.url), { workerData: shard });
+  return {
+    sample: (round) => {
+      worker.postMessage(round);
+      return once(worker, 'message');
+    },
+    close: () => worker.terminate(),
+  };
 }
 
 if (!isMainThread && parentPort !== null) {

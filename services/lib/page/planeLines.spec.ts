@@ -27,7 +27,7 @@ test('an average has a line to the newest point of each of its runs, at the pref
   assert.deepEqual(ingredientLines([...told, same, toldHalf(0.7)]), [[same, told[1]]]);
 });
 
-test('one policy has a line for each of its versions, in the order of λ, of what is told of the two objectives alone', () => {
+test('each version of a preference-conditioned policy has one line, sorted by λ, through the points whose λ is of both objectives only', () => {
   const told = (version: number, preference: PlanePoint['preference']) => point('dial', version, { preference });
   const [one, none, some] = [told(4, share(1)), told(4, share(0)), told(4, share(0.3))];
   const others = [told(4, share(0.4, 0.2, 0.4)), told(2, share(1)), point('low', 4)];

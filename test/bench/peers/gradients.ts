@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { initialTensors } from '@gapo/model';
 import { uniform } from '@gapo/numeric';
 import { Evaluator, GradientEngine, type ShardGradients, type ShardInput } from '@gapo/policy';
-import { benchConfig, benchDecoder, benchTrainable, benchVersion } from '../decoder.js';
+import { benchConfig, benchDecoder, benchTrainable, benchVersion, randomIds } from '../decoder.js';
+import { shardOf } from '../engine.js';
+import { millis } from '../millis.js';
 import type { Group, Row, Setting } from './group.js';
 import { writeDecoder } from './model.js';
 import { Peer } from './peerProcess.js';
-import { inTurn, timed, type Way } from './rounds.js';
+import { inTurn, type Way } from './rounds.js';
 
 const counts = [1, 2, 4, 8] as const;
 const most = 8;
@@ -18,16 +20,16 @@ const oldLogprob = -Math.log(benchConfig.vocabulary);
 
 type Sequences = ShardInput['sequences'];
 
-const ids = (seed: number, length: number): number[] =>
-  Array.from({ length }, (_, i) => 3 + Math.floor(uniform(seed, i) * (benchConfig.vocabulary - 3)));
-
 /** 16 sequences of 128 tokens, all but the first predicted. */
-const rows: Sequences = Array.from({ length: 16 }, (_, row) => ({ promptIds: [1], completionIds: ids(row, 127) }));
+const rows: Sequences = Array.from({ length: 16 }, (_, row) => ({
+  promptIds: [1],
+  completionIds: randomIds(row, 127),
+}));
 
 /** Four prompts of 256 tokens with eight completions of 48 each. */
 const prompts: Sequences = Array.from({ length: 32 }, (_, row) => ({
-  promptIds: ids(100 + Math.floor(row / most), 256),
-  completionIds: ids(200 + row, 48),
+  promptIds: randomIds(100 + Math.floor(row / most), 256),
+  completionIds: randomIds(200 + row, 48),
 }));
 
 /** The advantage of a sequence for an objective. */
@@ -55,19 +57,19 @@ export async function gradients(setting: Setting): Promise<Group> {
   const norms = new Map<string, readonly number[]>();
   const ours = (kind: string, compute: () => Promise<ShardGradients>): Way => {
     return () =>
-      timed(async () => {
+      millis(async () => {
         norms.set(kind, (await compute()).objectives.map(normOf));
       });
   };
   const theirs = (kind: string, same = kind): Way => {
     return async () => {
-      const { millis, norms: found = [] } = await peer.measure(kind);
+      const { millis: taken, norms: found = [] } = await peer.measure(kind);
       requireEqual(kind, norms.get(same) ?? [], found);
-      return millis;
+      return taken;
     };
   };
   const ways: Record<string, Way> = {
-    'ours.forward': () => timed(() => evaluator.evaluate(version, rows, 1)),
+    'ours.forward': () => millis(() => evaluator.evaluate(version, rows, 1)),
     forward: async () => (await peer.measure('forward')).millis,
     'ours.whole': ours('whole', () => whole.compute(weights, shard(rows, 1))),
     whole: theirs('whole'),
@@ -120,21 +122,10 @@ function described(sequences: Sequences): object {
 
 /** A batch under the first objectives, none of its tokens clipped. */
 function shard(sequences: Sequences, objectives: number): ShardInput {
-  const tokens = sequences.reduce((sum, { completionIds }) => sum + completionIds.length, 0);
-  return {
-    sequences,
-    advantages: Float32Array.from({ length: sequences.length * objectives }, (_, i) =>
-      advantage(Math.floor(i / objectives), i % objectives),
-    ),
-    advantagesPer: 'sequence',
-    objectives,
-    oldLogprobs: new Float32Array(tokens).fill(oldLogprob),
-    denominator: tokens,
-    temperature: 1,
-    clipRange: 1e9,
-    klCoefficient: 0,
-    entropyCoefficient: 0,
-  };
+  const advantages = Float32Array.from({ length: sequences.length * objectives }, (_, i) =>
+    advantage(Math.floor(i / objectives), i % objectives),
+  );
+  return { ...shardOf(sequences, objectives, 'sequence'), advantages };
 }
 
 function normOf(gradient: Float32Array): number {

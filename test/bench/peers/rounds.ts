@@ -30,10 +30,3 @@ export async function inTurn(
     return { rounds, median: median(rounds) };
   };
 }
-
-/** The milliseconds of some work. */
-export async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
-}

@@ -1,15 +1,14 @@
 /** Sampling against transformers.generate, llama.cpp and vLLM on the CPU. */
-import { once } from 'node:events';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import { at } from '@gapo/numeric';
 import { Evaluator } from '@gapo/policy';
 import { benchDecoder, benchTrainable, benchVersion } from '../decoder.js';
-import { prompt, someIds, tokens } from '../samplingShard.js';
+import { millis } from '../millis.js';
+import { prompt, shardWorker, someIds, tokens } from '../samplingShard.js';
 import type { Group, Row, Setting } from './group.js';
 import { writeDecoder, writeMerged } from './model.js';
 import { Peer, type Versions } from './peerProcess.js';
-import { inTurn, timed, type Way } from './rounds.js';
+import { inTurn, type Way } from './rounds.js';
 
 const rowCount = 32;
 /** The peer whose weights are converted and not rounded. */
@@ -30,7 +29,10 @@ export async function sampling(setting: Setting): Promise<Group> {
     ['llama.cpp, Q8_0', python, 'llama_sampling.py', 'Q8_0'],
     ...(vllm === undefined ? [] : ([['vLLM on the CPU', vllm, 'vllm_sampling.py']] as const)),
   ];
-  const workers = Array.from({ length: threads }, (_, index) => shardWorker(index, threads));
+  const workers = Array.from({ length: threads }, (_, index) => {
+    const edge = (at: number): number => Math.floor((at * rowCount) / threads);
+    return shardWorker({ start: edge(index), end: edge(index + 1) });
+  });
   const peers = new Map<string, Peer>();
   try {
     for (const [name, program, script, ...more] of scripts) {
@@ -41,13 +43,13 @@ export async function sampling(setting: Setting): Promise<Group> {
     }
     let round = 0;
     const ways: Record<string, Way> = {
-      ours: () => timed(() => Promise.all(workers.map(({ sample }) => sample(round++)))),
+      ours: () => millis(() => Promise.all(workers.map(({ sample }) => sample(round++)))),
     };
     for (const [name, peer] of peers)
       ways[name] = async () => {
-        const { millis, tokens: drawn } = await peer.measure('sample');
+        const { millis: taken, tokens: drawn } = await peer.measure('sample');
         if (drawn !== rowCount * tokens) throw new Error(`${name} drew ${drawn} tokens, not ${rowCount * tokens}`);
-        return millis;
+        return taken;
       };
     const timing = await inTurn(ways, setting.rounds, say);
     const row = (name: string): Row => ({
@@ -86,21 +88,4 @@ async function requireSameDecoder({ threads }: Setting, peer: Peer): Promise<voi
   const differences = logits.map((logit, token) => logit - at(logprobs, token));
   if (Math.max(...differences) - Math.min(...differences) > tolerance)
     throw new Error(`llama.cpp has logits ${logits.join(', ')}; here log-probabilities are ${logprobs.join(', ')}`);
-}
-
-/** A worker of one thread that samples its share of the rows, as a rollout worker does. */
-function shardWorker(
-  index: number,
-  count: number,
-): { sample: (round: number) => Promise<unknown>; close: () => Promise<unknown> } {
-  const start = Math.floor((index * rowCount) / count);
-  const end = Math.floor(((index + 1) * rowCount) / count);
-  const worker = new Worker(new URL('../samplingShard.js', import.meta.url), { workerData: { start, end } });
-  return {
-    sample: (round) => {
-      worker.postMessage(round);
-      return once(worker, 'message');
-    },
-    close: () => worker.terminate(),
-  };
 }

@@ -10,12 +10,12 @@ compute the same.
 import json
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import peft
 import torch
-import torchjd
 import transformers
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -134,7 +134,7 @@ serve(
         "PyTorch": torch.__version__,
         "transformers": transformers.__version__,
         "PEFT": peft.__version__,
-        "TorchJD": getattr(torchjd, "__version__", "") or __import__("importlib.metadata").metadata.version("torchjd"),
+        "TorchJD": version("torchjd"),
     },
     dict(kinds()),
 )

@@ -222,7 +222,7 @@ export class Tokenizer {
   }
 
   /**
-   * Returns the text of each token of rows, special ones too: see {@link tokenPieces}.
+   * Returns the text of each token of rows, special ones too: see `tokenPieces`.
    *
    * @param longest tokens of a row beyond which the others are left out
    */

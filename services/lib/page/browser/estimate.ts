@@ -3,7 +3,7 @@ import type { EvaluationReportJson, RunJson } from '@gapo/rpc/json';
 import { fetchEvaluations } from '#page/control.js';
 import { fetchRuns } from '#page/feed.js';
 import { fixed } from '#page/format.js';
-import { landing, normalised, type Known } from '#page/simplex.js';
+import { landing, sharesIn, type Known } from '#page/simplex.js';
 
 /** Runs whose evaluations are read for an estimate. */
 const mostEvaluated = 50;
@@ -31,7 +31,7 @@ export function knownIn(
       const rewards = names.map((name) => report.objectives.find((each) => each.name === name)?.after?.mean ?? NaN);
       if (!rewards.every(Number.isFinite)) return [];
       const told = Object.keys(report.preference).length > 0 ? report.preference : preference;
-      return [{ shares: normalised(names.map((name) => told[name] ?? 0)), rewards }];
+      return [{ shares: sharesIn(told, names), rewards }];
     });
 }
 
@@ -48,7 +48,7 @@ export async function fetchKnown(run: RunJson): Promise<Known[]> {
     // An average was not trained for a preference; what it has is that of a run it is made of.
     Object.keys(other.ingredients).length === 0 &&
     objectives.length === other.objectives.length &&
-    objectives.every((name) => name in other.preference);
+    objectives.every((name) => Object.hasOwn(other.preference, name));
   const runs = (await fetchRuns()).filter(alike).slice(0, mostEvaluated);
   const known = await Promise.all(
     runs.map(async (other) => knownIn(objectives, other.preference, await fetchEvaluations(other.id))),

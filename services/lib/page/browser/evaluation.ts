@@ -5,7 +5,7 @@ import { Dial } from '#page/dial.js';
 import { isTold } from '#page/estimate.js';
 import { element, fixed, numbersText, percent, unknown, type Content } from '#page/format.js';
 import type { LiveRun } from '#page/liveRun.js';
-import { normalised, roundedShares } from '#page/simplex.js';
+import { roundedShares, sharesIn } from '#page/simplex.js';
 import { evaluatedText, range, scoredText, table, type Column } from '#page/tables.js';
 import { messageOf, problemText, type View } from '#page/view.js';
 
@@ -38,7 +38,7 @@ export class EvaluationView implements View {
     const bar = element('div', { class: 'bar' }, label, this.#version, this.#start, this.#stop);
     const { run } = live;
     if (isTold(run)) {
-      const configured = normalised(run.objectives.map((name) => run.preference[name] ?? 0));
+      const configured = sharesIn(run.preference, run.objectives);
       this.#dial = new Dial(run.objectives, configured, true, () => undefined);
       this.element.append(element('p', { class: 'quiet' }, 'The policy is told this preference:'), this.#dial.element);
     }

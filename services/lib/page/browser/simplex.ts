@@ -13,6 +13,11 @@ export function normalised(numbers: readonly number[]): number[] {
   return numbers.map((number) => (sum > 0 ? number / sum : 1 / numbers.length));
 }
 
+/** Returns the shares of objectives in a preference; 0 where it has none. */
+export function sharesIn(preference: Readonly<Record<string, number | null>>, objectives: readonly string[]): number[] {
+  return normalised(objectives.map((name) => preference[name] ?? 0));
+}
+
 /**
  * Sets one share. The others keep their proportions, and take what is left.
  *

@@ -7,7 +7,7 @@ import { ask } from '#page/dialog.js';
 import { fetchKnown, isTold, landingText } from '#page/estimate.js';
 import { element, numbersText } from '#page/format.js';
 import type { LiveRun } from '#page/liveRun.js';
-import { normalised, withShare, type Known } from '#page/simplex.js';
+import { sharesIn, withShare, type Known } from '#page/simplex.js';
 import { toldPreference } from '#page/toldDial.js';
 import { messageOf, problemText, type View } from '#page/view.js';
 
@@ -135,7 +135,7 @@ export class SteerView implements View {
     if (isTold(run)) return this.#preference.replaceChildren(head, ...toldPreference(run, this.#known));
     const ended = state === 'RUN_STATE_SUCCEEDED' || state === 'RUN_STATE_CANCELLED';
     const reason = mayChange ? (ended ? 'The run has ended.' : '') : why;
-    const now = normalised(objectives.map((name) => preference[name] ?? 0));
+    const now = sharesIn(preference, objectives);
     const landed = element('p', { class: 'quiet' });
     const apply = element('button', { type: 'button', class: 'primary' });
     const reset = element('button', { type: 'button' }, 'Reset');

@@ -4,7 +4,7 @@ import { commandLine } from '#page/command.js';
 import { Dial } from '#page/dial.js';
 import { landingText } from '#page/estimate.js';
 import { element, type Content } from '#page/format.js';
-import { normalised, roundedShares, type Known } from '#page/simplex.js';
+import { roundedShares, sharesIn, type Known } from '#page/simplex.js';
 
 /** Makes the dial, and the commands that tell a policy what it shows. @param known where preferences land */
 export function toldPreference(run: RunJson, known: readonly Known[]): Content[] {
@@ -20,7 +20,7 @@ export function toldPreference(run: RunJson, known: readonly Known[]): Content[]
       commandLine(['gapo', 'eval', id, ...prefer]),
     );
   };
-  const configured = normalised(objectives.map((name) => preference[name] ?? 0));
+  const configured = sharesIn(preference, objectives);
   const dial = new Dial(objectives, configured, true, draw);
   draw();
   const about =

@@ -188,4 +188,12 @@ h3 {
     padding-right: 0.75rem;
   }
 }
+.chart,
+.sample {
+  min-width: 0;
+  padding: 0.5rem 0.75rem;
+  background: var(--raised);
+  border: 1px solid var(--line);
+  border-radius: 0.4rem;
+}
 `;

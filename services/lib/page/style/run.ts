@@ -30,13 +30,6 @@ progress {
   grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr));
   gap: 1rem;
 }
-.chart {
-  min-width: 0;
-  padding: 0.5rem 0.75rem;
-  background: var(--raised);
-  border: 1px solid var(--line);
-  border-radius: 0.4rem;
-}
 .chart h2 {
   margin: 0;
 }

@@ -21,13 +21,6 @@ blockquote {
   gap: 0.75rem;
   margin-top: 0.5rem;
 }
-.sample {
-  min-width: 0;
-  padding: 0.5rem 0.75rem;
-  background: var(--raised);
-  border: 1px solid var(--line);
-  border-radius: 0.4rem;
-}
 .sampleText {
   white-space: pre-wrap;
   overflow-wrap: anywhere;

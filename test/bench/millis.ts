@@ -1,0 +1,6 @@
+/** The milliseconds that some work takes. */
+export async function millis(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
