@@ -20,6 +20,7 @@ const callsGraceMs = 2000;
 
 await runService({
   name: 'gapo-coordinator',
+  heap: 'tensors',
   help,
   async start({ log }) {
     const settings = coordinatorSettings();

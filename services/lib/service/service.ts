@@ -14,7 +14,7 @@ import { serveHealth, settlesWithin } from '@gapo/rpc';
 import { onTelemetryProblem, shutdownTelemetry, startSdk, type TelemetryProblem } from '@gapo/tracing';
 import { boundConnecting } from './connecting.js';
 import { writeAtomically } from './files/atomicWrite.js';
-import { boundHeap } from './heap.js';
+import { boundHeap, heapGrowth } from './heap.js';
 import { logger, type Logger } from './logger.js';
 import { serveMetrics } from './metricsServer.js';
 import { withoutCredentials } from './redact.js';
@@ -52,6 +52,8 @@ export interface ServiceOptions {
    * variables. Without one, `start` reads the arguments.
    */
   help?: string;
+  /** How far the heap may grow between collections; see `boundHeap`. @default 'small' */
+  heap?: keyof typeof heapGrowth;
   /** Starts the service; resolves when it answers. */
   start(context: StartContext): Promise<RunningService>;
   /** The time limit for exporting the last traces, in milliseconds. @default 3000 */
@@ -89,7 +91,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   }
   const crash = (error: unknown) => void reportAndExit(error, telemetryTimeoutMs);
   boundConnecting();
-  boundHeap();
+  boundHeap(heapGrowth[options.heap ?? 'small']);
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
   // Keeps the process alive until runService ends it, even if the event loop is otherwise empty.

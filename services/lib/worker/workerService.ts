@@ -95,6 +95,7 @@ export async function runWorker(worker: Worker): Promise<void> {
       example: `COORDINATOR=127.0.0.1:50050 LISTEN=${worker.listen} \\
   node --import ./services/lib/tracing/dist/preload.js services/${worker.name}/dist/main.js`,
     }),
+    heap: 'tensors',
     start: async ({ log }) => {
       const settings = readSettings(schema);
       const { LISTEN, COORDINATOR, MODEL_ROOT, STOP_GRACE_SECONDS } = settings;
