@@ -399,8 +399,22 @@ async function sha256OfChunks(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8
   return hash.digest('hex');
 }
 
+/** Cuts large chunks and joins small ones, so that hundreds of small tensors are a few writes. What is a piece by itself is not copied. */
 function* pieces(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
+  let [joined, bytes]: [Uint8Array[], number] = [[], 0];
+  const take = (): Uint8Array => {
+    const [first = new Uint8Array(), ...others] = joined;
+    const piece = others.length === 0 ? first : Buffer.concat(joined, bytes);
+    [joined, bytes] = [[], 0];
+    return piece;
+  };
   for (const chunk of chunks) {
-    for (let start = 0; start < chunk.byteLength; start += pieceBytes) yield chunk.subarray(start, start + pieceBytes);
+    for (let start = 0; start < chunk.byteLength; start += pieceBytes) {
+      const part = chunk.subarray(start, start + pieceBytes);
+      if (joined.length > 0 && bytes + part.byteLength > pieceBytes) yield take();
+      joined.push(part);
+      bytes += part.byteLength;
+    }
   }
+  if (joined.length > 0) yield take();
 }
