@@ -264,12 +264,13 @@ test('export copies an adapter, never overwrites one, and completes a model with
     mkdirSync(join(folder, path, '..'), { recursive: true });
     writeFileSync(join(folder, path), text);
   };
-  const run = (id: string): void => {
+  const run = (id: string, policy: object = {}): void => {
+    const config = { policy: { model: 'policy', ...policy }, objectives: [{ name: 'helpful' }, { name: 'harmless' }] };
     write(`${id}/run.json`, JSON.stringify({ baseDirectory: join(folder, 'project') }));
-    write(`${id}/checkpoints/step-3/state.json`, JSON.stringify({ config: { policy: { model: 'policy' } } }));
+    write(`${id}/checkpoints/step-3/state.json`, JSON.stringify({ config }));
   };
   run('a');
-  run('b');
+  run('b', { condition: { on: 'preference', levels: 4, text: '{prompt} {helpful*+}{harmless*-}' } });
   write('a/checkpoints/step-3/adapter_config.json', '{"r": 1, "base_model_name_or_path": "policy"}');
   write('a/checkpoints/step-3/adapter_model.safetensors', 'weights');
   write('a/checkpoints/step-3/optimizer.safetensors', 'moments');
@@ -308,7 +309,18 @@ test('export copies an adapter, never overwrites one, and completes a model with
   assert.equal(again.code, 2);
   assert.match(again.stderr, /already contains adapter_config.json, adapter_model.safetensors: give another directory/);
   const model = join(folder, 'model');
-  await gapo(t, ['export', 'b', '--out', model], env);
+  const conditioned = await gapo(t, ['export', 'b', '--out', model], env);
+  assert.match(conditioned.stdout, /preference\.json has the text/);
+  assert.deepEqual(JSON.parse(readFileSync(join(model, 'preference.json'), 'utf8')), {
+    objectives: ['helpful', 'harmless'],
+    levels: 4,
+    text: '{prompt} {helpful*+}{harmless*-}',
+    examples: [
+      { levels: { helpful: 4, harmless: 0 }, lastUserTurn: '{prompt} ++++' },
+      { levels: { helpful: 0, harmless: 4 }, lastUserTurn: '{prompt} ----' },
+      { levels: { helpful: 2, harmless: 2 }, lastUserTurn: '{prompt} ++--' },
+    ],
+  });
   assert.equal(readFileSync(join(model, 'model.safetensors'), 'utf8'), 'trained');
   for (const name of kept) {
     const same = readFileSync(join(folder, 'project/policy', name), 'utf8');

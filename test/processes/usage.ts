@@ -1,5 +1,5 @@
 /** What processes and directories take, as Linux counts it. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What a process takes. */
@@ -19,24 +19,38 @@ const ticksPerSecond = 100;
 const [userTimeField, systemTimeField] = [14 - 3, 15 - 3];
 
 /**
- * Reads what a process takes; undefined where it has ended.
+ * Reads what a process takes; undefined if it has ended.
  *
+ * @param uncounted a directory whose open files are not counted as descriptors. @default none
  * @throws Error outside of Linux
  */
-export function usageOf(pid: number): ProcessUsage | undefined {
+export function usageOf(pid: number, uncounted?: string): ProcessUsage | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return {
       residentBytes: Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) * kibibyte,
-      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+      descriptors: openFiles(pid).filter((path) => uncounted === undefined || !path.startsWith(`${uncounted}/`)).length,
       cpuSeconds: (Number(fields[userTimeField]) + Number(fields[systemTimeField])) / ticksPerSecond,
     };
   } catch (error) {
     if (hasGone(error)) return undefined;
     throw error;
   }
+}
+
+/** Returns what each of a process's descriptors refers to: a path, or a name such as `socket:[1]`. */
+function openFiles(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).flatMap((descriptor) => {
+    try {
+      return [readlinkSync(join(folder, descriptor))];
+    } catch (error) {
+      if (hasGone(error)) return []; // closed meanwhile
+      throw error;
+    }
+  });
 }
 
 /**

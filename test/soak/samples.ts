@@ -34,7 +34,8 @@ const temporary = /(^|\/)\.[^/]+\.(partial|replaced)(\/|$)/;
 export function sampleOf(platform: ProcessPlatform, runId: string, step: number): Sample {
   const processes = new Map<string, ProcessUsage>();
   for (const [name, { pid }] of platform.services) {
-    const usage = pid === undefined ? undefined : usageOf(pid);
+    // NATS opens and closes the blocks and indices of its streams as they fill up; their bytes are in `data`.
+    const usage = pid === undefined ? undefined : usageOf(pid, platform.natsStore);
     if (pid === undefined || usage === undefined) continue;
     processes.set(name, usage);
     const below = descendantsOf(pid).flatMap((child) => usageOf(child) ?? []);

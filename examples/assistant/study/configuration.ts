@@ -60,7 +60,7 @@ export function contentId(key: string, seed: number, content: unknown): string {
 /** Returns the run of a method under a condition. Equal runs of several conditions are one. */
 export function plannedRun(
   { key, changes, ppo }: TrainedMethod,
-  { example: file, whitened, loudness }: Condition,
+  { example: file, whitened, loudness, divergence }: Condition,
   seed: number,
   steps: number,
   sources: string,
@@ -74,6 +74,7 @@ export function plannedRun(
     checkpoints: { every: Math.max(1, Math.ceil(steps / 3)), keep: 1 },
     evaluation: { temperature: 1, samplesPerPrompt: 1, seed },
     ppo: { ...example.ppo, normalizeAdvantages: whitened, ...ppo },
+    kl: { ...(example['kl'] as object), in: divergence },
     objectives: example.objectives.map((objective) =>
       objective.name === 'helpful' && loudness !== 1 ? { ...objective, scale: loudness } : objective,
     ),

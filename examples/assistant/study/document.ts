@@ -2,7 +2,7 @@
 import { differenceOverSeeds, type Estimate } from './estimates.js';
 import type { FourSummary } from './four.js';
 import type { LoudMethod } from './loudness.js';
-import { fourObjectives } from './methods.js';
+import { fourObjectives, groupNames } from './methods.js';
 import { claims, hhRlhf, pkuSafeRlhf, type Claim, type PaperRow } from './paper.js';
 import { objectives, type Row, type Summary } from './summary.js';
 
@@ -150,9 +150,9 @@ function loudSection(methods: readonly LoudMethod[]): string {
   );
   return `## Loud rewards
 
-The reward of \`helpful\` is multiplied by the loudness (\`objectives[].scale\`), under the paper's conditions otherwise. The table has the unscaled rewards, and how
-far each is from that with loudness 1, in units of the standard deviation over seeds there. The divergence from the start, which is part of each reward, is
-not multiplied: methods whose directions do not depend on the rewards' scales move as far as that weighs less or more.
+The reward of \`helpful\` is multiplied by the loudness (\`objectives[].scale\`). The divergence from the start is in the loss (\`kl.in: loss\`), since in the reward
+a louder reward would weigh it less, whatever the method; otherwise the conditions are the paper's. The table has the unscaled rewards, and how
+far each is from that with loudness 1, in units of the standard deviation over seeds there.
 
 ${table}`;
 }
@@ -227,6 +227,7 @@ function findings(summary: Summary): string[] {
   const { steering, fronts } = summary;
   return [
     ...claims.map((claim) => finding(summary, claim)),
+    ...lengths(summary),
     ...steering.map(({ group, policies, nonDominated, dominatedBySoups, tau }) => {
       const soups =
         dominatedBySoups === undefined ? '' : `; ${dominatedBySoups} are dominated by an average of Rewarded Soups`;
@@ -236,6 +237,15 @@ function findings(summary: Summary): string[] {
       .slice(0, 3)
       .map(({ name, hypervolume }) => `${name} ${shown(hypervolume)}`)
       .join(', then ')}.`,
+  ];
+}
+
+/** Why GAPO and MGDA are as close as they are. */
+function lengths({ rows }: Summary): string[] {
+  const ratio = rows.find(({ group }) => group === groupNames.mgda)?.gradientRatio;
+  if (ratio === undefined) return [];
+  return [
+    `Under MGDA the gradient of \`helpful\` is ${shown(ratio)} times as long as that of \`harmless\` (geometric mean over the steps). MGDA leans towards the shorter gradient, and GAPO divides each by a power of its length, so the two methods differ as far as this ratio differs from 1.`,
   ];
 }
 

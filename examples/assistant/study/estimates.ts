@@ -1,5 +1,5 @@
 /** Means over seeds with their 95 % intervals. */
-import { at, mean, standardDeviation } from '@gapo/numeric';
+import { mean, standardDeviation } from '@gapo/numeric';
 
 /** A mean; the ends of its interval are NaN if it has none. */
 export interface Estimate {
@@ -27,20 +27,4 @@ export function overSeeds(values: readonly number[]): Estimate {
 /** Returns the mean of paired differences over seeds. */
 export function differenceOverSeeds(a: readonly number[], b: readonly number[]): Estimate {
   return overSeeds(a.map((value, i) => value - (b[i] ?? NaN)));
-}
-
-/**
- * Returns Kendall's τ-a of two lists: of all pairs, those in the same order in both less those in opposite orders, as a part
- * of all (Kendall 1938, Biometrika 30). NaN for fewer than two values.
- */
-export function kendall(a: readonly number[], b: readonly number[]): number {
-  let balance = 0;
-  let pairs = 0;
-  for (let j = 1; j < a.length; j++) {
-    for (let i = 0; i < j; i++) {
-      balance += Math.sign((at(a, j) - at(a, i)) * (at(b, j) - at(b, i)));
-      pairs += 1;
-    }
-  }
-  return balance / pairs;
 }

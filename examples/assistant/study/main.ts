@@ -7,6 +7,7 @@ import { exampleConfiguration } from './configuration.js';
 import { studyDocument } from './document.js';
 import { fourSummary } from './four.js';
 import { Services } from './gapo.js';
+import { gradientRatio } from './gradientRatio.js';
 import { loudnessOf } from './loudness.js';
 import {
   fourCondition,
@@ -43,7 +44,10 @@ async function study(settings: StudySettings): Promise<void> {
   try {
     const file = new ResultFile(settings.data);
     const kinds = readKinds(exampleConfiguration('run.yaml').data.heldOut);
-    results = await trainAll({ settings, services, results: file, kinds, say, signal: interrupted.signal });
+    const trained = await trainAll({ settings, services, results: file, kinds, say, signal: interrupted.signal });
+    results = trained.map((result): Result => {
+      return { ...result, gradientRatio: gradientRatio(join(settings.data, result.run, 'steps.jsonl')) };
+    });
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
     process.exitCode = 130;

@@ -16,6 +16,8 @@ export interface Condition {
   readonly whitened: boolean;
   /** What the reward of `helpful` is multiplied by. */
   readonly loudness: number;
+  /** Where the divergence from the start is counted. In the reward, a louder reward would weigh it less. */
+  readonly divergence: 'reward' | 'loss';
 }
 
 /** A policy to train. */
@@ -111,14 +113,21 @@ export interface Part {
 }
 
 /** The paper's conditions: gradients keep the lengths that the rewards give them. */
-export const paperCondition: Condition = { key: 'paper', example: 'run.yaml', whitened: false, loudness: 1 };
+export const paperCondition: Condition = {
+  key: 'paper',
+  example: 'run.yaml',
+  whitened: false,
+  loudness: 1,
+  divergence: 'reward',
+};
 /** The advantages of each objective whitened, as the example has it. */
 export const whitenedCondition: Condition = { ...paperCondition, key: 'whitened', whitened: true };
-/** The paper's conditions with a reward that is louder or quieter. */
+/** A reward that is louder or quieter, with the divergence in the loss; the paper's conditions otherwise. */
 export const loudConditions: readonly Condition[] = [0.1, 1, 10, 100].map((loudness) => ({
   ...paperCondition,
   key: `loud-${loudness}`,
   loudness,
+  divergence: 'loss',
 }));
 /** The paper's conditions with four objectives. */
 export const fourCondition: Condition = { ...paperCondition, key: 'four', example: 'four.yaml' };

@@ -33,7 +33,10 @@ export interface Place {
 }
 
 /** A policy of the study. A run that is part of several conditions has a result in each. */
-export type Result = Evaluated & Place;
+export interface Result extends Evaluated, Place {
+  /** How long the gradient of `helpful` was in the run, relative to that of `harmless`; undefined if that is not known. */
+  gradientRatio?: number | undefined;
+}
 
 /** Evaluations by run. */
 export class ResultFile {

@@ -6,7 +6,7 @@ import type { EvaluationReportJson, IntervalJson } from '@gapo/rpc';
 import { temporaryDirectory } from '@gapo/service/testing';
 import { contentId, exampleConfiguration, plannedRun, sourcesSha256 } from './configuration.js';
 import { studyDocument, type Study, type StudyFacts } from './document.js';
-import { kendall, overSeeds } from './estimates.js';
+import { overSeeds } from './estimates.js';
 import { fourSummary } from './four.js';
 import { loudnessOf } from './loudness.js';
 import {
@@ -53,6 +53,7 @@ function made(seeds: readonly number[], condition: Condition = paperCondition): 
           { name: 'harmless', before: interval(-1 + off), after: interval(harmless + off) },
         ],
         overRefusal: { prompts: 8, before: 0.25, after: i / 100 + off },
+        gradientRatio: 0.5 + off,
         trainingSeconds: 60,
       };
     }),
@@ -108,13 +109,6 @@ test("a mean over seeds has Student's interval; a single seed has none", () => {
   assert.equal(mean, 2);
   assert.ok(Math.abs(high - (2 + 4.303 / Math.sqrt(3))) < 1e-9 && Math.abs(low + high - 4) < 1e-9);
   assert.deepEqual(overSeeds([5]), { mean: 5, low: NaN, high: NaN });
-});
-
-test("Kendall's τ counts pairs in order less pairs out of order, and ties as neither", () => {
-  assert.equal(kendall([1, 2, 3], [10, 20, 30]), 1);
-  assert.equal(kendall([1, 2, 3], [30, 20, 10]), -1);
-  assert.equal(kendall([1, 2, 3], [10, 30, 20]), 1 / 3);
-  assert.equal(kendall([1, 2], [5, 5]), 0);
 });
 
 test('every method is a row, every front has its hypervolume, P-GAPO is ordered and undominated', () => {
@@ -257,6 +251,7 @@ test("the document has the paper's numbers beside ours and reports where its ord
   assert.match(text, /- GAPO p=1 over MGDA \(mean\): holds, difference 0.0[78]/);
   assert.match(text, /- GAPO p=1 over GAPO p=2 \(mean\): does not hold, difference -0.0[78]/);
   assert.match(text, /- SFT over PPO-H \(mean\): does not hold/);
+  assert.match(text, /- Under MGDA the gradient of `helpful` is 0.50 \(0.50 to 0.50\) times as long/);
   assert.match(text, /- P-GAPO: Kendall's τ of λ and the helpful reward 1.00; 4 of 4 policies are not dominated/);
   assert.match(text, /- P-GAPO, λ = 0.2 moves by at most 0.0 deviations.*\n- MGDA moves by at most 2000.0 deviations/);
   assert.match(text, /\| MGDA \| 100 \| 2.20 .*\| 2000.0 \| 2000.0 \| 2 % \(2 to 2\) \|/);
@@ -283,18 +278,20 @@ test("a run has the example's settings except its combination and its condition,
   const second = at(at(parts.paper, 0).methods, 1);
   const loudest = at(loudConditions, 3);
   const run = plannedRun(second, loudest, 2, 9, 'sources');
-  const { ppo, kl } = exampleConfiguration('run.yaml') as Record<string, unknown>;
-  assert.deepEqual(run.configuration['ppo'], { ...(ppo as object), normalizeAdvantages: false });
-  assert.deepEqual(run.configuration['kl'], kl);
+  const { ppo, kl } = exampleConfiguration('run.yaml') as unknown as Record<string, object>;
+  assert.deepEqual(run.configuration['ppo'], { ...ppo, normalizeAdvantages: false });
+  assert.deepEqual(run.configuration['kl'], { ...kl, in: 'loss' });
   assert.deepEqual(run.configuration['objectives'], [{ name: 'helpful', scale: 100 }, { name: 'harmless' }]);
   assert.deepEqual(run.configuration['combine'], { method: 'single', objective: 'harmless' });
   assert.deepEqual([run.configuration['seed'], run.configuration['steps']], [2, 9]);
   assert.match(run.id, /^study-ppo-s-s2-[0-9a-f]{8}$/);
   assert.notEqual(plannedRun(second, loudest, 2, 9, 'other models').id, run.id);
   assert.notEqual(plannedRun(second, whitenedCondition, 2, 9, 'sources').id, run.id);
-  assert.equal(
-    plannedRun(second, paperCondition, 2, 9, 'sources').id,
-    plannedRun(second, at(loudConditions, 1), 2, 9, 'sources').id,
+  const { configuration } = plannedRun(second, paperCondition, 2, 9, 'sources');
+  assert.deepEqual(
+    configuration['kl'],
+    kl,
+    "as in the example: the paper's conditions have the divergence in the reward",
   );
   assert.equal(contentId('a', 1, { x: 1 }), contentId('a', 1, { x: 1 }));
 });

@@ -1,6 +1,7 @@
 /** The numbers of one condition: a row for each method, the hypervolume of each front, and how preferences steer. */
+import { kendallTau } from '@gapo/numeric';
 import { dominates, hypervolume, paretoFront } from '@gapo/objectives';
-import { kendall, overSeeds, type Estimate } from './estimates.js';
+import { overSeeds, type Estimate } from './estimates.js';
 import { groupNames, type Condition } from './methods.js';
 import { overRefusalOverSeeds } from './overRefusal.js';
 import { meanAfter, meanBefore, type Result } from './results.js';
@@ -19,6 +20,8 @@ export interface Row {
   mean: Estimate;
   /** Undefined if it was not measured. */
   overRefusal: Estimate | undefined;
+  /** How long the gradient of `helpful` was relative to that of `harmless`; undefined if that is not known for every seed. */
+  gradientRatio: Estimate | undefined;
   /** One point for each seed, in the order of `objectives`. */
   points: [number, number][];
   trainingSeconds: number;
@@ -73,9 +76,15 @@ function row(results: readonly Result[], when: 'before' | 'after'): Row {
     rewards: [overSeeds(points.map(([x]) => x)), overSeeds(points.map(([, y]) => y))],
     mean: overSeeds(points.map(([x, y]) => (x + y) / 2)),
     overRefusal: overRefusalOverSeeds(results, when),
+    gradientRatio: when === 'before' ? undefined : ratioOverSeeds(results),
     points,
     trainingSeconds: results.reduce((sum, { trainingSeconds }) => sum + trainingSeconds, 0),
   };
+}
+
+function ratioOverSeeds(results: readonly Result[]): Estimate | undefined {
+  const ratios = results.flatMap(({ gradientRatio }) => gradientRatio ?? []);
+  return ratios.length < results.length ? undefined : overSeeds(ratios);
 }
 
 /**
@@ -148,7 +157,7 @@ function steeringOf(group: string, steered: readonly Row[], soups: readonly Row[
       isSoup || soups.length === 0
         ? undefined
         : steered.filter((each) => soups.some((soup) => dominates(center(soup), center(each)))).length,
-    tau: kendall(
+    tau: kendallTau(
       steered.map(({ share }) => share ?? NaN),
       steered.map(({ rewards }) => rewards[0].mean),
     ),

@@ -1,6 +1,7 @@
 /** `gapo export`: writes a run's newest weights in formats that other tools load. */
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { conditionOf, conditionSchema, conditionText, telling } from '@gapo/config';
 import {
   adapterFiles,
   configWithDtype,
@@ -12,6 +13,7 @@ import {
   writeMergedModel,
   type MergedOptions,
 } from '@gapo/model';
+import { preferenceLevels } from '@gapo/objectives';
 import { writeAllAtomically, z, UserError, type FileContent } from '@gapo/service';
 import { Command, Option } from 'commander';
 import { Coordinator, coordinatorAddress } from '../client.js';
@@ -23,6 +25,7 @@ import { fromHere } from '../project.js';
 const weightsFile = 'model.safetensors';
 const configFile = 'config.json';
 const generationFile = 'generation_config.json';
+const preferenceFile = 'preference.json';
 
 /** The files of an export, by name. */
 type Files = ReadonlyMap<string, FileContent>;
@@ -30,26 +33,60 @@ type Files = ReadonlyMap<string, FileContent>;
 const kinds = { adapter: 'a PEFT adapter', model: 'a Hugging Face model', merged: 'a Hugging Face model' } as const;
 type Kind = keyof typeof kinds;
 
-const policySchema = z.object({ model: z.string(), ignoreKeys: z.array(z.string()).optional() });
-const stateSchema = z.object({ config: z.object({ policy: policySchema }) });
+const policySchema = z.object({
+  model: z.string(),
+  ignoreKeys: z.array(z.string()).optional(),
+  condition: conditionSchema,
+});
+const configSchema = z.object({ policy: policySchema, objectives: z.array(z.object({ name: z.string() })) });
+const stateSchema = z.object({ config: configSchema });
 const recordSchema = z.object({ baseDirectory: z.string() });
 
 /**
- * Returns the directory of the model that the run started from, and how the run read it.
+ * Returns what the run's configuration says about its policy. The model is an absolute path.
  *
- * @throws UserError if the checkpoint or its run does not name it
+ * @throws UserError if the checkpoint or its run does not say it
  */
-function policyOf(checkpoint: string): z.output<typeof policySchema> {
+function configOf(checkpoint: string): z.output<typeof configSchema> {
   const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
   try {
     const { config } = stateSchema.parse(read(join(checkpoint, 'state.json')));
     const { baseDirectory } = recordSchema.parse(read(join(checkpoint, '../../run.json')));
-    return { ...config.policy, model: resolve(baseDirectory, config.policy.model) };
+    return { ...config, policy: { ...config.policy, model: resolve(baseDirectory, config.policy.model) } };
   } catch (error) {
     throw new UserError(`${checkpoint} does not name its model: state.json or the run's run.json is damaged`, {
       cause: error,
     });
   }
+}
+
+/** Returns the directory of the model that the run started from, and how the run read it. @throws as {@link configOf} */
+function policyOf(checkpoint: string): z.output<typeof policySchema> {
+  return configOf(checkpoint).policy;
+}
+
+/**
+ * Returns the file that says how to state a preference in a prompt; none unless the policy was trained with `policy.condition`.
+ *
+ * @throws as {@link configOf}
+ */
+function preferenceOf(checkpoint: string): Files {
+  const config = configOf(checkpoint);
+  const condition = conditionOf(config);
+  if (condition === undefined) return new Map();
+  const names = config.objectives.map(({ name }) => name);
+  const examples = [...names.map((only) => names.map((name) => (name === only ? 1 : 0))), names.map(() => 1)];
+  const content = {
+    objectives: names,
+    levels: condition.levels,
+    text: conditionText(condition, names),
+    examples: examples.map((shares) => {
+      const levels = preferenceLevels(shares, condition.levels);
+      const named = Object.fromEntries(names.map((name, k) => [name, levels[k]]));
+      return { levels: named, lastUserTurn: telling(condition, names, levels)('{prompt}') };
+    }),
+  };
+  return new Map([[preferenceFile, `${JSON.stringify(content, null, 2)}\n`]]);
 }
 
 /**
@@ -83,6 +120,7 @@ function adapterOf(checkpoint: string): Files {
   return new Map<string, FileContent>([
     [adapterFiles.config, `${JSON.stringify(named, null, 2)}\n`],
     [adapterFiles.weights, copyOf(join(checkpoint, adapterFiles.weights))],
+    ...preferenceOf(checkpoint),
   ]);
 }
 
@@ -94,6 +132,7 @@ async function modelOf(checkpoint: string): Promise<Files> {
     [configFile, await configWithDtype({ directory, config }, 'F32')],
     [weightsFile, copyOf(join(checkpoint, weightsFile))],
     ...(await copiedFiles(directory)),
+    ...preferenceOf(checkpoint),
   ]);
 }
 
@@ -119,7 +158,7 @@ async function place(files: Files, out: string): Promise<readonly string[]> {
 async function placeMerged(checkpoint: string, out: string, options: MergedOptions): Promise<readonly string[]> {
   const model = await readDecoderModel(startingModel(checkpoint), policyOf(checkpoint));
   const adapter = await readAdapter(checkpoint, model);
-  const others = await copiedFiles(model.directory);
+  const others = new Map([...(await copiedFiles(model.directory)), ...preferenceOf(checkpoint)]);
   requireAbsent([...mergedFiles(model), ...others.keys()], out);
   return [...(await writeMergedModel(model, adapter, out, options)), ...(await place(others, out))];
 }
@@ -164,6 +203,8 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
     const result = { run: id, kind, directory: out, files, step: run.step, versionSha256: run.versionSha256 };
     if (flags.json) printJson(result);
     else print(`${out}: ${files.join(', ')} (${kinds[kind]}, from ${run.checkpoint})`);
+    if (!flags.json && files.includes(preferenceFile))
+      print(`The policy reads its preference in the last turn of the user: ${preferenceFile} has the text.`);
   } finally {
     coordinator.close();
   }

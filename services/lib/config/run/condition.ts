@@ -78,7 +78,7 @@ export type Telling = (content: string) => string;
  * @param levels of the objectives, in their order
  */
 export function telling(condition: Condition, names: readonly string[], levels: ArrayLike<number>): Telling {
-  const text = condition.text ?? defaultText(names);
+  const text = conditionText(condition, names);
   const levelOf = new Map(names.map((name, k) => [name, levels[k] ?? NaN]));
   return (content) =>
     text.replace(placeholder, (_, name: string, repeated: string | undefined) => {
@@ -90,8 +90,9 @@ export function telling(condition: Condition, names: readonly string[], levels: 
     });
 }
 
-function defaultText(names: readonly string[]): string {
-  return `${names.map((name) => `${name} {${name}}`).join(', ')}: {${promptName}}`;
+/** Returns `policy.condition.text`, or its default. */
+export function conditionText({ text }: Pick<Condition, 'text'>, names: readonly string[]): string {
+  return text ?? `${names.map((name) => `${name} {${name}}`).join(', ')}: {${promptName}}`;
 }
 
 /** The parts of a configuration that go with a condition, or do not. */
