@@ -1,5 +1,5 @@
 /** A run: its state, and the transitions between pauses, failures and resumptions. */
-import { conditionOf, type RunConfig } from '@gapo/config';
+import type { RunConfig } from '@gapo/config';
 import {
   isActive,
   messageOf,
@@ -36,10 +36,10 @@ import { inputsToAccept, readLoop, type RestoredLoop, type Resumption } from './
 import { versionKey, type RunDirectory, type RunRecord } from './runDirectory.js';
 import { RunGoals, type RunPosition, type ObjectivesAnswer } from './runGoals.js';
 import { RunHistory } from './runHistory.js';
+import { runMessage } from './runMessage.js';
 import { RunMetrics } from './runMetrics.js';
 import { RunStatus } from './runStatus.js';
 import { SampleFiles } from './samples/sampleFiles.js';
-import { timestampOf } from './timestamp.js';
 import { trackedRun } from './trackedRun.js';
 import { TrainingLoop, type LoopContext } from './trainingLoop.js';
 
@@ -163,31 +163,18 @@ export class Run {
 
   /** Returns the run as a message. */
   snapshot(): RunInput {
-    const { id, state, reason } = this.#record;
     const { last, checkpoint, storedSha256 } = this.#history;
-    const goals = this.#goals.at(this.#nextStep);
-    const recovery = this.#continuation.state;
-    const requested = isActive(state) ? this.#stopRequest?.transition : undefined;
-    return {
-      id,
-      state,
-      reason: requested ? `${requested} requested: stops after the step in progress` : reason,
-      step: last?.step ?? (this.#record.ingredients ? this.config.steps : 0),
-      totalSteps: this.config.steps,
-      objectives: goals.objectives.map(({ name }) => name),
-      method: this.config.combine.method,
-      tags: this.config.tags ?? [],
-      created: timestampOf(this.created),
+    return runMessage({
+      record: this.#record,
+      config: this.config,
       configSha256: this.#configSha256,
+      goals: this.#goals.at(this.#nextStep),
+      last,
+      checkpoint,
       versionSha256: this.#loop.current?.sha256 ?? storedSha256,
-      checkpoint: checkpoint?.directory ?? '',
-      preference: goals.preference ?? {},
-      preferenceLevels: conditionOf(this.config)?.levels ?? 0,
-      ingredients: this.#record.ingredients ?? {},
-      data: this.#record.data ?? [],
-      ...(recovery && { recovery }),
-      ...(last && { lastStep: last, traceId: last.traceId }),
-    };
+      recovery: this.#continuation.state,
+      requested: this.#stopRequest?.transition,
+    });
   }
 
   /** The configuration as submitted, the directory that its relative paths refer to, and the changes of goals since. */

@@ -1,0 +1,238 @@
+/** Gauges of a run. */
+import type { MetricDeclaration } from './declaration.js';
+
+const perRun = ['runId'] as const;
+const perObjective = ['runId', 'objective'] as const;
+const ofCoordinator = { instrument: 'gauge', by: ['coordinator'] } as const;
+
+/** Gauges of a run: its last step. They exist while it starts, trains, or waits to continue by itself. */
+export const ofRuns = {
+  runState: {
+    ...ofCoordinator,
+    name: 'gapo.run.state',
+    unit: '1',
+    description: 'The state of the run: 1 for the one that it is in.',
+    attributes: ['runId', 'runState'],
+  },
+  runStep: {
+    ...ofCoordinator,
+    name: 'gapo.run.step',
+    unit: '{step}',
+    description: 'Steps that the run has taken.',
+    attributes: perRun,
+  },
+  runSteps: {
+    ...ofCoordinator,
+    name: 'gapo.run.steps.planned',
+    unit: '{step}',
+    description: 'Steps that the run takes in all.',
+    attributes: perRun,
+  },
+  runProgressTime: {
+    ...ofCoordinator,
+    name: 'gapo.run.progress.timestamp',
+    unit: 's',
+    description: 'When the run last took a step, or started: seconds since 1970.',
+    attributes: perRun,
+  },
+  stepSeconds: {
+    ...ofCoordinator,
+    name: 'gapo.run.step.duration',
+    unit: 's',
+    description: 'Wall time of the last step.',
+    attributes: perRun,
+  },
+  phaseSeconds: {
+    ...ofCoordinator,
+    name: 'gapo.run.phase.duration',
+    unit: 's',
+    description: 'Time that the last step waited for each of its phases.',
+    attributes: ['runId', 'phase'],
+  },
+  tokenRate: {
+    ...ofCoordinator,
+    name: 'gapo.run.token.rate',
+    unit: '{token}/s',
+    description: 'Completion tokens of the last step, per second of its wall time.',
+    attributes: perRun,
+  },
+  completionLength: {
+    ...ofCoordinator,
+    name: 'rl.environment.episode.length.mean',
+    unit: '{token}',
+    description: 'Mean length of the completions.',
+    attributes: perRun,
+  },
+  finishedFraction: {
+    ...ofCoordinator,
+    name: 'gapo.sample.finished.fraction',
+    unit: '1',
+    description: 'Share of completions that ended with an end token.',
+    attributes: perRun,
+  },
+  rewardMean: {
+    ...ofCoordinator,
+    name: 'rl.environment.reward.mean',
+    unit: '1',
+    description: "Mean reward of the step's completions.",
+    attributes: perObjective,
+  },
+  rewardDeviation: {
+    ...ofCoordinator,
+    name: 'gapo.reward.deviation',
+    unit: '1',
+    description: 'Standard deviation of the rewards.',
+    attributes: perObjective,
+  },
+  rewardFailed: {
+    ...ofCoordinator,
+    name: 'gapo.reward.failed',
+    unit: '{item}',
+    description: 'Completions of the step without a score.',
+    attributes: perObjective,
+  },
+  rewardOutliers: {
+    ...ofCoordinator,
+    name: 'gapo.reward.outliers',
+    unit: '{item}',
+    description: 'Scores of the step that are far from the mean of all before them.',
+    attributes: perObjective,
+  },
+  rewardLatency: {
+    ...ofCoordinator,
+    name: 'gapo.reward.latency',
+    unit: 's',
+    description: 'Duration of the slowest Score call of the step.',
+    attributes: perObjective,
+  },
+  accuracy: {
+    ...ofCoordinator,
+    name: 'gapo.reward.accuracy',
+    unit: '1',
+    description: 'Share of labelled pairs that the policy ranks as labelled. Only with DPO.',
+    attributes: perObjective,
+  },
+  weight: {
+    ...ofCoordinator,
+    name: 'gapo.objective.weight',
+    unit: '1',
+    description: "The weight of the objective's gradient in the update.",
+    attributes: perObjective,
+  },
+  alpha: {
+    ...ofCoordinator,
+    name: 'gapo.objective.alpha',
+    unit: '1',
+    description: 'The weight of the objective on the simplex, before the gradients are rescaled.',
+    attributes: perObjective,
+  },
+  gradientNorm: {
+    ...ofCoordinator,
+    name: 'gapo.objective.gradient.norm',
+    unit: '1',
+    description: "The norm of the objective's gradient.",
+    attributes: perObjective,
+  },
+  progress: {
+    ...ofCoordinator,
+    name: 'gapo.objective.progress',
+    unit: '1',
+    description:
+      'First-order progress of the objective by the update: the inner product of its gradient and the update.',
+    attributes: perObjective,
+  },
+  multiplier: {
+    ...ofCoordinator,
+    name: 'gapo.objective.multiplier',
+    unit: '1',
+    description: "The objective's Lagrange multiplier. Only with methods that have one.",
+    attributes: perObjective,
+  },
+  cosine: {
+    ...ofCoordinator,
+    name: 'gapo.gram.cosine',
+    unit: '1',
+    description: 'Cosine of the gradients of two objectives: below 0 they conflict.',
+    attributes: ['runId', 'objective', 'otherObjective'],
+  },
+  stationarity: {
+    ...ofCoordinator,
+    name: 'gapo.stationarity',
+    unit: '1',
+    description:
+      'Norm of the min-norm combination of the normalised gradients: 0 is Pareto stationary, 1 is agreement.',
+    attributes: perRun,
+  },
+  kl: {
+    ...ofCoordinator,
+    name: 'gapo.kl',
+    unit: '1',
+    description: 'Mean k2 KL to the reference per token, in nats. Only with a reference.',
+    attributes: perRun,
+  },
+  entropy: {
+    ...ofCoordinator,
+    name: 'gapo.entropy',
+    unit: '1',
+    description: 'Mean entropy per token, in nats.',
+    attributes: perRun,
+  },
+  clipFraction: {
+    ...ofCoordinator,
+    name: 'gapo.clip.fraction',
+    unit: '1',
+    description: 'Share of tokens at which the PPO clip is active, over all objectives.',
+    attributes: perRun,
+  },
+  logprobGap: {
+    ...ofCoordinator,
+    name: 'gapo.logprob.gap',
+    unit: '1',
+    description: "Largest difference between a token's log-probability at the sampler and at the trainer, in nats.",
+    attributes: perRun,
+  },
+  staleness: {
+    ...ofCoordinator,
+    name: 'gapo.staleness',
+    unit: '{update}',
+    description:
+      'Updates between the version that sampled and the one that the step began with. Only with `rollout.staleness` or `ppo.importanceCap`.',
+    attributes: perRun,
+  },
+  effectiveSampleSize: {
+    ...ofCoordinator,
+    name: 'gapo.sample.effective_size',
+    unit: '1',
+    description:
+      'Effective sample size of completion tokens as a share of their number. Only with `rollout.staleness` or `ppo.importanceCap`.',
+    attributes: perRun,
+  },
+  updateNorm: {
+    ...ofCoordinator,
+    name: 'gapo.update.norm',
+    unit: '1',
+    description: 'Norm of the update before clipping.',
+    attributes: perRun,
+  },
+  learningRate: {
+    ...ofCoordinator,
+    name: 'gapo.learning_rate',
+    unit: '1',
+    description: 'The learning rate of the step.',
+    attributes: perRun,
+  },
+  weightsAge: {
+    ...ofCoordinator,
+    name: 'gapo.weights.age',
+    unit: '{step}',
+    description: 'Steps since the weights were computed.',
+    attributes: perRun,
+  },
+  approximation: {
+    ...ofCoordinator,
+    name: 'gapo.approximation.angle',
+    unit: 'deg',
+    description: 'Angle between the update and the exact one, where it was measured.',
+    attributes: perRun,
+  },
+} as const satisfies Readonly<Record<string, MetricDeclaration>>;
