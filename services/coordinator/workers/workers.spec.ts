@@ -7,23 +7,22 @@ import { RpcError } from '@gapo/rpc';
 import { hang, manual, poolOf, run, service, worker, type Work } from '../fixtures/pool.fixture.js';
 import { PauseNeeded } from '../state/interruption.js';
 
-test('free workers come first, a busy one prefetches while the queue is long, and the last job goes to the first free worker', async (t) => {
+test('free workers come first, busy ones prefetch while there is a job for each, and the last goes to the worker that finishes first', async (t) => {
   const [a, b] = [await manual(t), await manual(t)];
   const pool = poolOf(t, [a.address, b.address]);
   await pool.join();
-  const jobs = [1, 2, 3, 4].map((size) => run(pool, size));
-  await Promise.all([a.received(2), b.received(1)]);
-  assert.deepEqual([a.sizes(), b.sizes()], [[1, 3], [2]]);
-  b.answer(0);
-  await b.received(2);
+  const jobs = [1, 2, 3, 4, 5].map((size) => run(pool, size));
+  await Promise.all([a.received(2), b.received(2)]);
   assert.deepEqual(
     [a.sizes(), b.sizes()],
     [
       [1, 3],
       [2, 4],
     ],
-    'the worker that finished first gets the last job',
   );
+  b.answer(0);
+  await b.received(3);
+  assert.deepEqual(b.sizes(), [2, 4, 5], 'the worker that finished first gets the last job');
   for (const { answerAll } of [a, b]) answerAll();
   const done = await Promise.all(jobs);
   assert.deepEqual(
@@ -33,8 +32,22 @@ test('free workers come first, a busy one prefetches while the queue is long, an
       [2, b.address],
       [3, a.address],
       [4, b.address],
+      [5, b.address],
     ],
   );
+});
+
+test('a job that there is no second one for waits for the worker that finishes first', async (t) => {
+  const [a, b] = [await manual(t), await manual(t)];
+  const pool = poolOf(t, [a.address, b.address]);
+  await pool.join();
+  const jobs = [1, 2, 3].map((size) => run(pool, size));
+  await Promise.all([a.received(1), b.received(1)]);
+  b.answer(0);
+  await b.received(2);
+  assert.deepEqual([a.sizes(), b.sizes()], [[1], [2, 3]]);
+  for (const { answerAll } of [a, b]) answerAll();
+  await Promise.all(jobs);
 });
 
 test('a worker holds at most two jobs, and the time of the second starts when the first ends', async (t) => {

@@ -1,7 +1,7 @@
 /**
  * A pool of stateless workers. Any worker can run any job with the identical result, so a job that one fails is retried on
- * another, and one that takes too long is given to a second. While the queue is long, a busy worker prefetches its next job
- * and computes while messages are in flight.
+ * another, and one that takes too long is given to a second. A busy worker prefetches its next job, so that it computes while
+ * messages are in flight.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
@@ -273,20 +273,21 @@ export class WorkerPool<S extends ServiceName> {
   }
 
   /**
-   * Chooses a worker that has not tried the job yet, or any if all have. A free worker comes first, stragglers last. A busy
-   * one prefetches while the queue is at least as long as the list of workers, so that the last jobs go to the workers that
-   * finish first.
+   * Chooses a worker that has not tried the job yet, or any if all have. A free worker comes first, stragglers last. Busy workers
+   * prefetch while there is a job for each that can; what is left goes to the workers that finish first.
    */
   #workerFor(job: Job<S>): Member<S> | undefined {
     const present = this.#present();
     const fresh = present.filter((worker) => !job.tried.has(worker));
     const able = fresh.length > 0 ? fresh : present;
     const free = able.filter(({ attempts }) => attempts.size === 0);
-    const [first] = free;
-    if (first !== undefined) return free.find(({ target }) => !this.#stragglers.has(target)) ?? first;
+    const preferred = (workers: readonly Member<S>[]): Member<S> | undefined =>
+      workers.find(({ target }) => !this.#stragglers.has(target)) ?? workers[0];
+    if (free.length > 0) return preferred(free);
     const joining = this.#workers.some(({ asked, retired }) => !asked && !retired);
-    if (joining || job.attempts > 0 || this.#queue.length < present.length) return undefined;
-    return able.find(({ attempts }) => attempts.size < maxJobsPerWorker);
+    const prefetching = able.filter(({ attempts }) => attempts.size < maxJobsPerWorker);
+    if (joining || job.attempts > 0 || this.#queue.length < prefetching.length) return undefined;
+    return preferred(prefetching);
   }
 
   async #runOn(job: Job<S>, worker: Member<S>): Promise<void> {
