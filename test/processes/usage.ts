@@ -1,27 +1,27 @@
-/** What processes and directories take, as Linux counts it. */
+/** Resource usage of processes and directories on Linux. */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a process takes. */
+/** The resources that a process uses. */
 export interface ProcessUsage {
   /** Resident memory in bytes. */
   readonly residentBytes: number;
-  /** Open descriptors. */
+  /** Open file descriptors. */
   readonly descriptors: number;
-  /** Processor time since its start, in seconds. */
+  /** CPU time since the process started, in seconds. */
   readonly cpuSeconds: number;
 }
 
 const kibibyte = 1024;
-/** The unit of processor times in /proc, which is the same on every Linux that Node.js runs on. */
+/** The unit of CPU times in /proc, the same on every Linux that Node.js supports. */
 const ticksPerSecond = 100;
 /** The fields of /proc/PID/stat that follow the name: the state is the third field, user and system time the 14th and 15th. */
 const [userTimeField, systemTimeField] = [14 - 3, 15 - 3];
 
 /**
- * Reads what a process takes; undefined if it has ended.
+ * Reads the resource usage of a process; undefined if it has exited.
  *
- * @param uncounted a directory whose open files are not counted as descriptors. @default none
+ * @param uncounted a directory whose open files do not count as descriptors. @default none
  * @throws Error outside of Linux
  */
 export function usageOf(pid: number, uncounted?: string): ProcessUsage | undefined {
@@ -40,7 +40,7 @@ export function usageOf(pid: number, uncounted?: string): ProcessUsage | undefin
   }
 }
 
-/** Returns what each of a process's descriptors refers to: a path, or a name such as `socket:[1]`. */
+/** Returns the target of each of a process's descriptors: a path, or a name such as `socket:[1]`. */
 function openFiles(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   return readdirSync(folder).flatMap((descriptor) => {

@@ -1,4 +1,4 @@
-/** make soak: trains a tiny policy for thousands of steps on real processes, and measures what each of them takes. */
+/** `make soak`: trains a tiny policy for thousands of steps on real processes and measures their memory, descriptors and data. */
 import { median } from '@gapo/numeric';
 import { connect } from '@gapo/rpc';
 import { UserError, z } from '@gapo/service';
@@ -18,17 +18,17 @@ const samples = 150;
 const progressMs = 10_000;
 const hangMs = 5 * 60_000;
 /**
- * What takes more or less memory for no other reason than the garbage collectors' own is bounded, so that what is kept shows: the young generation of
- * V8, which would vary by 30 MiB, has one size, and NATS a limit, as in the chart. The stream's limit is reached in the first third; each event then takes
- * the place of an older one. So are the two minutes for which NATS remembers the ids of events, which the number of steps has to outlast.
+ * Settings that keep garbage collectors from hiding a leak: V8's young generation, which would vary by 30 MiB, has a fixed size, and NATS has a memory
+ * limit, as in the chart. The stream reaches its size limit within the first third; from then on each event replaces an older one. NATS also remembers the
+ * ids of events for two minutes, so a run has to last much longer than that.
  */
 const nodeOptions = ['--min-semi-space-size=8', '--max-semi-space-size=8'];
 const stream = { NATS_STREAM_MAX_BYTES: String(2 << 20) };
 const env = { nats: { GOMEMLIMIT: '32MiB' }, coordinator: stream, gateway: stream };
-/** A step of few and short completions: what is measured is what a step leaves behind, not its arithmetic. */
+/** Few and short completions: the soak measures what a step leaves behind, not its arithmetic. */
 const tiny = { promptsPerStep: 2, samplesPerPrompt: 2, maxNewTokens: 4, shards: 2 };
 
-/** Trains the run, and returns the samples and the seconds of each step. */
+/** Trains the run. Returns the samples and the duration of each step in seconds. */
 async function soak(platform: ProcessPlatform, baseDirectory: string): Promise<{ taken: Sample[]; seconds: number[] }> {
   const { STEPS: steps } = settings;
   const rollout = `{ ${Object.entries(tiny)
@@ -64,7 +64,7 @@ async function soak(platform: ProcessPlatform, baseDirectory: string): Promise<{
   return { taken, seconds };
 }
 
-/** Follows the run as the page does, so that the gateway has something to do. */
+/** Follows the run as the page does, so that the gateway has work to do. */
 function watchAsPage({ page }: ProcessPlatform): { start: () => void; stop: () => Promise<void> } {
   const stopping = new AbortController();
   let reading: Promise<void> = Promise.resolve();

@@ -1,18 +1,18 @@
-/** Samples of what each process and the data take while a run trains. */
+/** Samples of the memory, descriptors and disk space that a training run uses. */
 import type { ProcessPlatform } from '../processes/platform.js';
 import { descendantsOf, filesBelow, usageOf, type ProcessUsage } from '../processes/usage.js';
 
-/** What is read at one moment. */
+/** One sample. */
 export interface Sample {
-  /** Steps that had ended. */
+  /** Completed steps. */
   readonly step: number;
-  /** By the process's name. */
+  /** By process name. */
   readonly processes: ReadonlyMap<string, ProcessUsage>;
   /** Bytes of each kind of data. */
   readonly data: ReadonlyMap<DataKind, number>;
 }
 
-/** Kinds of files, and whether they grow with each step by their purpose. */
+/** Kinds of files, and whether each step is meant to add to them. */
 export const dataKinds = {
   'steps.jsonl': { perStep: true, holds: 'a report per step' },
   'events, lasting': { perStep: true, holds: 'states, steps and checkpoints' },
@@ -30,11 +30,11 @@ export type DataKind = keyof typeof dataKinds;
 
 const temporary = /(^|\/)\.[^/]+\.(partial|replaced)(\/|$)/;
 
-/** Reads one sample. */
+/** Takes one sample. */
 export function sampleOf(platform: ProcessPlatform, runId: string, step: number): Sample {
   const processes = new Map<string, ProcessUsage>();
   for (const [name, { pid }] of platform.services) {
-    // NATS opens and closes the blocks and indices of its streams as they fill up; their bytes are in `data`.
+    // NATS opens and closes block and index files as its streams fill up. `data` has their size.
     const usage = pid === undefined ? undefined : usageOf(pid, platform.natsStore);
     if (pid === undefined || usage === undefined) continue;
     processes.set(name, usage);

@@ -1,18 +1,18 @@
-/** Whether memory, descriptors and data are bounded: the last third of a run's samples against the middle third. */
+/** Checks that memory, descriptors and data are bounded, by comparing the last third of a run's samples with the middle third. */
 import { at, median } from '@gapo/numeric';
 import type { Check } from '../processes/program.js';
 import { dataKinds, type DataKind, type Sample } from './samples.js';
 
-/** What is typical of the first, the middle and the last third of the samples: the median, where nothing else is said. */
+/** One value for each third of the samples: the median, unless stated otherwise. */
 export type Thirds = readonly [first: number, middle: number, last: number];
 
-/** What a process took. */
+/** The usage of one process. */
 export interface ProcessRow {
   readonly process: string;
   readonly residentBytes: Thirds;
-  /** The fewest in each third: files that are open for a moment come and go, and what leaks stays. */
+  /** The minimum of each third: files that are open for a moment come and go, leaked descriptors stay. */
   readonly descriptors: Thirds;
-  /** Processor time over all samples, in seconds. */
+  /** CPU time over all samples, in seconds. */
   readonly cpuSeconds: number;
 }
 
@@ -20,19 +20,19 @@ export interface ProcessRow {
 export interface DataRow {
   readonly kind: DataKind;
   readonly bytes: Thirds;
-  /** Growth over the last two thirds. */
+  /** Growth per step over the last two thirds. */
   readonly bytesPerStep: number;
-  /** Whether each step adds to it by its purpose. */
+  /** Whether each step is meant to add to it. */
   readonly perStep: boolean;
 }
 
-/** The share by which the last third may exceed the middle third. */
+/** How far the last third may exceed the middle third. */
 const tolerance = 0.05;
-/** Growth of less than this is no growth: the ends of files and pages. */
+/** Smaller growth does not count: partial pages and file blocks. */
 const [leastBytes, leastDataBytes] = [1 << 20, 1 << 16];
 const mebibyte = 1 << 20;
 
-/** Returns a row for each process that was there at every sample. */
+/** Returns a row for each process that ran in every sample. */
 export function processRows(samples: readonly Sample[]): ProcessRow[] {
   const first = at(samples, 0);
   return [...first.processes.keys()].flatMap((process) => {
@@ -64,7 +64,7 @@ export function dataRows(samples: readonly Sample[]): DataRow[] {
   });
 }
 
-/** Checks that nothing grows that should not. @param ended processes that ended */
+/** Checks that nothing grows without bound. @param ended processes that exited */
 export function soakChecks(
   processes: readonly ProcessRow[],
   data: readonly DataRow[],

@@ -1,4 +1,4 @@
-/** A run: its state, and the transitions between pauses, failures and resumptions. */
+/** A run: its state, and how it pauses, fails, resumes and ends. */
 import type { RunConfig } from '@gapo/config';
 import {
   isActive,
@@ -56,11 +56,11 @@ export interface RunOptions {
 export class Run {
   readonly config: RunConfig;
   readonly #platform: Platform;
-  /** What people did to the run. */
+  /** Everything that users did to the run. */
   readonly audit: AuditLog;
-  /** The results of its evaluations. */
+  /** Results of evaluations. */
   readonly evaluations: Evaluations;
-  /** The completions of its steps that are kept. */
+  /** Completions that are kept for users to read. */
   readonly samples: SampleFiles;
   readonly #directory: RunDirectory;
   readonly #feed = new RunFeed();
@@ -74,9 +74,9 @@ export class Run {
   readonly #metrics: RunMetrics;
   #stopRequest: StopRequest | undefined;
   #abort = new AbortController();
-  /** Settles when the training in progress has stopped. */
+  /** Settles once the training in progress has stopped. */
   #training: Promise<void> = Promise.resolve();
-  /** Whether the process ends. */
+  /** Whether the process is shutting down. */
   #ending = false;
 
   constructor({ platform, directory, record, config, idleLoops }: RunOptions) {
@@ -116,7 +116,7 @@ export class Run {
     });
   }
 
-  /** Records the run by the trackers of the platform, from its first event on. Call it once the run's files have been read. */
+  /** Reports the run to the platform's trackers, starting with its first event. Call this once the run's files have been read. */
   track(): void {
     const steps = this.#history.steps;
     this.#events.onLasting = this.#platform.tracking.follow(
@@ -140,7 +140,7 @@ export class Run {
     return this.#record.state;
   }
 
-  /** Whether it starts or trains. */
+  /** Whether the run is starting or training. */
   get isActive(): boolean {
     return isActive(this.#record.state);
   }
@@ -150,12 +150,12 @@ export class Run {
     return versionKey(this.#record);
   }
 
-  /** Returns versions in memory by their key; undefined unless the run trains, is evaluated, or was until recently. */
+  /** Returns the in-memory versions under a key; undefined unless the run is training or being evaluated, or recently was. */
   versionsOf(key: string, version: number): VersionStore | undefined {
     return this.#loop.versionsOf(key === this.id ? this.key : key, version);
   }
 
-  /** Reports the run's metrics, unless it has ended or waits for a user. */
+  /** Reports the run's metrics, unless the run has ended or is waiting for a user. */
   observe(observe: Observe): void {
     if (!this.isActive && !this.continues) return;
     this.#metrics.observe(observe, { state: this.#record.state, last: this.#history.last });
@@ -177,13 +177,13 @@ export class Run {
     });
   }
 
-  /** The configuration as submitted, the directory that its relative paths refer to, and the changes of goals since. */
+  /** The configuration as submitted, the directory that its relative paths refer to, and every later change of goals. */
   get source(): { configYaml: string; baseDirectory: string; goalChanges: readonly GoalChange[] } {
     const configYaml = this.#directory.readConfig();
     return { configYaml, baseDirectory: this.#record.baseDirectory, goalChanges: this.#goals.changes };
   }
 
-  /** Completes the run with a given state, which is on disk when this resolves. */
+  /** Completes the run with the given state, which is on disk when this resolves. */
   async completeWith(state: TrainingState, training: TrainingContext): Promise<void> {
     this.#status.change('begin', '');
     try {
@@ -202,7 +202,7 @@ export class Run {
   }
 
   /**
-   * Publishes the events that an earlier process did not: it ended after it had written a file.
+   * Publishes events that an earlier process did not get to: it wrote the file but ended before it published the event.
    *
    * @param record as that process left it
    */
@@ -216,12 +216,12 @@ export class Run {
     });
   }
 
-  /** Whether the coordinator resumes the run, which is paused, by itself. */
+  /** Whether the run is paused and the coordinator will resume it without a user. */
   get continues(): boolean {
     return this.#continuation.isPlanned;
   }
 
-  /** Makes the transition of a run that was active when its coordinator ended, unless another user's request is open. */
+  /** Moves a run that was active when its coordinator ended to its next state. A user's pending request takes precedence. */
   interrupted(): void {
     const { requested, ingredients } = this.#record;
     if (requested !== undefined) return this.#status.change(requested.transition, requested.reason);
@@ -231,7 +231,7 @@ export class Run {
     this.#continuation.interrupted();
   }
 
-  /** Starts the training of a new run, whose record is already on disk. Returns immediately. */
+  /** Starts training a new run, whose record is already on disk. Returns immediately. */
   start(training: TrainingContext): void {
     const loop = new TrainingLoop(this.#loopContext, training, initialState(this.config, training.initial));
     this.#loop.start(loop);
@@ -239,7 +239,7 @@ export class Run {
   }
 
   /**
-   * Resumes the run from the last checkpoint, or from the start if there is none. Does nothing if the run is active.
+   * Resumes the run from its last checkpoint, or from the start if there is none. Does nothing if the run is active.
    *
    * @throws RpcError FAILED_PRECONDITION in a state that cannot be resumed
    * @throws UserError for an invalid checkpoint or model, or changed files; the run has then failed. For a reward service that
@@ -257,7 +257,7 @@ export class Run {
     await this.#resume({ attempts: undefined }, by);
   }
 
-  /** Resumes the run if an earlier coordinator left it to this one. The outcome is the run's state. */
+  /** Resumes the run if an earlier coordinator left it to be continued. The run's state shows the outcome. */
   async continue(): Promise<void> {
     if (!this.continues) return;
     try {
@@ -280,7 +280,7 @@ export class Run {
     }
   }
 
-  /** The run's reason has the message of an expected error. */
+  /** Expected errors are warnings: the run's reason already has the message. */
   #logResumption(error: unknown): void {
     const message = `run ${this.id} could not be resumed: ${messageOf(error)}`;
     if (isExpected(error)) this.#platform.log.warn({ run: this.id }, message);
@@ -291,7 +291,7 @@ export class Run {
     this.#status.change('resume', '', changes);
     this.#abort = new AbortController();
     const resuming = this.#restart(by);
-    // Calls that stop the run in the meantime wait for this too.
+    // Calls that stop the run meanwhile wait for this as well.
     this.#training = resuming.then(
       () => this.#training,
       () => undefined,
@@ -457,7 +457,7 @@ export class Run {
     };
   }
 
-  /** @param notice what a person should know about the start */
+  /** @param notice what users should know about the start, such as a damaged checkpoint that was skipped */
   #launch(loop: TrainingLoop, notice = ''): void {
     this.#abort = new AbortController();
     this.#training = this.#train(loop, notice);
@@ -474,7 +474,7 @@ export class Run {
     this.#end(ending);
   }
 
-  /** Whether a step was aborted, since the run is cancelled or the process ends. */
+  /** Whether a step was aborted because the run was cancelled or the process is shutting down. */
   get #stopIsForced(): boolean {
     return this.#stopRequest !== undefined && this.#abort.signal.aborted;
   }
@@ -483,12 +483,12 @@ export class Run {
     return endingWith(error, { path: this.#directory.path, id: this.id }, this.#platform.log);
   }
 
-  /** Makes the transition that ends training. After a fault, waits until it is over. */
+  /** Makes the transition that ends training. After a fault, the run waits until the fault is over. */
   #end({ transition, reason, fault, continues }: Ending): void {
     if (fault !== undefined) this.#continuation.pause(fault, reason, !this.#ending);
-    // A run that its coordinator stopped was not the cause of an earlier coordinator's end.
+    // The coordinator stopped the run on purpose, so the run is not what made an earlier coordinator crash.
     else this.#status.change(transition, reason, { ...(continues && { continues, attempts: undefined }) });
-    // What aborted the training does not abort an evaluation after it.
+    // The abort of this training must not abort a later evaluation.
     this.#abort = new AbortController();
     this.#loop.retire();
   }

@@ -1,4 +1,4 @@
-/** A run as a message: its record, configuration, goals, history and recovery in one. */
+/** Converts a run to its message. */
 import { conditionOf, type RunConfig } from '@gapo/config';
 import { isActive, type RecoveryInput, type RunInput, type StepReport } from '@gapo/rpc';
 import type { CheckpointPlace } from '../state/checkpointPlaces.js';
@@ -7,12 +7,12 @@ import type { StopRequest } from './ending.js';
 import type { RunRecord } from './runDirectory.js';
 import { timestampOf } from './timestamp.js';
 
-/** What a run's message is made of. */
+/** The parts of a run's message. */
 export interface RunParts {
   readonly record: RunRecord;
   readonly config: RunConfig;
   readonly configSha256: string;
-  /** Those of the next step. */
+  /** The goals of the next step. */
   readonly goals: Goals;
   /** The report of the last step; undefined before the first. */
   readonly last: StepReport | undefined;
@@ -20,9 +20,9 @@ export interface RunParts {
   readonly checkpoint: CheckpointPlace | undefined;
   /** SHA-256 (hex) of the newest version. */
   readonly versionSha256: string;
-  /** Undefined unless the coordinator resumes the run. */
+  /** Undefined unless the coordinator is going to resume the run. */
   readonly recovery: RecoveryInput | undefined;
-  /** What a user asked for while the step in progress ends. */
+  /** A user's request that takes effect after the step in progress. */
   readonly requested: StopRequest['transition'] | undefined;
 }
 

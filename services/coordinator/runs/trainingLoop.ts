@@ -49,13 +49,13 @@ export interface Session {
 
 interface StepSession extends Session {
   readonly samplings: Samplings;
-  /** Undefined where the run keeps no completions. */
+  /** Undefined if the run keeps no completions. */
   readonly recorder: SampleRecorder | undefined;
 }
 
 /** The training loop of one run. */
 export class TrainingLoop {
-  /** Has the goals of the step that the run was prepared for; {@link context} has those of the next step. */
+  /** The context with the goals that the run was prepared with; {@link context} has those of the next step. */
   readonly training: TrainingContext;
   readonly versions: VersionStore;
   readonly #shared: LoopContext;
@@ -175,7 +175,7 @@ export class TrainingLoop {
       [attributeNames.objectiveCount]: config.objectives.length,
     };
     const root = { parent: contextOfRun(runId) };
-    // A signal of its own: what depends on a signal is held until that goes, and the session's lasts for all steps.
+    // Each step has its own signal: a signal keeps its listeners alive, and the session's signal outlives every step.
     const ending = new AbortController();
     setMaxListeners(0, ending.signal); // every job listens
     const end = (): void => ending.abort(session.signal.reason);
@@ -186,7 +186,7 @@ export class TrainingLoop {
       const take = (span: Span): Promise<StepSamples | undefined> => this.#stepInSpan(step, config, stepSession, span);
       const samples = await withSpan(spanNames.step, attributes, take, root);
       session.samplings.taken(step);
-      // Behind the step, and no part of it: it may wait for those of the step before.
+      // Not part of the step. May wait until the previous step's completions are written.
       if (samples !== undefined) await session.recorder?.record(samples);
     } finally {
       session.signal.removeEventListener('abort', end);
@@ -231,7 +231,7 @@ export class TrainingLoop {
     };
     let checkpointSeconds = 0;
     const writeStartedAt = performance.now() / 1000;
-    // Others are replaced two steps later: they are no events.
+    // Other checkpoints are removed two steps later, so they are not announced.
     const announced = history.isMilestone(step) || stopping();
     if (announced || this.#pace.due(writeStartedAt)) {
       progress('checkpoint', 0, 1);
@@ -252,7 +252,7 @@ export class TrainingLoop {
       [attributeNames.stationarity]: report.stationarity,
       [attributeNames.policyVersion]: versionOf(state),
     });
-    span.end(); // the report has the time until here; what follows publishes it
+    span.end(); // the report covers the time until here; the rest only publishes it
     history.steps.append(report);
     this.#state = state;
     feed.step(report);

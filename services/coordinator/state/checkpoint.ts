@@ -10,7 +10,7 @@
  * | earlier_versions.safetensors | with rollout.staleness, the versions that later steps are sampled from: VERSION.NAME |
  * | state.json | step, data cursor, controllers, configuration, SHA-256 of every file, of the run's inputs and of itself |
  *
- * state.json is the manifest: a checkpoint whose files are not what it says is refused by name.
+ * state.json is the manifest: a checkpoint with a file that differs from it is rejected, with an error that names the file.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -69,7 +69,7 @@ export interface CheckpointOwner {
   readonly adapter: AdapterFiles | undefined;
   /** The files that the run is trained from. */
   readonly inputs: RunInputs;
-  /** Those that a user accepted in place of a checkpoint's. @default none */
+  /** Changed files that a user accepted in place of those the checkpoint records. @default none */
   readonly acceptedInputs?: RunInputs;
 }
 
@@ -102,7 +102,7 @@ const controllerSchema = z.union([
 
 const numbers = z.array(z.number());
 
-/** The last choice, and the combiner's vectors under names of its choice. */
+/** The last choice of weights, and the combiner's own vectors by name. */
 const combinationSchema = z
   .object({
     chosen: z
@@ -147,8 +147,8 @@ function weightsFile(config: RunConfig): string {
 }
 
 /**
- * Writes a checkpoint atomically, then removes those that are not to be kept. Files are hashed and written in small pieces, so
- * that other work continues meanwhile; `state` must not change.
+ * Writes a checkpoint atomically, then removes the checkpoints that need not be kept. Files are hashed and written in small pieces, so
+ * other work continues meanwhile; `state` must not change.
  *
  * @throws UserError that names the directory if it cannot be written, or if another coordinator has taken it over; no
  *   checkpoint has changed then
@@ -345,7 +345,7 @@ function signature(body: object, damaged: (what: string) => never): string {
 }
 
 /**
- * Reports that a file is missing or its disk fails.
+ * Reports a missing file or a disk error.
  *
  * @throws UserError where this process may not read it, which is no damage; else what `damaged` throws
  */
@@ -357,7 +357,7 @@ function unreadable(path: string, error: unknown, damaged: (what: string) => nev
   throw new UserError(`${path}: cannot be read: ${message}`, { cause: error });
 }
 
-/** Bytes that are hashed or written at a time: a millisecond of work. */
+/** Bytes that are hashed or written at once: about a millisecond of work. */
 const pieceBytes = 1 << 20;
 
 /** Writes a file, and returns its SHA-256 (hex). */
@@ -374,7 +374,7 @@ async function writeHashed(path: string, chunks: Iterable<Uint8Array>): Promise<
   return hash.digest('hex');
 }
 
-/** Returns the SHA-256 (hex) of a version that training holds, which it has hashed, or of an average. */
+/** Returns the SHA-256 (hex) of a version: cached for versions from training, computed for an average. */
 async function sha256OfVersion(parameters: Float32Array, shapes: readonly TensorShape[]): Promise<string> {
   return versionHashes.get(parameters) ?? sha256Of(split(parameters, shapes));
 }
@@ -399,7 +399,7 @@ async function sha256OfChunks(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8
   return hash.digest('hex');
 }
 
-/** Cuts large chunks and joins small ones, so that hundreds of small tensors are a few writes. What is a piece by itself is not copied. */
+/** Splits large chunks and joins small ones, so that hundreds of small tensors take a few writes. A chunk that is a piece on its own is not copied. */
 function* pieces(chunks: Iterable<Uint8Array>): Generator<Uint8Array> {
   let [joined, bytes]: [Uint8Array[], number] = [[], 0];
   const take = (): Uint8Array => {

@@ -3,16 +3,16 @@ import { setFlagsFromString } from 'node:v8';
 
 /** By how much the heap may grow beyond what was in use at the last collection, in percent. */
 export const heapGrowth = {
-  /** Of most processes: they do little, and their memory stays where it was after the first minutes. */
+  /** For most processes: they do little, and their memory levels off within minutes. */
   small: 50,
-  /** Of processes that tensors pass through. */
+  /** For processes that handle tensors. */
   tensors: 200,
 } as const;
 
 /**
- * Lets V8 collect garbage once the heap has grown by a share of what was in use. By default it waits for up to four times what was in use,
- * according to the rate of allocations, so that memory follows that rate and rises for minutes. A lower bound costs time: with an idle
- * machine's two cores, 80 steps of the example took, with a growth of all processes of
+ * Makes V8 collect garbage once the heap has grown by this share since the last collection. By default V8 lets the heap grow up to fourfold,
+ * depending on the allocation rate, so memory keeps rising for minutes. A lower limit costs time. On two idle cores, 80 steps of the example took,
+ * with the same limit in every process:
  *
  * | percent | seconds a step | processor seconds a step | MiB of the coordinator |
  * | --- | --- | --- | --- |
@@ -21,9 +21,8 @@ export const heapGrowth = {
  * | 200 | 0.502 | 0.887 | 220 |
  * | 300 | 0.506 | 0.896 | 229 |
  *
- * Most of that time goes to V8's helper threads, which mark the whole heap each time that some tens of megabytes of tensors have passed. Memory outside
- * the heap, such as tensors, is bounded by V8 itself, whatever the percentage. A reward service, which holds no tensors on the heap's account, would
- * with 200 % grow for more than 10,000 steps.
+ * Most of the difference is V8's helper threads, which mark the whole heap after every few tens of megabytes of tensors. V8 limits memory outside the
+ * heap, such as tensors, whatever the percentage. With 200 % the small heap of a reward service keeps growing for more than 10,000 steps.
  */
 export function boundHeap(percent: number): void {
   setFlagsFromString(`--heap-growing-percent=${percent}`);

@@ -52,7 +52,7 @@ export interface ServiceOptions {
    * variables. Without one, `start` reads the arguments.
    */
   help?: string;
-  /** How far the heap may grow between collections; see `boundHeap`. @default 'small' */
+  /** How far the heap may grow between garbage collections; see {@link boundHeap}. @default 'small' */
   heap?: keyof typeof heapGrowth;
   /** Starts the service; resolves when it answers. */
   start(context: StartContext): Promise<RunningService>;
