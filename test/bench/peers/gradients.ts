@@ -103,11 +103,11 @@ export async function gradients(setting: Setting): Promise<Group> {
     ],
     versions: peer.versions,
     notes: [
-      'The decoder has 6 layers of width 256 and 7 million parameters; adapters of rank 8 are on every linear map. The batch is 16 ' +
-        'sequences of 128 tokens, in the last row 32 completions of 48 tokens.',
-      'PyTorch makes one forward pass and a backward pass for each objective; TorchJD batches those passes and combines the ' +
-        'gradients by MGDA, which is not in our time.',
-      `The norms of every objective's gradient agree to ${tolerance} in every round.`,
+      'The decoder has 6 layers of width 256 and 7 million parameters, with adapters of rank 8 on every linear layer. The batch is 16 ' +
+        'sequences of 128 tokens, or 32 completions of 48 tokens in the last row.',
+      'PyTorch runs one forward pass, and one backward pass per objective. TorchJD batches those passes and combines the ' +
+        "gradients by MGDA, which gapo's time does not include.",
+      `The norms of all objectives' gradients agree to ${tolerance} in every round.`,
     ],
   };
 }

@@ -62,9 +62,9 @@ export async function sampling(setting: Setting): Promise<Group> {
       rows: [...peers.keys()].map(row),
       versions: Object.assign({}, ...[...peers.values()].map(({ versions }) => versions)) as Versions,
       notes: [
-        `Prompts have ${prompt} tokens, the temperature is 1, and nothing ends a completion. Here ${threads} workers of one thread ` +
-          `sample, with adapters beside the weights; the others have ${threads} threads and the adapters merged.`,
-        'llama.cpp decodes all rows in one batch through its Python binding, which also calls its sampler for each row.',
+        `Prompts have ${prompt} tokens, the temperature is 1, and completions do not stop early. gapo samples with ${threads} workers of one ` +
+          `thread each and unmerged adapters; the others have ${threads} threads and merged adapters.`,
+        'llama.cpp decodes all rows in one batch through its Python binding, which also calls the sampler for each row.',
       ],
     };
   } finally {

@@ -61,11 +61,11 @@ export async function step(setting: Setting): Promise<Group> {
       })),
       versions: Object.assign({}, ...[...peers.values()].map(({ versions }) => versions)) as Versions,
       notes: [
-        `The policy, its adapters, the prompts (${settings.prompts} a step with ${settings.samples} completions each) and the sampling ` +
-          `options are the same. Mean tokens of a step: ${perStep('ours')} here, ` +
-          `${[...peers.keys()].map((name) => `${perStep(name)} with ${name}`).join(', ')}; each policy moves in its own direction.`,
-        'Here the rewards are the two classifiers of the example, as services, the method is GAPO, and a step ends with a durable ' +
-          'checkpoint. TRL has two rewards that cost nothing, and writes no checkpoint.',
+        `The policy, its adapters, the prompts (${settings.prompts} per step with ${settings.samples} completions each) and the sampling ` +
+          `options are the same. Mean tokens per step: ${perStep('ours')} with gapo, ` +
+          `${[...peers.keys()].map((name) => `${perStep(name)} with ${name}`).join(', ')}; the policies diverge as they train.`,
+        'gapo uses the two classifiers of the example as reward services and the method GAPO, and ends each step with a durable ' +
+          'checkpoint. TRL uses two rewards that cost nothing, and writes no checkpoint.',
       ],
     };
   } finally {

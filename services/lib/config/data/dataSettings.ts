@@ -30,6 +30,6 @@ export const columnMap = z
 export const overlong = z
   .enum(['refuse', 'drop', 'truncate-left'])
   .describe(
-    "What happens to a row that does not fit the model's context, which for a prompt is less `rollout.maxNewTokens`: an error, " +
-      'left out, or cut from its left. The log and the run state how many.',
+    "What happens to a row that does not fit the model's context, or for a prompt the context minus `rollout.maxNewTokens`. " +
+      '`refuse`: an error. `drop`: it is left out. `truncate-left`: it is cut from its left. The log and the run state how many.',
   );

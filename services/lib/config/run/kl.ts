@@ -19,7 +19,7 @@ const options = z.strictObject({
     .optional()
     .meta({ absent: '`k2` in the loss, `k1` in the reward' })
     .describe(
-      'The estimator. `in` determines it: only `k2` gives the gradient of the divergence in the loss, and only `k1` in the reward. Any other is refused.',
+      'The estimator. `in` determines it: only `k2` gives the gradient of the divergence in the loss, and only `k1` in the reward. Any other is an error.',
     ),
   controller: z
     .union([

@@ -28,7 +28,7 @@ export const objective = z.strictObject({
     .optional()
     .meta({ absent: '1' })
     .describe(
-      'The reward is this times the score, before clamps, penalties, limits and KL. Reports and evaluations keep the scores.',
+      'Multiplies the score to give the reward, before clamps, penalties, limits and KL. Reports and evaluations keep the scores.',
     ),
   text: textForm
     .optional()

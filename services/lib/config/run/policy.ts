@@ -12,7 +12,7 @@ const lora = z.strictObject({
     .union([z.literal('all-linear'), z.array(z.enum(loraTargets)).min(1)])
     .meta({ expected: `all-linear, or a list of ${loraTargets.join(', ')}` })
     .default('all-linear')
-    .describe('Linear maps with an adapter, by the last part of their names.'),
+    .describe('Linear layers with an adapter, by the last part of their names.'),
 });
 
 const schema = z
@@ -31,9 +31,8 @@ const schema = z
       .optional()
       .meta({ absent: 'none' })
       .describe(
-        "Keys of the model's and the adapter's JSON files to read as if they were absent: those that gapo refuses and that do " +
-          'not change what is computed. `a.b` is the key b of the object a. Also tensors that the model does not need, by name ' +
-          'or the start of it.',
+        "Keys of the model's and the adapter's JSON files to treat as absent, if gapo rejects them although they do not affect " +
+          'the computation. `a.b` is the key b of the object a. Also tensors that the model does not need, by name or prefix.',
       ),
     chatTemplateKwargs: chatTemplateKwargs.optional().meta({ absent: 'none' }),
     adapter: directory

@@ -58,7 +58,7 @@ const options = z.strictObject({
       threshold: fraction
         .optional()
         .meta({ absent: 'every disagreement' })
-        .describe('Only those are left out whose agreement |Σ w A| / Σ w |A| is below this, such as 0.2.'),
+        .describe('Leaves out only completions whose agreement |Σ w A| / Σ w |A| is below this, such as 0.2.'),
     })
     .optional()
     .meta({ absent: 'none' })

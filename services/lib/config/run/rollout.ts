@@ -36,7 +36,7 @@ const score = z
   .meta({ absent: '`step`' })
   .describe(
     'When the reward services get the completions. `step`: once all of the step are sampled, in as few calls as the services allow. ' +
-      '`shard`: those of a shard as soon as it is sampled, in more and smaller calls: for services with hardware of their own.',
+      '`shard`: those of a shard as soon as it is sampled, in more and smaller calls: for services with dedicated hardware.',
   );
 
 const options = z.strictObject({

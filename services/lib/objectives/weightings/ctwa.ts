@@ -21,7 +21,7 @@ const correlation = z.number().min(-1).max(1).meta({ expected: 'a correlation fr
  * which is 1 when the signal is made; and none is dropped as an outlier.
  */
 export const ctwa = defineWeighting({
-  summary: "weights that grow while an objective's rewards go too little with the advantage that is trained on",
+  summary: "weights that grow while an objective's rewards correlate too little with the trained advantage",
   source: 'Lu and Jiang 2026, arXiv 2602.06869',
   settings: {
     targets: z
