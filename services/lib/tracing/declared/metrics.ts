@@ -1,10 +1,10 @@
 /** Every metric. A name is never changed in place: add the new one, and keep the old one for a release. */
-import type { MetricDeclaration } from './metrics/declaration.js';
-import { lasting } from './metrics/lasting.js';
-import { ofRuns } from './metrics/ofRuns.js';
-import { present } from './metrics/present.js';
+import { lasting } from './lastingMetrics.js';
+import type { MetricDeclaration } from './metricDeclaration.js';
+import { present } from './processGauges.js';
+import { ofRuns } from './runGauges.js';
 
-export { prometheusName, type MetricDeclaration } from './metrics/declaration.js';
+export { prometheusName, type MetricDeclaration } from './metricDeclaration.js';
 
 /** Metrics by group, as the documentation shows them. */
 export const metricGroups = { lasting, present, ofRuns } as const;

@@ -1,5 +1,5 @@
 /** How a metric is declared. */
-import type { AttributeKey } from '../attributes.js';
+import type { AttributeKey } from './attributes.js';
 
 /** A declared metric. */
 export interface MetricDeclaration {

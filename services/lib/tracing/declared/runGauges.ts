@@ -1,5 +1,5 @@
 /** Gauges of a run. */
-import type { MetricDeclaration } from './declaration.js';
+import type { MetricDeclaration } from './metricDeclaration.js';
 
 const perRun = ['runId'] as const;
 const perObjective = ['runId', 'objective'] as const;

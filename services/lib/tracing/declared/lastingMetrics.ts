@@ -1,5 +1,5 @@
 /** Counters and histograms of training and of services. They live as long as the process. */
-import type { MetricDeclaration } from './declaration.js';
+import type { MetricDeclaration } from './metricDeclaration.js';
 
 /** Buckets of calls: those of the conventions, and further ones for the shards of large models. */
 const callSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120, 300, 600];

@@ -1,5 +1,5 @@
 /** Gauges of a process. */
-import type { MetricDeclaration } from './declaration.js';
+import type { MetricDeclaration } from './metricDeclaration.js';
 
 /** Gauges of a process: they exist as long as what they measure. */
 export const present = {
