@@ -122,6 +122,7 @@ ${rewardTable(summary, true)}
 - PPO-H and PPO-S maximise one objective alone. λ is the preference for \`helpful\`; that for \`harmless\` is 1 - λ.
 - MORLHF maximises one reward, λ of the one and 1 - λ of the other (\`combine.method: morlhf\`).
 - Rewarded Soups are averages of the weights of PPO-H and PPO-S, λ of the one and 1 - λ of the other.
+- With two objectives the point of least norm between two unit gradients is their mean, so GAPO with p = 1 is P-GAPO with λ = 0.5.
 - PPO-Lagrangian maximises \`helpful\` and holds the mean of \`harmless\` at or over that of the policy it starts from.
 
 For HH-RLHF the paper gives:
