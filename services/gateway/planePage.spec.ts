@@ -164,9 +164,13 @@ test('two points of runs that fit have the command that averages them; others ha
   await page.getByRole('checkbox', { name: /^Choose low, version 2/ }).check();
   await offer.getByText('No average: run dial cannot be averaged with run low: their base models differ').waitFor();
   assert.equal(await offer.locator('code').count(), 0);
+  assert.equal(soups.length, 3);
+  await offer.getByRole('button', { name: 'Check again' }).click();
+  await offer.getByText('No average: run dial cannot be averaged with run low: their base models differ').waitFor();
+  assert.equal(soups.length, 4);
   await page.getByRole('checkbox', { name: /^Choose low, version 1/ }).check();
   await offer.getByText('Both points are of run low').waitFor();
-  assert.equal(soups.length, 3, 'one run is no question for the coordinator');
+  assert.equal(soups.length, 4, 'one run is no question for the coordinator');
 
   // The dashed line of the average, half way to one of its runs; and that of the one policy, between two of its points.
   const drawn = await page.evaluate<number[]>(`(() => {

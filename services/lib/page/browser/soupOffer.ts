@@ -48,8 +48,20 @@ export class SoupOffer {
     this.#say(element('p', { class: 'quiet' }, `Asking whether ${first.run} and ${second.run} can be averaged…`));
     checkSoup({ [first.run]: 0.5, [second.run]: 0.5 }).then(
       () => mine === this.#asked && this.#offer(first, second, points),
-      (error: unknown) => mine === this.#asked && this.#say(problemText(`No average: ${messageOf(error)}`)),
+      (error: unknown) => mine === this.#asked && this.#refuse(messageOf(error), () => this.#again(chosen, points)),
     );
+  }
+
+  #again(chosen: readonly PlanePoint[], points: readonly PlanePoint[]): void {
+    this.#shown = undefined;
+    this.show(chosen, points);
+  }
+
+  #refuse(reason: string, again: () => void): void {
+    const button = element('button', { type: 'button' }, 'Check again');
+    button.addEventListener('click', again);
+    this.#say(problemText(`No average: ${reason}`));
+    this.#offered.append(button);
   }
 
   #say(content: HTMLElement): void {
