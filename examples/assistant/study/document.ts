@@ -2,9 +2,9 @@
 import { differenceOverSeeds, type Estimate } from './estimates.js';
 import type { FourSummary } from './four.js';
 import type { LoudMethod } from './loudness.js';
-import { fourObjectives, groupNames } from './methods.js';
+import { fourObjectives, groupNames, objectives } from './methods.js';
 import { claims, hhRlhf, pkuSafeRlhf, type Claim, type PaperRow } from './paper.js';
-import { objectives, type Row, type Summary } from './summary.js';
+import { type Row, type Summary } from './summary.js';
 
 const fixed = (value: number, digits = 2): string =>
   Number.isFinite(value) ? value.toFixed(digits).replace(/^-(0\.0*)$/, '$1') : 'n/a';
@@ -148,13 +148,21 @@ ${frontSection(summary, facts)}`;
 
 function loudSection(methods: readonly LoudMethod[]): string {
   const table = markdownTable(
-    ['method', 'loudness', ...objectives, ...objectives.map((name) => `${name} moved by`), 'over-refusal'],
+    [
+      'method',
+      'loudness',
+      ...objectives,
+      ...objectives.map((name) => `${name} moved by`),
+      'same steps',
+      'over-refusal',
+    ],
     methods.flatMap(({ name, rows }) =>
-      rows.map(({ loudness, rewards, moved, overRefusal }) => [
+      rows.map(({ loudness, rewards, moved, same, overRefusal }) => [
         name,
         String(loudness),
         ...rewards.map((estimate) => shown(estimate)),
         ...moved.map((distance) => fixed(distance, 1)),
+        same.join(', '),
         shownShare(overRefusal),
       ]),
     ),
@@ -163,7 +171,10 @@ function loudSection(methods: readonly LoudMethod[]): string {
 
 The reward of \`helpful\` is multiplied by the loudness (\`objectives[].scale\`). The divergence from the start is in the loss (\`kl.in: loss\`), since in the reward
 a louder reward would weigh it less, whatever the method; otherwise the conditions are the paper's. The table has the unscaled rewards, and how
-far each is from that with loudness 1, in units of the standard deviation over seeds there.
+far each is from that with loudness 1, in units of the standard deviation over seeds there. Same steps are the first steps of each seed whose completions were
+the same as with loudness 1. A method whose update depends on the scale differs from step 2 on. GAPO with p = 1 and P-GAPO have the same update up to
+rounding. Once a rounding error changes one token, the runs separate, and in the end they differ like two runs with different seeds. A power of two
+scales without rounding: with it these two end in the same bytes, which a test checks.
 
 ${table}`;
 }

@@ -1,9 +1,10 @@
 /** How far each method moves where one reward is louder. */
 import { mean, standardDeviation } from '@gapo/numeric';
+import { sameSteps } from './course.js';
 import { overSeeds, type Estimate } from './estimates.js';
+import { objectives } from './methods.js';
 import { overRefusalOverSeeds } from './overRefusal.js';
 import { meanAfter, type Result } from './results.js';
-import { objectives } from './summary.js';
 
 /** A method with one loudness. */
 export interface LoudRow {
@@ -15,6 +16,8 @@ export interface LoudRow {
    * for one seed.
    */
   readonly moved: readonly number[];
+  /** For each seed, the first steps whose completions were the same as with loudness 1; empty for loudness 1, and if that is not known. */
+  readonly same: readonly number[];
   /** Undefined if it was not measured. */
   readonly overRefusal: Estimate | undefined;
 }
@@ -49,6 +52,7 @@ export function loudnessOf(results: readonly Result[]): readonly LoudMethod[] {
       return {
         loudness,
         rewards: values.map(overSeeds),
+        same: loudness === 1 ? [] : sameBySeed(resultsAt(loudness), resultsAt(1)),
         overRefusal: overRefusalOverSeeds(resultsAt(loudness), 'after'),
         moved: values.map((all, k) => {
           const before = base[k] ?? [];
@@ -63,4 +67,12 @@ export function loudnessOf(results: readonly Result[]): readonly LoudMethod[] {
       farthest: Math.max(...rows.flatMap(({ moved }) => moved.map(Math.abs))),
     };
   });
+}
+
+function sameBySeed(results: readonly Result[], quiet: readonly Result[]): number[] {
+  const same = results.flatMap(({ seed, course }) => {
+    const other = quiet.find((result) => result.seed === seed)?.course;
+    return course === undefined || other === undefined ? [] : [sameSteps(course, other)];
+  });
+  return same.length < results.length ? [] : same;
 }

@@ -4,10 +4,10 @@ import { join, relative } from 'node:path';
 import { at } from '@gapo/numeric';
 import { writeAtomicallySync } from '@gapo/service';
 import { exampleConfiguration } from './configuration.js';
+import { courseOf } from './course.js';
 import { studyDocument } from './document.js';
 import { fourSummary } from './four.js';
 import { Services } from './gapo.js';
-import { gradientRatio } from './gradientRatio.js';
 import { loudnessOf } from './loudness.js';
 import {
   fourCondition,
@@ -46,7 +46,7 @@ async function study(settings: StudySettings): Promise<void> {
     const kinds = readKinds(exampleConfiguration('run.yaml').data.heldOut);
     const trained = await trainAll({ settings, services, results: file, kinds, say, signal: interrupted.signal });
     results = trained.map((result): Result => {
-      return { ...result, gradientRatio: gradientRatio(join(settings.data, result.run, 'steps.jsonl')) };
+      return { ...result, course: courseOf(join(settings.data, result.run, 'steps.jsonl')) };
     });
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;

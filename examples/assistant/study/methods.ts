@@ -57,6 +57,9 @@ export const groupNames = {
   pgapo: 'P-GAPO',
 } as const;
 
+/** The objectives of run.yaml, in its order: the axes of fronts. */
+export const objectives = ['helpful', 'harmless'] as const;
+
 /** The objectives of four.yaml, in its order. */
 export const fourObjectives = ['helpful', 'harmless', 'brief', 'polite'] as const;
 

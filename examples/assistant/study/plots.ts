@@ -2,9 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { callAlone } from './gapo.js';
-import { groupNames } from './methods.js';
+import { groupNames, objectives } from './methods.js';
 import type { Result } from './results.js';
-import { objectives, type Row, type Summary } from './summary.js';
+import { type Row, type Summary } from './summary.js';
 
 /** A mean with its interval, as in front.json. */
 interface Plotted {

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ObjectiveEvaluationJson } from '@gapo/rpc';
 import { writeAtomicallySync } from '@gapo/service';
+import type { Course } from './course.js';
 import type { Condition } from './methods.js';
 import type { OverRefusal } from './overRefusal.js';
 
@@ -34,8 +35,8 @@ export interface Place {
 
 /** A policy of the study. A run that is part of several conditions has a result in each. */
 export interface Result extends Evaluated, Place {
-  /** How long the gradient of `helpful` was in the run, relative to that of `harmless`; undefined if that is not known. */
-  gradientRatio?: number | undefined;
+  /** How the run went; undefined for averages, and where its reports are gone. */
+  course?: Course | undefined;
 }
 
 /** Evaluations by run. */

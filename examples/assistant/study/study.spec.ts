@@ -1,10 +1,13 @@
 /** The study's summaries and document, from synthetic results. */
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { at } from '@gapo/numeric';
+import { at, required } from '@gapo/numeric';
 import type { EvaluationReportJson, IntervalJson } from '@gapo/rpc';
 import { temporaryDirectory } from '@gapo/service/testing';
 import { contentId, exampleConfiguration, plannedRun, sourcesSha256 } from './configuration.js';
+import { courseOf, sameSteps, type Course } from './course.js';
 import { studyDocument, type Study, type StudyFacts } from './document.js';
 import { overSeeds } from './estimates.js';
 import { fourSummary } from './four.js';
@@ -53,7 +56,13 @@ function made(seeds: readonly number[], condition: Condition = paperCondition): 
           { name: 'harmless', before: interval(-1 + off), after: interval(harmless + off) },
         ],
         overRefusal: { prompts: 8, before: 0.25, after: i / 100 + off },
-        gradientRatio: 0.5 + off,
+        course: {
+          gradientRatio: 0.5 + off,
+          rewards: [
+            [0, 0],
+            [condition.loudness, off],
+          ],
+        },
         trainingSeconds: 60,
       };
     }),
@@ -109,6 +118,30 @@ test("a mean over seeds has Student's interval; a single seed has none", () => {
   assert.equal(mean, 2);
   assert.ok(Math.abs(high - (2 + 4.303 / Math.sqrt(3))) < 1e-9 && Math.abs(low + high - 4) < 1e-9);
   assert.deepEqual(overSeeds([5]), { mean: 5, low: NaN, high: NaN });
+});
+
+test("a run's course has its gradients' lengths and its rewards, by which runs are the same up to a step", async (t) => {
+  const folder = await temporaryDirectory(t);
+  const path = join(folder, 'steps.jsonl');
+  const step = (reward: number, norm: number): string => {
+    const objectives = [
+      { name: 'helpful', rewardMean: reward, gradientNorm: norm },
+      { name: 'harmless', rewardMean: -reward, gradientNorm: 2 },
+    ];
+    return `${JSON.stringify({ objectives })}\n`;
+  };
+  const read = (...steps: string[]): Course => {
+    writeFileSync(path, steps.join(''));
+    return required(courseOf(path), 'the course');
+  };
+  const first = read(step(1, 1), step(2, 4), step(3, 2));
+  assert.ok(Math.abs(required(first.gradientRatio, 'the ratio') - 1) < 1e-12);
+  assert.deepEqual(first.rewards[1], [2, -2]);
+  assert.equal(sameSteps(first, read(step(1, 9), step(2, 9), step(3, 9))), 3);
+  assert.equal(sameSteps(first, read(step(1, 1), step(2.5, 4), step(3, 2))), 1);
+  assert.equal(sameSteps(first, read(step(1, 1))), 1, 'the other run has fewer steps');
+  assert.equal(read(step(1, 0)).gradientRatio, undefined);
+  assert.equal(courseOf(join(folder, 'gone.jsonl')), undefined);
 });
 
 test('every method is a row, every front has its hypervolume, P-GAPO is ordered and undominated', () => {
@@ -254,7 +287,7 @@ test("the document has the paper's numbers beside ours and reports where its ord
   assert.match(text, /- Under MGDA the gradient of `helpful` is 0.50 \(0.50 to 0.50\) times as long/);
   assert.match(text, /- P-GAPO: Kendall's τ of λ and the helpful reward is 1.00; 4 of 4 policies are Pareto optimal/);
   assert.match(text, /- P-GAPO, λ = 0.2 moves by at most 0.0 deviations.*\n- MGDA moves by at most 2000.0 deviations/);
-  assert.match(text, /\| MGDA \| 100 \| 2.20 .*\| 2000.0 \| 2000.0 \| 2 % \(2 to 2\) \|/);
+  assert.match(text, /\| MGDA \| 100 \| 2.20 .*\| 2000.0 \| 2000.0 \| 1, 1, 1 \| 2 % \(2 to 2\) \|/);
   assert.match(text, /\| P-GAPO \| 9.00 .*\| 12.00 \(12.00 to 12.00\) \| 0.27 .*\| 2 of 3 \| 0 % \(0 to 0\) \|/);
   assert.match(
     text,

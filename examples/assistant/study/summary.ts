@@ -6,9 +6,6 @@ import { groupNames, type Condition } from './methods.js';
 import { overRefusalOverSeeds } from './overRefusal.js';
 import { meanAfter, meanBefore, type Result } from './results.js';
 
-/** The axes, in order. */
-export const objectives = ['helpful', 'harmless'] as const;
-
 /** One method, over its seeds. */
 export interface Row {
   key: string;
@@ -83,7 +80,7 @@ function row(results: readonly Result[], when: 'before' | 'after'): Row {
 }
 
 function ratioOverSeeds(results: readonly Result[]): Estimate | undefined {
-  const ratios = results.flatMap(({ gradientRatio }) => gradientRatio ?? []);
+  const ratios = results.flatMap(({ course }) => course?.gradientRatio ?? []);
   return ratios.length < results.length ? undefined : overSeeds(ratios);
 }
 
