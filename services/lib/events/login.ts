@@ -94,7 +94,7 @@ export function tlsOf(required: boolean, { caFile, certFile, keyFile }: NatsTls)
 /**
  * Reads a credentials file in the form that the client library accepts: Unix line endings, with one at the end.
  *
- * @throws UserError if it is none
+ * @throws UserError if it is invalid
  */
 function credentials(path: string): string {
   const text = `${namedText('NATS_CREDS', path).replaceAll('\r\n', '\n')}\n`;

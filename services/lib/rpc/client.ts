@@ -175,7 +175,7 @@ async function* callStream(
  * loop reads.
  *
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host
- * @throws TypeError if the target is no address
+ * @throws TypeError if the target is not a valid address
  *
  * @example
  * A reward service in this process, and a call over gRPC:

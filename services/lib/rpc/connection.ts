@@ -9,7 +9,7 @@ import type { ServiceName } from './services.js';
  * @param service the service that the clients call
  * @param ended called each time a connection ends, on either side; calls that the server still answers are not affected
  * @returns a function that ends the observation
- * @throws TypeError if the target is no address
+ * @throws TypeError if the target is not a valid address
  */
 export function watchConnection(target: string, service: ServiceName, ended: () => void): () => void {
   const share = shareChannel(target, service);

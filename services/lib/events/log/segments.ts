@@ -89,7 +89,7 @@ export function cutTornLine(segment: Segment): number {
   }
 }
 
-/** Returns kind and id of a line; undefined if it is no event. */
+/** Returns kind and id of a line; undefined if it is not an event. */
 export function headOf(line: string): LineHead | undefined {
   const [, kind, id] = headPattern.exec(line) ?? [];
   if (kind === undefined || id === undefined) return undefined;
@@ -100,7 +100,7 @@ export function headOf(line: string): LineHead | undefined {
   }
 }
 
-/** Returns the number of a line's event; undefined if it is no event. */
+/** Returns the number of a line's event; undefined if it is not an event. */
 export function sequenceIn(line: string): number | undefined {
   const digits = sequencePattern.exec(line)?.[1];
   return digits === undefined ? undefined : Number(digits);

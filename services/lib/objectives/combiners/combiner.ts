@@ -1,6 +1,6 @@
 /**
  * A combiner: a method that turns the objectives' gradients into one update, with everything the rest of the platform
- * needs to know about it. To add one, write a file like those beside this one and add a line to registry.ts.
+ * needs to know about it. To add one, write a file like those next to this one and add a line to registry.ts.
  */
 
 import type { z } from 'zod';

@@ -1,6 +1,6 @@
 /**
  * A weighting: a rule that adapts the preference or weights of a run while it trains. It multiplies the configured numbers by
- * factors, so it works with every combiner that they steer. To add one, write a file like those beside this one and add a line
+ * factors, so it works with every combiner that they steer. To add one, write a file like those next to this one and add a line
  * to registry.ts.
  */
 
