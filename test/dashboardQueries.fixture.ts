@@ -5,7 +5,7 @@ export interface PanelQuery {
   readonly panel: string;
   readonly expr: string;
   readonly legend: string;
-  /** The query with everything chosen, as Prometheus evaluates it. */
+  /** The query with all selections filled in, so that Prometheus can evaluate it. */
   readonly evaluable: string;
 }
 

@@ -1,4 +1,4 @@
-/** The code blocks of the documents, which tests run as written. */
+/** Code blocks of the documents, run by tests as written. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,9 +1,9 @@
-/** A container engine, as its command line. */
+/** A container engine, used through its command line. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 
-/** Runs `docker ARGS`; returns what it printed, without the last line break. */
+/** Runs `docker ARGS`; returns its output without the trailing line break. */
 export function docker(args: readonly string[], { input, cwd }: { input?: string; cwd?: string } = {}): string {
   const { status, stdout, stderr, error } = spawnSync('docker', args, {
     encoding: 'utf8',
@@ -16,7 +16,7 @@ export function docker(args: readonly string[], { input, cwd }: { input?: string
   return stdout.trim();
 }
 
-/** Why there is no engine to use; false where there is one. `parts` are plugins that are needed too, such as compose. */
+/** Why there is no usable engine; false if there is one. `parts` are required plugins, such as compose. */
 export function whyNoEngine(...parts: readonly string[]): string | false {
   const version = spawnSync('docker', ['version', '--format', '{{.Server.Version}}'], { encoding: 'utf8' });
   if (version.error !== undefined) return 'needs a container engine: the command docker is not on PATH';
@@ -31,10 +31,10 @@ export function whyNoEngine(...parts: readonly string[]): string | false {
 
 const firstLine = (text: string): string => text.trim().split('\n')[0] ?? '';
 
-/** What a container may do: nothing but its work. */
+/** Restrictions of a container to what it needs. */
 const restricted = ['--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
 
-/** Containers of one test on a network of their own, where each is reached by its name. */
+/** Containers of one test on their own network, reachable by name. */
 export class Containers {
   readonly #network = `gapo-test-${randomUUID().slice(0, 8)}`;
   readonly #started: string[] = [];
@@ -51,7 +51,7 @@ export class Containers {
     return id;
   }
 
-  /** Runs an image to its end, and returns what it printed. */
+  /** Runs an image until it exits and returns its output. */
   run(image: string, args: readonly string[], options: readonly string[] = []): string {
     return docker(['run', '--rm', '--network', this.#network, ...restricted, ...options, image, ...args]);
   }

@@ -1,4 +1,4 @@
-/** Decodes traces in OTLP's binary form, which exporters of other languages send, to what its JSON form has. */
+/** Decodes traces in OTLP's binary format, sent by exporters in other languages, to its JSON format. */
 import protobuf from 'protobufjs';
 
 const field = (id: number, type: string, repeated = false) => ({
@@ -30,10 +30,10 @@ const schema = protobuf.Root.fromJSON({
   },
 });
 
-/** Ids are bytes here, and hexadecimal digits in JSON. */
+/** Ids are bytes here but hexadecimal digits in JSON. */
 const idNames = new Set(['traceId', 'spanId', 'parentSpanId']);
 
-/** Returns the body of an export as JSON.parse would return it. */
+/** Returns the body of an export in the form that JSON.parse would give. */
 export function decodeTraces(bytes: Buffer): unknown {
   const type = schema.lookupType('TracesData');
   const plain = type.toObject(type.decode(bytes), { longs: String, bytes: String });

@@ -1,4 +1,4 @@
-/** Starts the whole platform for a test, as `gapo up` does but on free ports, and runs the command line. */
+/** Starts the whole platform for a test, like `gapo up` but on free ports, and runs the command line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -48,7 +48,7 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
-/** Test projects lie anywhere in the temporary directory, the example's in the checkout. */
+/** Test projects are anywhere in the temporary directory, the example's in the checkout. */
 const projects = JSON.stringify([tmpdir(), project]);
 
 /**
@@ -61,10 +61,10 @@ export async function startPlatform(options: {
   readonly directory: string;
   /** Where runs are kept. @default data in the directory */
   readonly data?: string;
-  /** `usual`: as many as `gapo up` starts by default. @default 1 */
+  /** `usual`: the default number for `gapo up`. @default 1 */
   readonly rolloutWorkers?: number | 'usual';
   readonly gradientWorkers?: number;
-  /** More arguments of `gapo up`. */
+  /** Further arguments for `gapo up`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** @default the project's own */

@@ -1,4 +1,4 @@
-/** An OTLP/HTTP receiver for a test or a benchmark: keeps the spans that services send. */
+/** An OTLP/HTTP receiver for a test or benchmark: keeps the spans sent by services. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -55,7 +55,7 @@ interface OtlpBody {
 export interface Receiver {
   /** The environment that sends a service's spans here. */
   readonly env: Readonly<Record<string, string>>;
-  /** All spans received so far. Services flush theirs before they exit. */
+  /** All spans received so far. Services flush their spans before they exit. */
   readonly spans: readonly Span[];
   /** The requests as they arrived, JSON. */
   readonly bodies: readonly string[];
@@ -81,7 +81,7 @@ export async function startReceiver(): Promise<Receiver> {
           spans.push({ ...span, service, attributes });
         }
       }
-      // In protobuf, a response without fields has no bytes.
+      // In protobuf, a response without fields is empty.
       if (binary) response.setHeader('content-type', 'application/x-protobuf').end();
       else response.setHeader('content-type', 'application/json').end('{}');
     })();

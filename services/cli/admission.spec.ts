@@ -1,4 +1,4 @@
-// Calls that the coordinator refuses for the rate of new runs, or for another limit.
+// Calls that the coordinator refuses because of the rate of new runs, or another limit.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RpcError } from '@gapo/rpc';

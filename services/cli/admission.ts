@@ -1,16 +1,16 @@
-/** Waits until a coordinator that has created too many runs of late creates another one. */
+/** Waits until a coordinator that has recently created too many runs accepts another one. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { RpcError } from '@gapo/rpc';
 
-/** How long a command waits in all. Another one may take a free place first. */
+/** How long a command waits in total. Another command may take a free slot first. */
 const patienceMs = 300_000;
 
 /**
- * Makes a call that creates a run. While the coordinator refuses it for the rate of new runs (`CREATE_RUNS_PER_MINUTE`), waits as
- * long as the refusal says, and repeats it.
+ * Makes a call that creates a run. If the coordinator refuses it because of the rate of new runs (`CREATE_RUNS_PER_MINUTE`),
+ * waits as long as the refusal says and retries.
  *
- * @param say receives one line when the wait begins
- * @throws RpcError as the call, also where the wait would take longer than five minutes; the signal's AbortError
+ * @param say receives a line when the wait begins
+ * @throws RpcError from the call, also if the wait would take longer than five minutes; the signal's AbortError
  */
 export async function callWhenAdmitted<T>(
   call: () => Promise<T>,
@@ -24,7 +24,7 @@ export async function callWhenAdmitted<T>(
     } catch (error) {
       const known = RpcError.from(error);
       const { retryAfterMs: waitMs } = known;
-      // Limits that time does not lift, such as MAX_RUNS, do not say when to try again.
+      // Limits that do not pass with time, such as MAX_RUNS, do not say when to try again.
       if (waitMs === undefined || performance.now() + waitMs > end) throw error;
       if (waits === 0) say(`${known.details}; waiting`);
       await delay(waitMs, undefined, { signal });

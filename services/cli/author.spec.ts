@@ -1,4 +1,4 @@
-/** The author of a change, also where the user has no login name, as in a container. */
+/** The author of a change, including a user without a login name, as in a container. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ test('a user without a login name is named by their number', (t) => {
     t.skip('only root can run a command as a user without a login name');
     return;
   }
-  // The module is passed as text, since the other user may not read the directory that it lies in.
+  // The module is passed as text because the other user may not be able to read its directory.
   const module = readFileSync(new URL('author.js', import.meta.url), 'utf8');
   const run = spawnSync(process.execPath, ['--input-type=module', '--eval', `${module}\nconsole.log(authorOf());`], {
     uid: 10_001,

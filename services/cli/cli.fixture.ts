@@ -21,9 +21,9 @@ export function temporaryFolder(t: TestContext): string {
 /** A running `gapo`. */
 export interface RunningCommand {
   child: ChildProcess;
-  /** Resolves at the first line of stderr or stdout that matches. Rejects where the command ends without one. */
+  /** Resolves at the first matching line of stderr or stdout. Rejects if the command ends without one. */
   line(pattern: RegExp): Promise<string>;
-  /** How it ended. */
+  /** How the command ended. */
   ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 

@@ -13,7 +13,7 @@ export interface ConfigFile {
   readonly config: RunConfig;
   /** The keys in the file, as written. */
   readonly written: Readonly<Record<string, unknown>>;
-  /** The directory that relative paths are resolved against. */
+  /** The directory against which relative paths are resolved. */
   readonly baseDirectory: string;
   /** SHA-256 of the content, independent of comments and the order of keys. */
   readonly sha256: string;

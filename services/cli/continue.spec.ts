@@ -1,4 +1,7 @@
-/** One run of `gapo up` across ends of its coordinator: it is followed, refused over changed files, and set aside. */
+/**
+ * One run of `gapo up` across several ends of its coordinator: it is followed, refused because of changed files, and
+ * set aside.
+ */
 import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Converts data files: reads rows of any format, and writes lines of JSON. Rows that yield none are counted, with the reason. */
+/** Converts data files: reads rows of any format and writes JSON lines. Rows that yield none are counted with the reason. */
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { type ColumnMap, type Columns, readRecords } from '@gapo/data';
@@ -8,7 +8,7 @@ import { isExpected, UserError, writeAtomically } from '@gapo/service';
 export interface Conversion {
   readonly rows: number;
   readonly lines: number;
-  /** How many rows or parts of rows were left out for each reason. */
+  /** How many rows or parts of rows were skipped, by reason. */
   readonly leftOut: ReadonlyMap<string, number>;
 }
 
@@ -16,15 +16,15 @@ export interface Conversion {
 export interface Converter {
   readonly map?: ColumnMap;
   /**
-   * Returns the values that a row becomes, and calls `leaveOut` with the reason for each part of the row that it leaves out.
+   * Converts a row to values, and calls `leaveOut` with the reason for each part of the row that it skips.
    *
-   * @throws UserError with the reason if the row is left out
+   * @throws UserError with the reason if the row is skipped
    */
   readonly convert: (columns: Columns, leaveOut: (reason: string) => void) => readonly object[];
   /**
-   * Is called after the last row.
+   * Called after the last row.
    *
-   * @throws UserError if what was converted lacks something
+   * @throws UserError if the converted data lack something
    */
   readonly check?: () => void;
 }
@@ -32,8 +32,8 @@ export interface Converter {
 /**
  * Reads files in order, and writes a line for each value, 256 rows at a time.
  *
- * @throws UserError if a file cannot be read or is damaged, a mapped column is in no row, nothing is left, or the output
- *   cannot be written. The output is then unchanged.
+ * @throws UserError if a file cannot be read or is damaged, a mapped column is in no row, no rows remain, or the output cannot be
+ * written. The output is then unchanged.
  */
 export async function convertData(
   files: readonly string[],
@@ -82,7 +82,7 @@ export async function convertData(
   }
 }
 
-/** The most reasons that a text lists; it counts the rest. */
+/** Maximum number of reasons listed in a text; the rest are counted. */
 const shownReasons = 8;
 
 /** Formats reasons as lines, the most frequent first. */

@@ -1,9 +1,9 @@
-/** The token that a person's calls carry. */
+/** The token sent with a user's calls. */
 import { isLoopback, processSecurity } from '@gapo/rpc';
 import { namedText, UserError } from '@gapo/service';
 
 /**
- * Returns the token of GAPO_TOKEN, or of the file that GAPO_TOKEN_FILE names; undefined if neither is set.
+ * Returns the token in GAPO_TOKEN or in the file named by GAPO_TOKEN_FILE; undefined if neither is set.
  *
  * @throws UserError if the file cannot be read
  */
@@ -18,7 +18,7 @@ function token(env: NodeJS.ProcessEnv): string | undefined {
 /**
  * Returns the metadata of calls to a coordinator.
  *
- * @throws UserError for a token that is no such thing, or that would be sent over a network without TLS
+ * @throws UserError for an invalid token, or one that would be sent over a network without TLS
  */
 export function credentialsFor(address: string, env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const given = token(env);

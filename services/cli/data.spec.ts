@@ -1,4 +1,4 @@
-/** `gapo data` as a process: what it writes, what it leaves out and says, and that mistakes write nothing. */
+/** `gapo data` as a process: what it writes, skips and reports, and that it writes nothing after a mistake. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

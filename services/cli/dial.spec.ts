@@ -1,4 +1,6 @@
-/** `generate`, `eval --prefer` and `front` of a run whose policy is told the preference, against a stub of the coordinator. */
+/**
+ * `generate`, `eval --prefer` and `front` for a run with a preference-conditioned policy, against a stub of the coordinator.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +15,7 @@ const dial: RunInput = {
   preference: { helpful: 0.5, harmless: 0.5 },
 };
 
-/** A run whose policy gives as much of an objective as it is told to, in tenths. */
+/** A run whose policy's rewards equal the preference it is given, in tenths. */
 async function dialService(
   t: TestContext,
 ): Promise<{ env: Record<string, string>; asked: GenerateCompletionsRequest[] }> {

@@ -1,7 +1,7 @@
 /** How a command ends: the exit codes, and the errors that carry one. */
 import { isExpected } from '@gapo/service';
 
-/** Done. */
+/** Success. */
 export const exitOk = 0;
 /** A bug in the program: its stack is on stderr. */
 export const exitDefect = 1;
@@ -22,7 +22,7 @@ export class Exit extends Error {
   }
 }
 
-/** Returns the exit code and the text for stderr that an error results in. */
+/** Returns the exit code and the stderr text for an error. */
 export function outcome(error: unknown): { code: number; text: string } {
   if (error instanceof Exit) return { code: error.code, text: '' };
   if (isExpected(error)) return { code: exitUser, text: error.message };

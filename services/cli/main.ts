@@ -8,14 +8,14 @@ import { secureCommand } from './secure.js';
 
 boundConnecting();
 const program = gapoProgram();
-// `gapo certs` is what repairs certificates that others cannot use.
+// `gapo certs` repairs certificates that the other commands cannot use.
 program.hook('preAction', (_, command) => (command.name() === 'certs' ? undefined : secureCommand(command.opts())));
 
 try {
   await program.parseAsync();
   process.exit(process.exitCode ?? exitOk);
 } catch (error) {
-  // Commander has printed its own message, or the help that was asked for.
+  // Commander has already printed its own message, or the requested help.
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? exitOk : exitUser);
   const { code, text } = outcome(error);
   if (text !== '') note(text);

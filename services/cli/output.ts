@@ -1,4 +1,4 @@
-/** What commands print: results on stdout, everything else on stderr. */
+/** The output of commands: results on stdout, everything else on stderr. */
 import { toJson, type MessageInput, type MessageName } from '@gapo/rpc';
 import { standardError, standardOutput, UserError } from '@gapo/service';
 import { Exit, exitOk } from './exit.js';
@@ -6,7 +6,7 @@ import { Exit, exitOk } from './exit.js';
 /**
  * Prints a result on stdout.
  *
- * @throws Exit with success where nobody reads it, as in `gapo runs | head -1`; UserError where it cannot be written
+ * @throws Exit with success if nobody reads it, as in `gapo runs | head -1`; UserError if it cannot be written
  */
 export function print(text: string): void {
   if (standardOutput.write(`${text}\n`)) return;
@@ -26,7 +26,7 @@ export function printMessage<M extends MessageName>(name: M, message: MessageInp
   printJson(toJson(name, message));
 }
 
-/** Prints a message on stderr. Where nobody reads it, it is lost: the command has its work to finish. */
+/** Prints a message on stderr. If nobody reads it, it is lost and the command continues. */
 export function note(text: string): void {
   standardError.write(`${text}\n`);
 }

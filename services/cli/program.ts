@@ -33,7 +33,7 @@ export function gapoProgram(): Command {
   const program = new Command('gapo')
     .description('Align a language model with several reward models at once.')
     .version('0.1.0')
-    // `gapo eval ID --version 3` is the command's own option, not this one.
+    // In `gapo eval ID --version 3` the option belongs to the command, not to `gapo` itself.
     .enablePositionalOptions()
     .showHelpAfterError('(gapo --help lists the commands, gapo COMMAND --help their options)')
     .addHelpText(

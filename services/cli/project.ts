@@ -27,7 +27,7 @@ export const defaultCoordinator = '127.0.0.1:50050';
  * Returns the path of a service's script, relative to the root.
  *
  * @param service its folder, such as `rollout`
- * @param program a folder within the service that holds one of several programs, such as `sft` of `training`
+ * @param program a folder within the service that contains one of several programs, such as `sft` of `training`
  * @throws UserError if it is not built
  */
 export function serviceScript(service: string, program = ''): string {

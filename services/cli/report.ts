@@ -14,7 +14,7 @@ export interface ReportContent {
   readonly run: Run;
   readonly steps: readonly StepReport[];
   readonly evaluation: EvaluationReport | undefined;
-  /** What people did to the run. */
+  /** What users did to the run. */
   readonly audit: Required<ReportData>['audit'];
 }
 

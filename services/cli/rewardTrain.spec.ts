@@ -50,7 +50,7 @@ test('a reward model is fitted, and serves under the name of its objective', asy
   assert.match(check.stdout, /^ok {4}version: [0-9a-f]{64}\+[0-9a-f]{16}$/m);
   assert.match(check.stdout, /\nIt keeps the contract\.\n$/);
 
-  // The log loss of the held-out pairs, recomputed from the service's scores, is the one that was reported.
+  // The log loss of the held-out pairs, recomputed from the service's scores, equals the reported one.
   const client = connect('gapo.reward.v1.RewardService', address);
   t.after(() => client.close());
   const places = new Set(heldOutSplit(pairs.length, 0.2, 0).heldOut);

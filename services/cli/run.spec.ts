@@ -113,7 +113,7 @@ test('up and run give the same weights, with shared or own services, paused or n
   });
 
   await t.test('Ctrl-C pauses the run and stops the services where nothing can be written any more', async (t) => {
-    // Long enough that it has not ended before the signal arrives.
+    // Long enough not to end before the signal arrives.
     const long = await writeTinyProject(join(folder, 'long'), 1000);
     const stopped = startGapo(t, withData(['run', long.config], 'tee'));
     await stopped.line(/^step 1\/1000/);

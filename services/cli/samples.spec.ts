@@ -56,7 +56,7 @@ test('samples shows what models wrote as text, by pages up to the limit', async 
     asked.map(({ step, pageSize, pageToken }) => [step, pageSize, pageToken]),
     [
       [undefined, 3, ''],
-      [3, 1, '2'], // the step of the first page, whatever is newer by now
+      [3, 1, '2'], // the step of the first page, even if there is a newer one by now
     ],
   );
   for (const request of asked) assert.deepEqual({ ...request, ...wanted }, request);

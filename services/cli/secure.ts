@@ -6,14 +6,14 @@ import { isAlive } from './processes/leftovers.js';
 import { readUpFile } from './processes/upFile.js';
 import { defaultDataDirectory, fromHere } from './project.js';
 
-/** The options that decide which services a command speaks to. */
+/** The options that decide which services a command talks to. */
 interface TargetFlags {
   readonly tls?: string;
   readonly data?: string;
   readonly coordinator?: string;
 }
 
-/** Returns the directory of the certificates of a running `gapo up` that the command will speak to. */
+/** Returns the certificate directory of a running `gapo up` that the command will talk to. */
 function runningDirectory({ data, coordinator }: TargetFlags): string | undefined {
   if (coordinator !== undefined || process.env['GAPO_COORDINATOR']?.trim()) return undefined;
   const state = readUpFile(fromHere(data ?? defaultDataDirectory));
@@ -21,9 +21,9 @@ function runningDirectory({ data, coordinator }: TargetFlags): string | undefine
 }
 
 /**
- * Secures the connections of a command, as the role `client` where it finds the certificates itself.
+ * Secures the connections of a command. Uses the role `client` if it finds the certificates itself.
  *
- * @throws UserError, ConfigError or TlsError where the certificates cannot be used
+ * @throws UserError, ConfigError or TlsError if the certificates cannot be used
  */
 export async function secureCommand(flags: TargetFlags): Promise<void> {
   const given = tlsVariables.some((name) => process.env[name]?.trim());

@@ -1,4 +1,4 @@
-/** `gapo sft` as a process: its options, its result, its interruption. */
+/** `gapo sft` as a process: options, result and interruption. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

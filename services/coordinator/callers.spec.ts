@@ -1,4 +1,4 @@
-// The author of a change, and what tokens do not protect.
+// The author of a change, and what remains unprotected with tokens.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { secureProcess } from '@gapo/rpc';

@@ -1,10 +1,10 @@
-/** Who calls the training service: admitted by tokens and their roles, and recorded with the changes that they make. */
+/** Callers of the training service: admitted by token and role, and recorded with the changes that they make. */
 import { trainingRoles, type AccessRole, type AuditEntry, type Authenticator } from '@gapo/access';
 import { isLoopback, processSecurity, RpcError, type Admission, type CallContext } from '@gapo/rpc';
 
 const roles: ReadonlyMap<string, AccessRole> = new Map(Object.entries(trainingRoles));
 
-/** Returns what admits a call with the token of a role that its method needs. */
+/** Returns an admission check that requires a token with the role that the method needs. */
 export function trainingAdmission(access: Authenticator): Admission {
   return {
     service: 'gapo.training.v1.TrainingService',
@@ -13,8 +13,8 @@ export function trainingAdmission(access: Authenticator): Admission {
 }
 
 /**
- * Returns what a coordinator whose callers show tokens serves to everybody who can connect; undefined if that is nothing, or reaches this
- * machine alone. Workers show certificates, no tokens: without TLS nothing tells them from others.
+ * Returns what a coordinator with token authentication still serves to anyone who can connect; undefined if nothing, or if only this
+ * machine can reach it. Workers present certificates rather than tokens, so without TLS they cannot be told apart from other callers.
  *
  * @param listen the address, as host:port
  */
@@ -36,8 +36,7 @@ function hostOf(address: string): string {
 const longestName = 200;
 
 /**
- * Returns the author of a change: the caller, or where calls need no token the author that the request names, or else where the call
- * comes from.
+ * Returns the author of a change: the caller or, if calls need no token, the author named in the request or else the peer's address.
  */
 export function authorOf(named: string, { caller, peer }: Pick<CallContext, 'caller' | 'peer'>): string {
   const written = named

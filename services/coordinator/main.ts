@@ -1,4 +1,4 @@
-/** The coordinator's process: starts event bus, worker pools, server and runs, and stops them. */
+/** The coordinator's process: starts and stops the event bus, worker pools, server and runs. */
 import { existsSync } from 'node:fs';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 import { openAccess } from '@gapo/access';
@@ -12,10 +12,10 @@ import { Runs } from './runs/runs.js';
 import { coordinatorServices } from './server.js';
 import { coordinatorSettings, help } from './settings.js';
 
-/** Time after the grace period of the steps in progress, for checkpoints, last responses and last events. */
+/** Time after the grace period for steps in progress, for checkpoints, final responses and final events. */
 const stopMarginMs = 15_000;
 
-/** Grace period of calls that are in flight once the runs have stopped. */
+/** Grace period for calls in flight once the runs have stopped. */
 const callsGraceMs = 2000;
 
 await runService({
@@ -54,7 +54,7 @@ await runService({
       async stop() {
         // The server stops after the runs: workers fetch versions while the steps in progress finish.
         await runs.stop(graceMs);
-        // Lets watchers receive that their runs have paused before their calls end.
+        // Lets watchers see that their runs have paused before their calls end.
         await eventLoopTurn();
         await server.stop();
         platform.rollout.close();

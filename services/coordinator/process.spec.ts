@@ -94,7 +94,7 @@ test('a run whose process is killed in a step continues with the next process, t
   assert.equal(await undisturbed.exited, 'SIGKILL');
   held.release();
 
-  // Killed once more, in the write of the completions of step 4, which is behind the step: step 5 does not end before it.
+  // Killed again, while the completions of step 4 are written in the background; step 5 does not end before that write.
   const behind = holdAt(world, 5);
   const torn = await start(t, world, { GAPO_FAULTS: 'file.rename[bandit/samples/step-000004.jsonl]=kill' });
   assert.equal(await torn.exited, 'SIGKILL');
@@ -106,7 +106,7 @@ test('a run whose process is killed in a step continues with the next process, t
   const ended = await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.equal(ended.versionSha256, whole.versionSha256);
   assert.deepEqual((await reportsOf(next, 'bandit')).map(numbers), reports.map(numbers));
-  // A kill can lose those of the last step. None is torn, and each has the bytes of an undisturbed run.
+  // A kill can lose the completions of the last step. None is truncated, and each has the bytes of an uninterrupted run.
   const kept = samples('bandit');
   for (const step of [1, 2, 5]) assert.ok(kept.includes(`step-00000${step}.jsonl`), kept.join());
   for (const name of kept) {
@@ -244,7 +244,7 @@ test(
   },
 );
 
-/** Waits until a run that was interrupted has succeeded; resumes it where it did not continue by itself. */
+/** Waits until a run that was interrupted has succeeded; resumes it if it did not resume automatically. */
 async function continued(coordinator: CoordinatorProcess): Promise<void> {
   const { state } = await getRun(coordinator);
   if (state === 'RUN_STATE_FAILED') await coordinator.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
@@ -298,7 +298,7 @@ test('every step is one trace: the step’s span contains its phases, which cont
       const edge = `${parent} > ${name}`;
       edges[edge] = (edges[edge] ?? 0) + 1;
     }
-    // The checkpoint of the last step stays, which is an event.
+    // The checkpoint of the last step is kept, which is an event.
     const last = root.traceId === reports[1]?.traceId;
     const expected: Record<string, number> = {
       ' > rl.loop': 1,

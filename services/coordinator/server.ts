@@ -41,10 +41,13 @@ export function coordinatorServices(opened: () => Runs | undefined, platform: Pl
   return [trainingService(registry, platform), policyService(registry)];
 }
 
-/** Reads of kept completions at a time: each takes memory, and the files are read and parsed here. */
+/** Concurrent reads of stored completions: each takes memory, and the files are read and parsed in this process. */
 const mostSampleReads = 4;
 
-/** Evaluations and generations at a time: they take workers from the runs that train. Others wait, up to a number of them. */
+/**
+ * Concurrent evaluations and generations, which take workers away from runs in training, and the limit including those that
+ * wait.
+ */
 const [mostSamplings, mostInAll] = [4, 64];
 
 /** @throws RpcError RESOURCE_EXHAUSTED if too many are in progress or wait */
@@ -219,12 +222,12 @@ function stateOf(run: Run): Record<string, unknown> {
   return { state: stateWord(String(state)), step };
 }
 
-/** Whether a run is in the state that a transition leads to, and stays in it: repeated requests are no-ops. */
+/** Whether a run is already in the target state of a transition and stays in it: repeated requests are no-ops. */
 function isAlready(run: Run, transition: Transition): boolean {
   return run.snapshot().state === targetOf(transition, 'RUN_STATE_RUNNING') && !run.continues;
 }
 
-/** The codes of expected errors, by the method. */
+/** The code of expected errors, which depends on the method. */
 type UserErrorCode = 'INVALID_ARGUMENT' | 'FAILED_PRECONDITION';
 
 async function rejectingWith<T>(
@@ -240,7 +243,9 @@ async function rejectingWith<T>(
   }
 }
 
-/** Converts an expected error to an RpcError, and reports a refused one; any other error is a defect and stays as it is. */
+/**
+ * Converts an expected error to an RpcError, and reports a refused one. Any other error is a bug and is returned unchanged.
+ */
 function toRpcError(code: UserErrorCode, method: string, context: CallContext, error: unknown): unknown {
   if (error instanceof RefusedError) {
     const { reason, message: why } = error;

@@ -117,7 +117,7 @@ export type Settings = z.output<typeof schema>;
 /**
  * Reads the settings.
  *
- * @throws ConfigError that names every invalid variable
+ * @throws ConfigError naming every invalid variable
  */
 export function coordinatorSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   return readSettings(schema, env);

@@ -1,10 +1,10 @@
 /**
- * Which names the gateway answers to. It has no login, so that a web site whose name is pointed at the gateway's address (DNS
- * rebinding) could read every run through the browser of somebody in the network. Such a request names the site in its Host header.
+ * Which host names the gateway answers to. Because it has no login, a website whose name points at the gateway's address (DNS
+ * rebinding) could read every run through the browser of someone in the network. Such a request names the site in its Host header.
  */
 import { isIP } from 'node:net';
 
-/** An allowed host: a name such as `gapo.example.org`, `*.example.org` or `.example.org` for the names below it, or `*` for any. */
+/** An allowed host: a name such as `gapo.example.org`, `*.example.org` or `.example.org` for its subdomains, or `*` for any. */
 const entryForm = /^(\*|(\*?\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*)$/i;
 
 /** Whether a text is an entry of the list of allowed hosts: no scheme, port or path. */
@@ -16,7 +16,7 @@ export function isAllowedHostEntry(text: string): boolean {
 interface Authority {
   /** Lower case, without brackets or a final dot. */
   readonly name: string;
-  /** Empty for the scheme's own. */
+  /** Empty for the scheme's default port. */
   readonly port: string;
 }
 
@@ -34,8 +34,8 @@ export class AllowedHosts {
   readonly #any: boolean;
 
   /**
-   * @param entries allowed besides localhost and IP addresses, see {@link isAllowedHostEntry}
-   * @param listen the address that the gateway listens on, whose name is allowed
+   * @param entries allowed in addition to localhost and IP addresses, see {@link isAllowedHostEntry}
+   * @param listen the address that the gateway listens on; its name is allowed
    */
   constructor(entries: readonly string[], listen: string) {
     this.#entries = entries.map((entry) => entry.toLowerCase().replace(/^\*\./, '.'));
@@ -44,7 +44,7 @@ export class AllowedHosts {
     if (own !== undefined) this.#entries = [...this.#entries, own.name];
   }
 
-  /** Returns why a request is refused, with what to do; undefined where it is not. */
+  /** Returns why a request is refused, with what to do; undefined if it is not. */
   refusal({ host, origin }: { host?: string | undefined; origin?: string | undefined }): string | undefined {
     if (this.#any) return undefined;
     const asked = host === undefined ? undefined : parseAuthority(host);
@@ -64,12 +64,12 @@ export class AllowedHosts {
     return this.#entries.some((entry) => (entry.startsWith('.') ? name.endsWith(entry) : name === entry));
   }
 
-  /** Whether an Origin is that of the gateway's own page, or of a host on the list: a proxy may have changed the Host. */
+  /** Whether an Origin belongs to the gateway's own page or to a listed host, because a proxy may have changed the Host. */
   #isOwn(origin: string, asked: Authority): boolean {
     const match = /^(https?):\/\/(.*)$/i.exec(origin);
     const from = match === null ? undefined : parseAuthority(match[2] ?? '');
     if (match === null || from === undefined) return false;
-    // Browsers leave the scheme's port out; a proxy that ends TLS serves 443 on any port of its own.
+    // Browsers omit the scheme's port; a proxy that terminates TLS may serve 443 from any port of the gateway.
     const standard = match[1]?.toLowerCase() === 'https' ? '443' : '80';
     const samePort = (from.port || standard) === (asked.port || standard);
     return (from.name === asked.name && samePort) || this.#isListed(from.name);

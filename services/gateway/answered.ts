@@ -1,4 +1,4 @@
-/** Requests about runs: their parameters, checked, and the span that each is handled in. */
+/** Requests about runs: validates their parameters and handles each within a span. */
 import { isRunId } from '@gapo/events';
 import { attributeNames, spanNames, withSpan } from '@gapo/tracing';
 import { RequestError } from './requestGuard.js';
@@ -12,7 +12,7 @@ export interface RunRequest<Query extends string = never> {
 /**
  * Handles a request within a span.
  *
- * @throws RequestError for what is no run id
+ * @throws RequestError if it is not a run id
  */
 export function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promise<T> {
   if (runId !== undefined && !isRunId(runId)) {
@@ -33,7 +33,7 @@ export function stepNumber(name: string, text: string): number {
 }
 
 /**
- * Reads a parameter that has one of some values.
+ * Reads a parameter with one of several values.
  *
  * @throws RequestError for anything else
  */
@@ -43,18 +43,18 @@ export function oneOf<T extends string>(name: string, text: string, values: read
   throw new RequestError(400, `${name}: found ${JSON.stringify(text)}, expected one of ${values.join(', ')}`);
 }
 
-/** Where a reader resumes a stream of events: after an event, or after a step where that is unset; at the first event without either. */
+/** Where a reader resumes an event stream: after an event or, if unset, after a step; from the first event if neither is set. */
 export interface Resumption {
-  /** Of the last event. */
+  /** The id of the last event. */
   readonly id: string | undefined;
-  /** That the reader had when it first connected. */
+  /** The step that the reader had when it first connected. */
   readonly step: number | undefined;
 }
 
 /**
- * Reads where a stream is resumed. The id of the last event, which browsers send when they reconnect, is newer than the address.
+ * Reads where to resume a stream. The id of the last event, which browsers send when they reconnect, is newer than the URL's parameters.
  *
- * @throws RequestError for what is no step
+ * @throws RequestError if it is not a step
  */
 export function resumptionOf(
   lastEventId: string | string[] | undefined,

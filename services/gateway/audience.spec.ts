@@ -1,4 +1,4 @@
-/** How the events of a run are handed to those that follow it. */
+/** How the events of a run are delivered to its followers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CloudEvent } from '@gapo/events';
@@ -18,7 +18,8 @@ test('one follower is handed each event at once, and many share what was gathere
   const first = new Follower();
   audience.join(first);
   audience.add(event(1));
-  // So many that the next batch is due in minutes: what follows is handed on by the end alone.
+  // So many that the next batch is due only in minutes; what follows is delivered when the audience
+  // ends.
   const others = Array.from({ length: 300_000 }, () => new Follower());
   for (const other of others) audience.join(other);
   for (const step of [2, 3, 4]) audience.add(event(step));

@@ -1,16 +1,17 @@
-/** The readers that follow one run, and what they are handed. */
+/** The readers that follow one run, and the delivery of events to them. */
 import type { CloudEvent } from '@gapo/events';
 
-/** Events that may be queued for a follower before it is disconnected. It then reconnects and resumes where it was. */
+/** Events that may be queued for a follower before it is disconnected. It then reconnects and resumes where it left off. */
 const longestQueue = 10_000;
 
 /**
- * New events of a run are handed to its followers at most once in this time for each of them, so that many take a bounded share of
- * the processor: a write costs far more than the event in it. With 500 followers, twice a second.
+ * New events of a run are delivered to its followers at most once per this many milliseconds times the number of followers, so
+ * that many followers take a bounded share of CPU time: a write costs far more than the event in it. With 500 followers, twice a
+ * second.
  */
 const gatherMsPerFollower = 1;
 
-/** Events in order, which all followers share. */
+/** Events in order, shared by all followers. */
 export type EventBatch = readonly CloudEvent[];
 
 /** The new events of one run, queued for a reader. */
@@ -21,7 +22,7 @@ export class Follower {
   #ended = false;
 
   push(batch: EventBatch): void {
-    // Ends after what is queued, since the reader resumes after the last event that it got.
+    // Ends after what is queued, because the reader resumes after the last event it received.
     if (this.#queued >= longestQueue) this.#ended = true;
     if (!this.#ended) {
       this.#queue.push(batch);
@@ -47,15 +48,15 @@ export class Follower {
   }
 }
 
-/** A run's kept events, which all readers share that begin to follow while they are read. */
+/** A run's stored events, shared by all readers that start following while they are being read. */
 export interface Replay {
-  /** The kept events, then those that followers were handed while they were read, each once. */
+  /** The stored events, then those delivered to followers while they were being read, each once. */
   readonly known: Promise<EventBatch>;
-  /** What followers were handed so far. */
+  /** Batches delivered to followers so far. */
   readonly newer: EventBatch[];
 }
 
-/** The followers of one run, and its events that they have not been handed yet. */
+/** The followers of one run, and its events that have not been delivered yet. */
 export class Audience {
   /** The replay in progress, if any. */
   replay: Replay | undefined;
@@ -64,7 +65,7 @@ export class Audience {
   #handedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Whether nobody follows the run or reads its kept events. */
+  /** Whether nobody follows the run or reads its stored events. */
   get isEmpty(): boolean {
     return this.#followers.size === 0 && this.replay === undefined;
   }
@@ -84,7 +85,7 @@ export class Audience {
     else this.#timer ??= setTimeout(() => this.#handOn(), wait).unref();
   }
 
-  /** Hands on what is left, and ends every follower. */
+  /** Delivers what is left and ends every follower. */
   end(): void {
     this.#handOn();
     for (const follower of this.#followers) follower.end();

@@ -5,16 +5,16 @@ import { chromium, type Page } from 'playwright-core';
 
 const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
-/** A page, and what its scripts threw or its console shows as an error. */
+/** A page, and the errors thrown by its scripts or shown in its console. */
 export interface OpenedPage {
   readonly page: Page;
   readonly problems: readonly string[];
 }
 
 /**
- * Opens a page in Chromium, which closes with the test. Skips the test and returns undefined where Chromium is not installed.
+ * Opens a page in Chromium. It closes with the test. Skips the test and returns undefined if Chromium is not installed.
  *
- * @param isExpected whether an error in the console is part of the test
+ * @param isExpected whether a console error is expected by the test
  */
 export async function openPage(
   t: TestContext,

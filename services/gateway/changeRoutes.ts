@@ -1,4 +1,4 @@
-/** Changes of runs over HTTP: the bodies of requests, checked whole, and the calls of the coordinator that they become. */
+/** Changes to runs over HTTP: validates request bodies completely and calls the coordinator. */
 import { auditProblemText, verifyAudit } from '@gapo/access';
 import { objectiveInput } from '@gapo/rpc';
 import { z } from '@gapo/service';
@@ -9,7 +9,7 @@ import { bodyOf } from './requestBody.js';
 import type { RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
-/** The largest body, in bytes: the preference of some hundred objectives. */
+/** The largest body, in bytes: enough for the preference of several hundred objectives. */
 const bodyLimit = 65_536;
 
 const preference = z.record(z.string(), z.number());
@@ -47,7 +47,7 @@ const noBody = z.strictObject({}).or(z.undefined()).or(z.null());
 
 /** Adds the routes. */
 export function serveChanges(app: FastifyInstance, api: RunsApi, changes: Changes): void {
-  /** Handles a change: who makes it comes first, then what is asked for. */
+  /** Handles a change: checks the caller first, then the request. */
   const changing = <T>(request: FastifyRequest<RunRequest>, schema: z.ZodType<T>, change: Change<T>) =>
     answered(request.params.id, async () => {
       const author = await changes.authorOf(request);
@@ -86,7 +86,7 @@ export function serveChanges(app: FastifyInstance, api: RunsApi, changes: Change
   );
 }
 
-/** Adds the route that says whether runs can be averaged. The coordinator reads their policies for it, so that not everybody may ask. */
+/** Adds the route that says whether runs can be averaged. Restricted, because the coordinator has to read their policies. */
 export function serveSoupCheck(app: FastifyInstance, api: RunsApi, changes: Changes): void {
   app.post('/api/soups/check', { bodyLimit }, (request) =>
     answered(undefined, async () => {
@@ -98,7 +98,7 @@ export function serveSoupCheck(app: FastifyInstance, api: RunsApi, changes: Chan
   );
 }
 
-/** What a change is made from. */
+/** The inputs of a change. */
 type Change<T> = (change: {
   readonly id: string;
   readonly author: string;

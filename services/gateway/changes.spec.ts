@@ -1,4 +1,6 @@
-/** Changes of runs over HTTP: who may make them, what is refused before the coordinator is asked, and what it is asked for. */
+/**
+ * Changes to runs over HTTP: who may make them, what is refused before calling the coordinator, and which calls it receives.
+ */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { RpcError, toJson, type Handlers } from '@gapo/rpc';
@@ -11,7 +13,7 @@ async function* nothing(): AsyncGenerator<never> {
   // The tests are not about streams.
 }
 
-/** Starts a gateway whose coordinator notes what it is asked for. Returns what sends a request. */
+/** Starts a gateway whose coordinator records its calls. Returns a function that sends a request. */
 async function started(
   t: TestContext,
   access: Pick<TestRuns, 'token' | 'role'> = {},
@@ -118,7 +120,7 @@ test('a body that is not understood changes nothing, and the answer names what i
     assert.equal(answer.status, status, `${path} ${JSON.stringify(answer.body)}`);
     assert.match(String(answer.body['error']), message);
   }
-  // What makes a browser send it on behalf of another site.
+  // Requests that a browser sends on behalf of another site.
   for (const headers of [{ origin: 'http://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
     assert.equal((await send('POST', 'runs/one/cancel', {}, headers)).status, 403);
   }

@@ -1,4 +1,4 @@
-/** Who may change runs by this gateway. The coordinator decides by roles; without tokens, only the gateway's address is left to decide. */
+/** Who may change runs through this gateway. The coordinator decides by role; without tokens, only the gateway's address can decide. */
 import { isLoopback } from '@gapo/rpc';
 import type { FastifyRequest } from 'fastify';
 import { RequestError } from './requestGuard.js';
@@ -7,12 +7,12 @@ import { credentialsOf } from './session.js';
 
 /** What the caller may do, for the page. */
 export interface CallerAnswer {
-  /** Empty where calls need no token. */
+  /** Empty if calls need no token. */
   readonly name: string;
   readonly role: string;
   /** Whether the caller may change runs. */
   readonly mayChange: boolean;
-  /** Why not; empty where they may. */
+  /** Why not; empty if they may. */
   readonly why: string;
 }
 
@@ -24,7 +24,7 @@ export class Changes {
   readonly #api: Pick<RunsApi, 'caller'>;
   readonly #host: string;
 
-  /** @param host that the gateway listens on */
+  /** @param host on which the gateway listens */
   constructor(api: Pick<RunsApi, 'caller'>, host: string) {
     this.#api = api;
     this.#host = host;
@@ -38,7 +38,7 @@ export class Changes {
   }
 
   /**
-   * Returns the author of a change. Where calls need a token the coordinator records its name instead.
+   * Returns the author of a change. If calls need a token, the coordinator records the token's name instead.
    *
    * @throws RequestError 403 for a caller who may not change runs
    * @throws RpcError
@@ -49,7 +49,7 @@ export class Changes {
     return `page at ${request.socket.remoteAddress ?? 'an unknown address'}`;
   }
 
-  /** Without tokens, everybody who reaches the gateway would change runs. */
+  /** Without tokens, anyone who can reach the gateway could change runs. */
   #whyNotOpen(): string {
     if (isLoopback(this.#host)) return '';
     return `callers show no tokens, and the gateway listens on ${this.#host}: everybody who reaches it could change runs; set TOKENS_FILE or OIDC_ISSUER of the coordinator, or use the command gapo`;

@@ -1,4 +1,4 @@
-/** Tokens of open streams: the coordinator is asked once for all streams of a token, and what it refuses ends them. */
+/** Tokens of open streams: the coordinator is asked once for all streams of a token, and a refusal ends them. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
@@ -6,14 +6,14 @@ import { RpcError } from '@gapo/rpc';
 import { CredentialChecks } from './credentialChecks.js';
 import type { Credentials } from './runsApi.js';
 
-// The timers of the checks keep no process alive.
+// The timers of the checks do not keep the process alive.
 const alive = setInterval(() => undefined, 1000);
 after(() => clearInterval(alive));
 
 const ada: Credentials = { authorization: 'Bearer ada' };
 const bob: Credentials = { authorization: 'Bearer bob' };
 
-/** Answers about tokens, given by the test one after the other. */
+/** Answers about tokens, given by the test one at a time. */
 class Coordinator {
   readonly asked: string[] = [];
   readonly #waiting: { resolve: () => void; reject: (error: unknown) => void }[] = [];
@@ -54,7 +54,7 @@ test('a token that the coordinator refuses ends its streams; an outage ends none
   assert.match(String(first.reason), /the token was removed/);
   assert.deepEqual(coordinator.asked, Array<string>(4).fill('Bearer ada one'));
 
-  // The token is valid again: its next stream is watched as the first one was.
+  // The token is valid again: its next stream is watched like the first one.
   const again = checks.hold('two', ada, closed.signal);
   const lost = once(again, 'abort');
   await coordinator.answer(new RpcError('PERMISSION_DENIED', 'it has no role'));

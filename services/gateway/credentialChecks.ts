@@ -1,15 +1,15 @@
 /**
- * Ends streams of events whose readers' tokens no longer count. The coordinator ends the streams that it sends itself; what comes from NATS
- * does not pass it, so it is asked again, once for all streams of a token.
+ * Ends event streams whose readers' tokens are no longer valid. The coordinator ends the streams that it sends itself. Events from NATS do
+ * not pass through it, so it is asked again, once for all streams of a token.
  */
 import { setMaxListeners } from 'node:events';
 import { RpcError, type RpcCode } from '@gapo/rpc';
 import type { Credentials } from './runsApi.js';
 
-/** How often the coordinator is asked about a token that has streams, in milliseconds: as often as it reads its own file of tokens. */
+/** Interval of checks for a token with open streams, in milliseconds: as often as the coordinator reads its own token file. */
 const defaultEveryMs = 5000;
 
-/** What the coordinator answers about a token that no longer counts. Any other failure says nothing about it. */
+/** The coordinator's codes for a token that is no longer valid. Other failures say nothing about the token. */
 const refusals: readonly RpcCode[] = ['UNAUTHENTICATED', 'PERMISSION_DENIED'];
 
 interface Held {
@@ -24,7 +24,7 @@ export class CredentialChecks {
   /** By token. */
   readonly #held = new Map<string, Held>();
 
-  /** @param ask a call that the coordinator answers to every reader of a run */
+  /** @param ask a call that the coordinator allows every reader of a run */
   constructor(ask: (runId: string, metadata: Credentials) => Promise<unknown>, everyMs = defaultEveryMs) {
     this.#ask = ask;
     this.#everyMs = everyMs;

@@ -1,4 +1,4 @@
-/** Evaluations: over HTTP, and as the page starts and compares them. */
+/** Evaluations over HTTP, and on the page, which starts and compares them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RpcError, type EvaluateRunRequest, type EvaluationReportInput } from '@gapo/rpc';
@@ -7,7 +7,7 @@ import { gatewayOn, inProcessBus, SteppedRun, testStep, trainingService } from '
 
 const interval = (mean: number) => ({ mean, low: mean - 1, high: mean + 1 });
 
-/** The result of a version, whose mean reward is its number. */
+/** The result of a version; its mean reward is the version number. */
 function reportOf(version: number, samples: number): EvaluationReportInput {
   const objectives = ['helpful', 'harmless'].map((name) => ({
     name,

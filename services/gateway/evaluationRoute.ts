@@ -1,4 +1,7 @@
-/** Evaluations over HTTP: the results that a run has, and a new one, whose progress and result are lines of JSON. */
+/**
+ * Evaluations over HTTP: the existing results of a run, and new evaluations, whose progress and result are streamed
+ * as JSON lines.
+ */
 import { once } from 'node:events';
 import { toJson } from '@gapo/rpc';
 import { z } from '@gapo/service';
@@ -9,7 +12,7 @@ import { bodyOf } from './requestBody.js';
 import { httpError, type RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
-/** The largest body, in bytes: the preference of some hundred objectives. */
+/** The largest body, in bytes: enough for the preference of several hundred objectives. */
 const bodyLimit = 65_536;
 const keepAliveMs = 15_000;
 
@@ -18,7 +21,7 @@ const evaluationBody = z.strictObject({
   version: z.int().min(0).optional(),
   /** Sample prompts to return, with completions before and after. */
   samples: z.int().min(0).max(100).default(0),
-  /** Shares that the policy is told, by objective. @default the configured preference */
+  /** Shares given to the policy, by objective. @default the configured preference */
   preference: z.record(z.string(), z.number()).default({}),
 });
 
@@ -29,7 +32,7 @@ export function serveEvaluations(app: FastifyInstance, api: RunsApi, changes: Ch
   );
   app.post<RunRequest>('/api/runs/:id/evaluations', { bodyLimit }, (request, reply) =>
     answered(request.params.id, async () => {
-      // A caller that leaves ends the evaluation, also one that leaves before it begins.
+      // A caller that disconnects ends the evaluation, even before it begins.
       const left = new AbortController();
       reply.raw.once('close', () => left.abort());
       await changes.authorOf(request);
@@ -37,7 +40,7 @@ export function serveEvaluations(app: FastifyInstance, api: RunsApi, changes: Ch
       const message = { runId: request.params.id, ...asked, ...(version !== undefined && { version }) };
       const options = { signal: AbortSignal.any([left.signal, stopping]), metadata: credentialsOf(request.headers) };
       const events = api.evaluate(message, options)[Symbol.asyncIterator]();
-      // A refusal comes before the first event, and has a status of its own.
+      // A refusal comes before the first event and gets its own HTTP status.
       const first = await events.next();
       reply.hijack();
       // An empty line keeps proxies from closing the connection.

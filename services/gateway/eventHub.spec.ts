@@ -1,4 +1,4 @@
-/** Readers that begin, and come back, while another reader's replay is in progress. */
+/** Readers that connect and reconnect while another reader's replay is in progress. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,7 +9,9 @@ import { EventHub } from './eventHub.js';
 const event = (step: number): CloudEvent =>
   ({ id: `one/step/${step}`, type: 'gapo.v1.step', subject: 'one', sequence: String(step), time: String(step), data: { step } }) as unknown as CloudEvent; // prettier-ignore
 
-/** A bus whose stream has what was published, and whose replays wait until the test lets them go. */
+/**
+ * A bus whose stream has all published events and whose replays wait until the test releases them.
+ */
 class HeldBus {
   readonly stream: CloudEvent[] = [];
   readonly replays: (() => void)[] = [];
@@ -53,16 +55,17 @@ test('a reader that comes back during a replay gets what it has not, and once', 
   const first = follow();
   bus.publish(3);
   bus.publish(4);
-  // Until it has been handed on, which takes a millisecond for each follower.
+  // Waits until it has been delivered, which takes a millisecond per follower.
   await delay(10);
-  // It has read step 4 before its connection broke.
+  // It read step 4 before its connection broke.
   const back = follow({ id: 'one/step/4' });
   const ahead = follow({ step: 5 });
   const fresh = follow();
   bus.publish(5);
   for (const release of bus.replays.splice(0)) release();
   while (fresh.steps.length < 5 || back.steps.length < 1) await new Promise(setImmediate);
-  // An id that neither the replay nor what followed it has: of another gateway, which was faster.
+  // An id in neither the replay nor the events after it: it came from another gateway, which was
+  // faster.
   const unknown = follow({ id: 'one/step/7' });
   for (const step of [6, 7]) bus.publish(step);
   while (bus.replays.length === 0) await new Promise(setImmediate);

@@ -4,20 +4,20 @@ import { untilAborted } from '@gapo/rpc';
 import type { Resumption } from './answered.js';
 import { Audience, Follower, type EventBatch, type Replay } from './audience.js';
 
-/** Kept events that are handed to a reader at a time, so that it is not sent a long run in one piece. */
+/** Stored events delivered to a reader per batch, so that a long run is not sent in one piece. */
 const replayBatch = 256;
 
-/** Where the kept events end. */
+/** The end of the stored events. */
 interface PastEnd {
   readonly newest: CloudEvent | undefined;
-  /** Ids of events without a number, which nothing but their id tells from later ones. */
+  /** Ids of events without a number, which can be distinguished from later ones only by id. */
   readonly unnumbered: ReadonlySet<string>;
 }
 
 /** Follows all runs on a bus, for any number of readers. */
 export class EventHub {
   readonly #bus: EventBus;
-  /** Of the runs that are followed. */
+  /** The audiences of runs being followed. */
   readonly #audiences = new Map<string, Audience>();
   readonly #stopping = new AbortController();
   #subscription: Promise<Subscription | undefined> = Promise.resolve(undefined);
@@ -27,10 +27,10 @@ export class EventHub {
   }
 
   /**
-   * Subscribes to the bus. Each event is handled within the trace that published it. A server that is not connected is not waited for.
+   * Subscribes to the bus. Each event is handled within the trace that published it. Does not wait for a server that is not connected.
    *
-   * @param onError observes a subscription that failed later
-   * @throws UserError where the login may not read the stream
+   * @param onError called if the subscription fails later
+   * @throws UserError if the login may not read the stream
    */
   async start(onError: (error: unknown) => void): Promise<void> {
     const { signal } = this.#stopping;
@@ -41,14 +41,14 @@ export class EventHub {
   }
 
   /**
-   * Follows a run's events: the kept ones, then new ones.
+   * Follows a run's events: stored ones, then new ones.
    *
-   * @param after what the reader has; all events are sent after an unknown one, or none
+   * @param after what the reader already has; if unknown or unset, all events are sent
    */
   async *follow(runId: string, after: Resumption, signal: AbortSignal): AsyncGenerator<EventBatch> {
     const audience = this.#audienceOf(runId);
     const follower = new Follower();
-    // Joins before the replay: events that are published during it are duplicated, not missed.
+    // Joins before the replay, so that events published during it may be duplicated but are not missed.
     audience.join(follower);
     const end = (): void => follower.end();
     signal.addEventListener('abort', end, { once: true });
@@ -57,7 +57,7 @@ export class EventHub {
       const pastEnd = yield* this.#past(runId, after, signal);
       let { newest } = pastEnd;
       for await (const batch of follower.batches()) {
-        // A stream that was lost is filled again, and events that came with the replay follow it once more.
+        // A lost stream is filled again, so events that came with the replay may arrive once more.
         const isNew = (event: CloudEvent): boolean => {
           if (pastEnd.unnumbered.has(event.id) || isKnownStep(event, after)) return false;
           if (event.sequence !== undefined && newest !== undefined && !follows(event, newest)) return false;
@@ -65,7 +65,7 @@ export class EventHub {
           return true;
         };
         const fresh = batch.filter(isNew);
-        // The batch itself where it is new: what is encoded of it is shared.
+        // Yields the batch itself if all of it is new, so that its encoding is shared.
         if (fresh.length > 0) yield fresh.length === batch.length ? batch : fresh;
       }
     } finally {
@@ -86,7 +86,7 @@ export class EventHub {
     if (this.#audiences.get(runId)?.isEmpty === true) this.#audiences.delete(runId);
   }
 
-  /** Yields the kept events, which are not held any longer once this has returned. */
+  /** Yields the stored events. They can be freed once this returns. */
   async *#past(runId: string, after: Resumption, signal: AbortSignal): AsyncGenerator<EventBatch, PastEnd> {
     const past = await untilAborted(this.#known(runId, after), signal);
     for (let i = lastKnown(past, after) + 1; i < past.length && !signal.aborted; i += replayBatch)
@@ -96,8 +96,8 @@ export class EventHub {
   }
 
   /**
-   * Returns the run's events so far: those that a replay had when it read them, and those since. A reader may have events that are newer
-   * than the replay that it joins; where its last one is not among them, another replay is read.
+   * Returns the run's events so far: those read by a replay, and those since. A reader may have events newer than the replay it joins;
+   * if its last event is not among them, another replay is read.
    */
   async #known(runId: string, after: Resumption): Promise<EventBatch> {
     const audience = this.#audienceOf(runId);
@@ -106,14 +106,14 @@ export class EventHub {
     return (audience.replay ?? this.#replay(audience, runId)).known;
   }
 
-  /** Begins to read the kept events. */
+  /** Starts reading the stored events. */
   #replay(audience: Audience, runId: string): Replay {
     const newer: EventBatch[] = [];
     const read = collected(this.#bus.replay(runId)).finally(() => {
       audience.replay = undefined;
       this.#tidy(runId);
     });
-    // Once for all readers, when nothing more is handed to the replay.
+    // Computed once for all readers, when nothing more is added to the replay.
     const replay: Replay = { known: read.then((past) => joined(past, newer)), newer };
     audience.replay = replay;
     return replay;
@@ -134,20 +134,20 @@ export class EventHub {
 /**
  * Returns the index of the last event that a reader has; -1 if it has none.
  *
- * A reader that has a step has read the run itself: it needs no event before the last one of that step, or of the steps before
- * it, which are all that is there where the step has not arrived.
+ * A reader that has a step has read the run itself, so it needs no event before the last one of that step or, if that step has not
+ * arrived yet, of the earlier steps.
  */
 function lastKnown(past: EventBatch, { id: known, step = 0 }: Resumption): number {
   if (known !== undefined) return past.findIndex(({ id }) => id === known);
   return past.findLastIndex((event) => event.type === 'gapo.v1.step' && event.data.step <= step);
 }
 
-/** Whether an event is a step that a reader has read from the run itself. */
+/** Whether an event is a step that the reader already has from reading the run itself. */
 function isKnownStep(event: CloudEvent, { id, step = 0 }: Resumption): boolean {
   return id === undefined && event.type === 'gapo.v1.step' && event.data.step <= step;
 }
 
-/** Returns what a replay read, then what followers were handed meanwhile, each event once. */
+/** Returns the events read by a replay, then those delivered to followers in the meantime, each once. */
 function joined(past: EventBatch, newer: readonly EventBatch[]): EventBatch {
   const all = [...past];
   const unnumbered = new Set(all.filter(({ sequence }) => sequence === undefined).map(({ id }) => id));

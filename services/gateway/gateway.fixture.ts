@@ -18,7 +18,7 @@ import { implementSome } from '@gapo/rpc/testing';
 import { logger } from '@gapo/service';
 import { startGateway, type Gateway } from './server.js';
 
-/** How long tests wait for what is queued to leave, in milliseconds: longer than a busy machine needs. */
+/** How long tests wait for queued events to be sent, in milliseconds: longer than a busy machine needs. */
 export const patienceMs = 600_000;
 
 /** Returns a run with two objectives. */
@@ -78,7 +78,7 @@ export function testStep(step: number): StepReport {
 /** The runs of a test service. */
 export interface TestRuns {
   runs: RunInput[];
-  /** The messages that WatchRun sends after a step, before it ends. */
+  /** The messages that WatchRun sends after a given step before it ends. */
   watch: (runId: string, afterStep: number) => AsyncIterable<WatchRunResponseInput>;
   /** The token that callers need. @default none */
   token?: string;
@@ -86,7 +86,7 @@ export interface TestRuns {
   role?: string;
 }
 
-/** Starts a TrainingService on a free port. Returns its address. @param handlers of methods that the test is about */
+/** Starts a TrainingService on a free port. Returns its address. @param handlers of the methods under test */
 export async function trainingService(
   t: TestContext,
   { runs, watch, token, role = 'viewer' }: TestRuns,
@@ -127,7 +127,7 @@ export async function gatewayOn(t: TestContext, coordinator: string, bus: EventB
   return gateway;
 }
 
-/** Connects a bus within this process. */
+/** Connects an in-process bus. */
 export async function inProcessBus(t: TestContext): Promise<EventBus> {
   const bus = await connectEvents({ source: 'gapo/test', inProcess: true });
   t.after(() => bus.close());
@@ -137,12 +137,14 @@ export async function inProcessBus(t: TestContext): Promise<EventBus> {
 /** Two connections to a NATS server. */
 export interface NatsBuses {
   readonly publisher: EventBus;
-  /** Opens the publisher's outbox of a run. */
+  /** Opens the publisher's outbox for a run. */
   readonly outboxOf: (runId: string) => Outbox;
   readonly bus: EventBus;
 }
 
-/** Opens two connections to a real NATS server: a publisher's, like the coordinator's, and the gateway's. Undefined where none is installed. */
+/**
+ * Opens two connections to a real NATS server: the publisher's, like the coordinator's, and the gateway's. Undefined if no server is installed.
+ */
 export async function natsBuses(t: TestContext): Promise<NatsBuses | undefined> {
   const storeDir = mkdtempSync(join(tmpdir(), 'gapo-gateway-'));
   const server = await startNatsServer({ storeDir });
@@ -170,7 +172,7 @@ export interface Received {
   data: { type: string; data: Record<string, unknown> };
 }
 
-/** Reads a stream of events until it ends or the reader leaves. */
+/** Reads an event stream until it ends or the reader disconnects. */
 export async function* readEvents(url: string, lastEventId?: string): AsyncGenerator<Received> {
   const gone = new AbortController();
   const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
@@ -209,13 +211,13 @@ export async function takeEvents(events: AsyncGenerator<Received>, count: number
   return taken;
 }
 
-/** A run that takes steps when a test says so, for any number of watchers. */
+/** A run that takes steps when the test tells it to, for any number of watchers. */
 export class SteppedRun {
   readonly run: RunInput;
   readonly #steps: StepReport[];
   readonly #taken = new EventEmitter();
 
-  /** @param steps those that it has taken */
+  /** @param steps the steps already taken */
   constructor(id: string, steps: readonly StepReport[]) {
     this.run = testRun(id, steps.length);
     this.#steps = [...steps];

@@ -1,4 +1,4 @@
-/** The page in a real browser: it follows a run live, with charts, and lists the runs. */
+/** The page in a real browser: it follows a run live with charts, and lists runs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { emptyHead, lineHash } from '@gapo/access';
@@ -26,7 +26,7 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   const coordinator = await trainingService(t, {
     runs,
     async *watch() {
-      // The page listens to events.
+      // Sends nothing: the page gets events from the bus.
     },
   });
   const { address } = await gatewayOn(t, coordinator, bus);
@@ -61,7 +61,7 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   const failures = ['3.0.1: <b>timed</b> out'];
   one.publish('reward', { step: 3, objective: 'harmless', service: 'h:50062', failed: 1, failures, seconds: 2 }, { id: '3.harmless.0' }); // prettier-ignore
 
-  // Objectives come and go: each has its line, the table is that of the last step.
+  // Objectives come and go: each has its line, and the table shows the last step.
   const remaining = testStep(3).objectives.slice(1);
   const third = { ...testStep(3), objectives: remaining.flatMap((each) => [each, { ...each, name: 'concise' }]) };
   one.publish('step', third, { id: '3' });
@@ -81,7 +81,7 @@ test('the page lists the runs, follows one live and draws its charts', async (t)
   await page.waitForSelector('main[data-state="paused"]');
   assert.match(await page.locator('main h2').first().innerText(), /one paused asked/);
 
-  // The coordinator waits: no event says what each check finds.
+  // The coordinator is waiting; no event reports what each check finds.
   const wait = { waitingFor: 'reward harmless at h:1', problem: 'refused', attempts: 0, maxAttempts: 10 };
   runs[0] = { ...testRun('one', 3), state: 'RUN_STATE_PAUSED', recovery: wait };
   await page.waitForSelector('text=waiting for reward harmless at h:1: refused');
@@ -114,7 +114,7 @@ test('why a direction was taken: the certificate, the Gram matrix and conflicts,
     'helpful\t1.00\t-0.25',
     'harmless\t-0.25\t1.00',
   ]);
-  // Unit gradients with a cosine of -1/4: the middle between them has √(3/8) with each.
+  // Unit gradients with a cosine of -1/4: their midpoint has a cosine of √(3/8) with each.
   assert.match(
     await page.locator('.certificate').innerText(),
     /improves every objective, with a cosine of at least 0\.612/,
@@ -124,7 +124,7 @@ test('why a direction was taken: the certificate, the Gram matrix and conflicts,
   const heat = page.getByRole('slider', { name: 'Step' });
   await page.waitForSelector('.heat output:has-text("Step 2: helpful × harmless -0.25")');
 
-  // By keyboard, to the step after; the address follows.
+  // By keyboard, to the next step; the URL follows.
   await heat.focus();
   await page.keyboard.press('ArrowRight');
   await page.waitForSelector('[data-step="3"] .certificate');
@@ -183,7 +183,7 @@ test('a person moves the dial, confirms, and undoes it', async (t) => {
   const coordinator = await trainingService(t, { runs, watch: training.watch }, handlers);
   const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
   await page.goto(`http://${address}/#one/steer`);
-  // Half-way between the two policies that were evaluated.
+  // Halfway between the two evaluated policies.
   await page.waitForSelector(
     'text=Lands near helpful 2.00, harmless 1.50 on the held-out prompts, estimated from 2 evaluated runs.',
   );

@@ -1,4 +1,4 @@
-/** The Pareto plane in a real browser: pairs of objectives, zoom, policies that are told the preference, and averages between points. */
+/** The Pareto plane in a real browser: pairs of objectives, zoom, preference-conditioned policies, and averages between points. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { RpcError, type CreateSoupRequest, type EvaluationReportInput, type RunInput } from '@gapo/rpc';
@@ -23,7 +23,7 @@ const runs: RunInput[] = [
   runOf('low'),
 ];
 
-/** Mean rewards by run, version and what the policy was told. */
+/** Mean rewards by run, version and the preference given to the policy. */
 const evaluated: readonly [id: string, version: number, rewards: readonly number[], told?: readonly number[]][] = [
   ['low', 1, [3.4, 0.4, 1]],
   ['low', 2, [4, 1, 0]],
@@ -47,7 +47,7 @@ function reportsOf(id: string): EvaluationReportInput[] {
     }));
 }
 
-/** Opens the page on a gateway over these runs. Undefined where there is no browser. */
+/** Opens the page on a gateway over these runs. Undefined if there is no browser. */
 async function opened(t: TestContext) {
   const found = await openPage(t, (error) => error.includes('409'));
   if (found === undefined) return undefined;
@@ -122,7 +122,7 @@ test('a pair of objectives is opened by the keyboard and by a drag, and a drag i
   };
   const all = page.getByRole('button', { name: 'Show all' });
   assert.equal(await all.isVisible(), false);
-  // The right half has what is more than half as harmless as the most harmless.
+  // The right half contains points more than half as harmless as the most harmless one.
   await drag([0.5, 0.02], [0.98, 0.98]);
   await all.waitFor();
   assert.equal(await points(), 4);
@@ -158,7 +158,7 @@ test('two points of runs that fit have the command that averages them; others ha
   await offer.getByText('Copied.').waitFor();
   assert.equal(await page.evaluate('navigator.clipboard.readText()'), 'gapo soup low=0.7 high=0.3');
   assert.equal(await page.locator('.point[data-chosen=true]').count(), 2);
-  // A third takes the place of the first.
+  // A third one replaces the first.
   await page.getByRole('checkbox', { name: /^Choose dial, version 2, told helpful 1, / }).check();
   await page.getByRole('checkbox', { name: /^Choose high/ }).uncheck();
   await page.getByRole('checkbox', { name: /^Choose low, version 2/ }).check();
@@ -172,7 +172,7 @@ test('two points of runs that fit have the command that averages them; others ha
   await offer.getByText('Both points are of run low').waitFor();
   assert.equal(soups.length, 4, 'one run is no question for the coordinator');
 
-  // The dashed line of the average, half way to one of its runs; and that of the one policy, between two of its points.
+  // The dashed line of the average, halfway to one of its runs, and that of the single policy, between two of its points.
   const drawn = await page.evaluate<number[]>(`(() => {
     const canvas = document.querySelector('.plane canvas');
     const context = canvas.getContext('2d');

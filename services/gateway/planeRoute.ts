@@ -7,10 +7,10 @@ import { taking } from './requestGuard.js';
 import type { Credentials, RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
-/** The newest runs, whose evaluations are read. The answer says how many are left. */
+/** Number of newest runs whose evaluations are read. The response says how many are left. */
 const mostRuns = 500;
 
-/** Calls in progress. */
+/** Maximum number of concurrent calls. */
 const atOnce = 8;
 
 const parameters = ['x', 'y', 'set'] as const;
@@ -29,7 +29,7 @@ export function servePlane(app: FastifyInstance, api: RunsApi): void {
   });
 }
 
-/** Reads the evaluations of runs. A run that has been removed has none; one with damaged files does not keep the others from being shown. */
+/** Reads the evaluations of runs. A removed run has none, and a run with damaged files does not prevent the others from being shown. */
 async function evaluated(api: RunsApi, runs: readonly RunJson[], metadata: Credentials): Promise<EvaluatedRun[]> {
   const found: EvaluatedRun[] = [];
   for (let next = 0; next < runs.length; next += atOnce) {

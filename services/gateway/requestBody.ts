@@ -1,11 +1,11 @@
-/** Bodies of requests, checked whole. */
+/** Complete validation of request bodies. */
 import type { z } from '@gapo/service';
 import { RequestError } from './requestGuard.js';
 
 /**
  * Reads a body.
  *
- * @throws RequestError 400 with everything that is wrong
+ * @throws RequestError 400 listing every problem
  */
 export function bodyOf<T>(schema: z.ZodType<T>, body: unknown): T {
   const { data, error, success } = schema.safeParse(body);

@@ -1,11 +1,11 @@
 /**
- * Refuses requests before anything of them is read: of other hosts and sites, for paths that do not exist, and with methods that
- * a path does not have, and changes that another site caused.
+ * Refuses requests before any of their content is read: from other hosts and sites, for unknown paths or methods, and changes
+ * caused by another site.
  */
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import type { AllowedHosts } from './allowedHosts.js';
 
-/** A request that is refused: a mistake of the client, which is not logged. */
+/** A refused request: a client mistake, which is not logged. */
 export class RequestError extends Error {
   override readonly name = 'RequestError';
   /** The HTTP status, 400 to 499. */
@@ -23,7 +23,7 @@ interface KnownPath {
   readonly methods: readonly string[];
 }
 
-/** Returns the status and message of a request that the HTTP library or the guard refuses; undefined for any other error. */
+/** Returns the status and message if the HTTP library or the guard refused a request; undefined for any other error. */
 export function clientError(error: unknown): { status: number; message: string } | undefined {
   if (error instanceof RequestError) return { status: error.status, message: error.message };
   if (!(error instanceof Error)) return undefined;
@@ -32,16 +32,19 @@ export function clientError(error: unknown): { status: number; message: string }
   return { status: statusCode, message: error.message };
 }
 
-/** The path that probes read. They call pods and load balancers by any name, and it says nothing about runs. */
+/**
+ * The path for probes. It is allowed under any host name, because probes call pods and load balancers by any name and it reveals
+ * nothing about runs.
+ */
 export const probePath = '/healthz';
 
-/** The values of Sec-Fetch-Site for what no other site has caused. */
+/** Values of Sec-Fetch-Site for requests not caused by another site. */
 const ownSites: readonly unknown[] = [undefined, 'same-origin', 'none'];
 
 /**
  * Checks every request. Must be called before routes are added.
  *
- * @param headers those of every response
+ * @param headers sent with every response
  */
 export function guardRequests(
   app: FastifyInstance,
@@ -53,7 +56,7 @@ export function guardRequests(
     paths.push({ pattern: new RegExp(`^${url.replaceAll(/:\w+/g, '[^/]+')}$`), methods: [method].flat() });
   });
   app.addHook('onRequest', async (request, reply) => {
-    // On the response itself: streams of events are written past the HTTP library.
+    // Set on the raw response, because event streams bypass the HTTP library.
     for (const [name, value] of Object.entries(headers)) reply.raw.setHeader(name, value);
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
     const path = request.url.replace(/[?#].*$/, '');
@@ -78,12 +81,12 @@ declare module 'fastify' {
   }
 }
 
-/** Returns the options of a route that takes parameters. The guard refuses others. */
+/** Returns the options of a route with these parameters. The guard refuses any others. */
 export function taking(parameters: readonly string[]): { config: { parameters: readonly string[] } } {
   return { config: { parameters } };
 }
 
-/** @throws RequestError for a parameter that the route does not take, or that is given twice */
+/** @throws RequestError for a parameter that is unknown to the route or given twice */
 function checkQuery({ query, routeOptions }: FastifyRequest): void {
   const { parameters = [] } = routeOptions.config;
   for (const [name, value] of Object.entries(query as Record<string, unknown>)) {

@@ -1,4 +1,7 @@
-/** What the gateway refuses: other hosts and sites, unknown paths and methods, bodies. None of it is an error of the gateway. */
+/**
+ * What the gateway refuses: other hosts and sites, unknown paths and methods, bodies. None of this counts as an error of the
+ * gateway.
+ */
 import assert from 'node:assert/strict';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { describe, test, type TestContext } from 'node:test';
@@ -21,7 +24,7 @@ interface Asked {
   body?: Iterable<string | Buffer>;
 }
 
-/** Starts a gateway with a run. Returns a function that sends it a request, and the lines of its log. */
+/** Starts a gateway with a run. Returns a function that sends it a request, and its log lines. */
 async function started(t: TestContext, allowedHosts: readonly string[] = []) {
   const coordinator = await trainingService(t, {
     runs: [testRun('one', 1)],

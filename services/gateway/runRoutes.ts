@@ -1,4 +1,4 @@
-/** What the gateway's API says of runs: their states, their steps, and the numbers of their steps as columns. */
+/** The gateway's API for runs: their states, their steps, and the numbers of their steps as columns. */
 import { columnsBetween, seriesKinds, stepDetail } from '@gapo/page';
 import { RpcError } from '@gapo/rpc';
 import type { FastifyInstance } from 'fastify';
@@ -8,7 +8,7 @@ import type { RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 import { StepColumns } from './stepColumns.js';
 
-/** Points of a series, at most: more than a chart has pixels for. */
+/** Maximum points of a series: more than a chart has pixels for. */
 const mostPoints = 800;
 
 /** Adds the routes. */

@@ -31,7 +31,7 @@ const deadlineMs = 10_000;
 /** Deadline of calls in which the coordinator checks models and reward services, in milliseconds. */
 const startMs = 120_000;
 
-/** How long a request waits for the coordinator after an outage: longer than the longest pause between two attempts to connect. */
+/** How long a request waits for the coordinator after an outage: longer than the longest delay between connection attempts. */
 const reconnectMs = 3000;
 
 /** The HTTP status of an error of the coordinator. */
@@ -45,11 +45,11 @@ const httpStatus: Partial<Record<RpcCode, number>> = {
   RESOURCE_EXHAUSTED: 429,
   UNAVAILABLE: 503,
   DEADLINE_EXCEEDED: 504,
-  // By the caller, who has left, or since the gateway stops.
+  // The caller has disconnected, or the gateway is stopping.
   CANCELLED: 503,
 };
 
-/** Returns the status and the message of the response to a request that failed. */
+/** Returns the status and message for the response to a failed request. */
 export function httpError(error: unknown): { status: number; message: string } {
   const known = RpcError.from(error);
   const status = httpStatus[known.code] ?? 500;
@@ -57,7 +57,7 @@ export function httpError(error: unknown): { status: number; message: string } {
   return { status, message };
 }
 
-/** Metadata by which the coordinator knows who asks. */
+/** Metadata that identifies the caller to the coordinator. */
 export type Credentials = Readonly<Record<string, string>>;
 
 /** @throws RpcError INTERNAL for a response without a run */
@@ -84,13 +84,13 @@ export class RunsApi {
     return runOf(await this.#client.GetRun({ runId: id }, { deadlineMs, metadata }));
   }
 
-  /** Returns the steps so far that follow a given one, as JSON. @param most of them */
+  /** Returns the steps so far after a given one, as JSON. @param most maximum number of steps */
   async steps(id: string, after: number, metadata: Credentials, most = Infinity): Promise<StepReportJson[]> {
     const reports = await this.reports(id, after, metadata, most);
     return reports.map((report) => toJson('gapo.training.v1.StepReport', report));
   }
 
-  /** Returns the reports of the steps so far that follow a given one. @param most of them */
+  /** Returns the reports of the steps so far after a given one. @param most maximum number of steps */
   async reports(id: string, after: number, metadata: Credentials, most = Infinity): Promise<StepReport[]> {
     const { step: last } = await this.get(id, metadata);
     const steps: StepReport[] = [];
@@ -103,7 +103,7 @@ export class RunsApi {
     return steps;
   }
 
-  /** Follows the run: its steps after one, then each event, until it ends or the signal is aborted. */
+  /** Follows the run: its steps after a given one, then each event, until it ends or the signal is aborted. */
   watch(
     id: string,
     after: number,
@@ -112,7 +112,7 @@ export class RunsApi {
     return this.#client.WatchRun({ runId: id, afterStep: after }, { deadlineMs: Infinity, ...options });
   }
 
-  /** Returns who calls, and their role; both are empty where calls need no token. */
+  /** Returns the caller's name and role; both are empty if calls need no token. */
   async caller(metadata: Credentials): Promise<GetCallerResponse> {
     return this.#client.GetCaller({}, { deadlineMs, metadata });
   }
@@ -179,7 +179,7 @@ export class RunsApi {
     return toJson('gapo.training.v1.ChangeObjectivesResponse', answer);
   }
 
-  /** Checks whether runs can be averaged. @throws RpcError FAILED_PRECONDITION with the reason where they cannot */
+  /** Checks whether runs can be averaged. @throws RpcError FAILED_PRECONDITION with the reason if they cannot */
   async checkSoup(ingredients: Readonly<Record<string, number>>, author: string, metadata: Credentials): Promise<void> {
     const request = { ingredients, author, validateOnly: true };
     await this.#client.CreateSoup(request, { deadlineMs: startMs, metadata });

@@ -1,4 +1,6 @@
-/** The completions that a run keeps, over HTTP: the fields of ListSamples as parameters of the address, and one with its tokens. */
+/**
+ * The stored completions of a run over HTTP: the fields of ListSamples as URL parameters, and a single completion with its tokens.
+ */
 import type { ListSamplesRequestInput, SampleOrderInput } from '@gapo/rpc';
 import type { FastifyInstance } from 'fastify';
 import { answered, oneOf, stepNumber, type RunRequest } from './answered.js';
@@ -6,7 +8,7 @@ import { RequestError, taking } from './requestGuard.js';
 import type { RunsApi } from './runsApi.js';
 import { credentialsOf } from './session.js';
 
-/** Orders by the words of the address. */
+/** Orders by their names in the URL. */
 const orders = {
   sampled: 'SAMPLE_ORDER_UNSPECIFIED',
   worst: 'SAMPLE_ORDER_WORST',
@@ -42,7 +44,7 @@ export function serveSamples(app: FastifyInstance, api: RunsApi): void {
   });
 }
 
-/** @throws RequestError for a parameter that is wrong; the coordinator checks what their values mean */
+/** @throws RequestError for an invalid parameter; the coordinator checks the meaning of the values */
 function requestOf(runId: string, query: RunRequest<Parameter>['Querystring']): ListSamplesRequestInput {
   const { step, prompt = '', order = 'sampled', objective = '', unfinished = 'false', search = '', size = '0', page = '' } = query; // prettier-ignore
   return {
@@ -58,13 +60,13 @@ function requestOf(runId: string, query: RunRequest<Parameter>['Querystring']): 
   };
 }
 
-/** @throws RequestError for what is no index */
+/** @throws RequestError if it is not an index */
 function indexOf(name: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new RequestError(400, `${name}: found ${JSON.stringify(text)}, expected an index, from 0`);
 }
 
-/** @throws RequestError for what is no size of a page */
+/** @throws RequestError if it is not a page size */
 function sizeOf(text: string): number {
   if (/^\d{1,3}$/.test(text)) return Number(text);
   throw new RequestError(400, `size: found ${JSON.stringify(text)}, expected an integer from 0 to 100`);

@@ -1,4 +1,4 @@
-/** The completions of a run: over HTTP, and as the page shows them. */
+/** The completions of a run over HTTP and on the page. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RpcError, type ListSamplesRequest, type ListSamplesResponseInput, type SampleInput } from '@gapo/rpc';
@@ -30,7 +30,7 @@ const tokens = [
 ];
 
 /**
- * A run that keeps completions of the steps 1 and 3, two a page.
+ * A run that keeps completions of steps 1 and 3, two per page.
  *
  * @throws RpcError NOT_FOUND for any other step
  */

@@ -1,4 +1,4 @@
-/** The headers that tell browsers what the page may do: load its own files, and nothing of others. */
+/** The headers that restrict the page in browsers: it may load only its own files. */
 import { createHash } from 'node:crypto';
 
 /** The contents of script elements without a source. */
@@ -7,7 +7,7 @@ const inlineScripts = /<script(?![^>]*\ssrc=)[^>]*>([^]*?)<\/script>/g;
 /**
  * Returns the headers of every response.
  *
- * @param page the page, whose own scripts are allowed by their hashes
+ * @param page the page; its own inline scripts are allowed by hash
  */
 export function securityHeaders(page: string): Readonly<Record<string, string>> {
   const hashes = [...page.matchAll(inlineScripts)].map(

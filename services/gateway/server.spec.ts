@@ -105,13 +105,13 @@ test('a step says why it took its direction; columns of all steps are read once,
   assert.deepEqual(curves.columns['reward\nhelpful'], [0.2, 0.3]);
   assert.deepEqual(asked, [0, 3], 'the last step shows whether the run repeated steps');
 
-  // Resumed from step 2: steps 3 and 4 took another time, and had other rewards.
+  // Resumed from step 2: steps 3 and 4 took a different time and had different rewards.
   const repeated = { ...testStep(7), seconds: 9 };
   steps.splice(2, 2, { ...repeated, step: 3 }, { ...repeated, step: 4 });
   const again = (await columns('')) as typeof curves;
   assert.deepEqual(again.columns['reward\nhelpful'], [0.1, 0.2, 0.7, 0.7]);
   assert.deepEqual(asked, [0, 3, 3, 0]);
-  // A run that is behind what is known.
+  // A run that is behind what the gateway knows.
   Object.assign(run, { step: 3 });
   steps.pop();
   assert.deepEqual(((await columns('')) as typeof curves).steps, [1, 2, 3]);
@@ -192,7 +192,7 @@ test('a stream replays the run from JetStream and continues live, each event onc
   );
   await resumed.return(undefined);
 
-  // An event that the server no longer has: everything is sent again, rather than nothing.
+  // An event that the server no longer has: everything is sent again rather than nothing.
   const lost = readEvents(`http://${address}/api/runs/one/events`, 'one/step/999');
   assert.deepEqual(
     (await takeEvents(lost, 1)).map(({ id }) => id),
@@ -254,7 +254,7 @@ test('a reader that leaves before the coordinator has answered is not followed',
   const left = new Promise((resolve) => leaving.once('close', resolve));
   leaving.destroy();
   await left;
-  // Answered after the gateway has seen that the reader has left.
+  // Answered after the gateway has seen the reader disconnect.
   await getJson(`http://${address}/healthz`);
   calls.emit('answer');
   const stays = readEvents(`http://${address}/api/runs/one/events`);

@@ -1,4 +1,4 @@
-/** The gateway's HTTP server: the page's files, the API and the streams of events. */
+/** The gateway's HTTP server: the page's files, the API and the event streams. */
 import { constants, gzipSync } from 'node:zlib';
 import type { EventBus } from '@gapo/events';
 import { at } from '@gapo/numeric';
@@ -28,13 +28,16 @@ import { webServer } from './webServer.js';
 
 /** Collaborators and options of the gateway. */
 export interface GatewayOptions {
-  /** The address to listen on, such as 127.0.0.1:8080. Port 0 takes a free one. */
+  /** The address to listen on, such as 127.0.0.1:8080. Port 0 picks a free one. */
   listen: string;
   /** The coordinator's address. */
   coordinator: string;
-  /** The source of events. With the in-process bus the coordinator is watched instead. */
+  /** The source of events. With the in-process bus, the coordinator is watched instead. */
   bus: EventBus;
-  /** Names that it answers to besides localhost, IP addresses and that of `listen`. @default none */
+  /**
+   * Host names that it answers to in addition to localhost, IP addresses and the name in `listen`.
+   * @default none
+   */
   allowedHosts?: readonly string[];
   log: Logger;
 }
@@ -43,7 +46,7 @@ export interface GatewayOptions {
 export interface Gateway {
   /** The address it listens on, with the actual port. */
   readonly address: string;
-  /** Where its page is, such as http://127.0.0.1:8080/. */
+  /** The URL of its page, such as http://127.0.0.1:8080/. */
   readonly url: string;
   /** Ends open event streams, then closes the server. */
   stop(): Promise<void>;
@@ -54,8 +57,8 @@ const probeMs = 1000;
 /**
  * Starts the gateway.
  *
- * @throws UserError where the address cannot be listened on
- * @throws TlsError where the address needs TLS, which is not set up
+ * @throws UserError if the address cannot be listened on
+ * @throws TlsError if the address needs TLS, which is not set up
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { listen, coordinator, bus, allowedHosts = [], log } = options;
@@ -85,7 +88,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const app = fastify({
     forceCloseConnections: true,
     serverFactory: listener.create,
-    // Paths that cannot be decoded or are too long: they are refused before the hooks and handlers.
+    // Paths that cannot be decoded or are too long are refused before hooks and handlers run.
     frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
   });
   app.setErrorHandler((error, request, reply) => refuse(error, request, reply));
@@ -116,7 +119,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const { id } = request.params;
     const metadata = credentialsOf(request.headers);
     const after = resumptionOf(request.headers['last-event-id'], request.query);
-    // Before the coordinator is asked: a reader that leaves meanwhile is not followed for ever.
+    // Set up before calling the coordinator, so that the stream of a reader that disconnects in the
+    // meantime does not run forever.
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     await answered(id, () => api.get(id, metadata));
@@ -151,15 +155,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** Methods that metrics name: a client may send any other. */
+/** Methods used as metric labels; clients may send arbitrary others. */
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** Whether a client takes gzip, by its header. */
+/** Whether a client accepts gzip, according to its header. */
 function acceptsGzip(header: string | string[] = ''): boolean {
   return /(^|,)\s*gzip\s*(,|$|;(?!\s*q=0(\.0*)?\s*(,|$)))/i.test(String(header));
 }
 
-/** Serves the page's files, which are small, and are read and compressed once. */
+/** Serves the page's files, which are small and are read and compressed once. */
 function servePage(app: FastifyInstance, assets: readonly Asset[]): void {
   for (const { url, contentType, body } of assets) {
     const compressed = gzipSync(body, { level: constants.Z_BEST_COMPRESSION });

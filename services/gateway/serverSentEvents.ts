@@ -10,7 +10,7 @@ const keepAliveMs = 15_000;
 /** Delay before a browser reconnects, in milliseconds. */
 const retryMs = 1000;
 
-/** The bytes of events, which many readers receive. They last as long as the array. */
+/** Encoded events, shared by many readers. They live as long as the array. */
 const encoded = new WeakMap<readonly SentEvent[], Buffer>();
 
 /** Encodes events, once for all readers of the same array. */
@@ -23,15 +23,20 @@ function encodeEvents(events: readonly SentEvent[]): Buffer {
 }
 
 function textOf(event: SentEvent): string {
-  // JSON.stringify writes no line breaks: the data fit on one line.
+  // JSON.stringify writes no line breaks, so the data fit on one line.
   const id = event.id === undefined ? '' : `id: ${event.id}\n`;
   return `${id}data: ${JSON.stringify(event)}\n\n`;
 }
 
-/** How long a reader may take nothing before it is disconnected. It then reconnects and resumes where it was. */
+/**
+ * How long a reader may accept no data before it is disconnected. It then reconnects and resumes where it left off.
+ */
 const drainMs = 60_000;
 
-/** Waits until the reader has taken what was written. @throws AbortError if it takes nothing, or the signal aborts */
+/**
+ * Waits until the reader has accepted what was written. @throws AbortError if it accepts nothing, or the signal
+ * aborts
+ */
 async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   try {
     await underSignals([signal, AbortSignal.timeout(drainMs)], (either) => once(response, 'drain', { signal: either }));

@@ -1,4 +1,4 @@
-/** Logging in to the page: sessions in cookies, requests of other sites, and the headers that keep scripts of others out. */
+/** Logging in to the page: sessions in cookies, requests from other sites, and the headers that keep out foreign scripts. */
 import assert from 'node:assert/strict';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { test, type TestContext } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * The session of a person who uses the page: the token that they logged in with, in a cookie that only the gateway reads. The gateway keeps
- * none of it and passes the token on; the coordinator decides what it allows.
+ * The session of a page user: their token in a cookie that only the gateway reads. The gateway stores nothing and passes the token on; the
+ * coordinator decides what it allows.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { RequestError } from './requestGuard.js';
@@ -13,10 +13,10 @@ export const longestSessionToken = 3800;
 
 const cookieName = 'gapo_session';
 
-/** A token as a header may have it. */
+/** A token in the form allowed in a header. */
 const bearer = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i;
 
-/** Returns the metadata by which the coordinator knows who asks: the header, else that of the session; empty without either. */
+/** Returns the metadata that identifies the caller to the coordinator: the header, otherwise the session's token; empty without either. */
 export function credentialsOf({ authorization, cookie }: IncomingHttpHeaders): Readonly<Record<string, string>> {
   if (authorization !== undefined) return { authorization: checked(authorization) };
   const token = cookie
@@ -27,19 +27,19 @@ export function credentialsOf({ authorization, cookie }: IncomingHttpHeaders): R
   return token === undefined || token === '' ? {} : { authorization: checked(`Bearer ${token}`) };
 }
 
-/** @throws RequestError 401 for what no header of a call can have */
+/** @throws RequestError 401 for a value that cannot be in a header */
 function checked(credentials: string): string {
   if (/^[\x20-\x7e]*$/.test(credentials)) return credentials;
   throw new RequestError(401, 'the token has characters that no token has: log in with the token as it was made');
 }
 
-/** Returns the token of an authorization header; undefined where it has none. */
+/** Returns the token of an authorization header; undefined if it has none. */
 export function tokenOf({ authorization = '' }: IncomingHttpHeaders): string | undefined {
   return bearer.exec(authorization)?.[1];
 }
 
 /**
- * Returns the cookie of a session, which ends with the browser's: scripts cannot read it, and other sites cannot have it sent.
+ * Returns a session cookie, which ends with the browser session. Scripts cannot read it, and other sites cannot cause it to be sent.
  *
  * @param token undefined: ends the session
  */

@@ -32,7 +32,7 @@ export type Settings = z.output<typeof schema>;
 /**
  * Reads the settings.
  *
- * @throws ConfigError with everything that is wrong
+ * @throws ConfigError listing every problem
  */
 export function settings(env: NodeJS.ProcessEnv = process.env): Settings {
   return readSettings(schema, env);

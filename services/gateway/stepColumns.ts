@@ -1,12 +1,12 @@
 /**
- * The numbers of all steps of a run, which charts thin. Kept for the runs that were asked for last, as a copy that can be lost:
- * each request reads what is new from the coordinator, which decides whether the caller may see the run.
+ * The numbers of all steps of a run, which charts downsample. Cached for the most recently requested runs: each request reads
+ * new steps from the coordinator, which decides whether the caller may see the run.
  */
 import { addStep, noColumns, type Columns, type SeriesKind } from '@gapo/page';
 import type { StepReport } from '@gapo/rpc';
 import type { Credentials, RunsApi } from './runsApi.js';
 
-/** Runs that are kept. With 10,000 steps of 8 objectives one takes about 6 MB. */
+/** Number of cached runs. One with 10,000 steps and 8 objectives takes about 6 MB. */
 const mostKept = 8;
 
 interface Kept {
@@ -15,10 +15,10 @@ interface Kept {
   last: StepReport | undefined;
 }
 
-/** Reads and keeps the columns of runs. */
+/** Reads and caches the columns of runs. */
 export class StepColumns {
   readonly #api: Pick<RunsApi, 'reports'>;
-  /** By run, the one that was asked for last at the end. */
+  /** By run, most recently requested last. */
   readonly #kept = new Map<string, Kept>();
   /** Reads in progress, by run: each waits for the one before it. */
   readonly #reading = new Map<string, Promise<unknown>>();
@@ -43,7 +43,7 @@ export class StepColumns {
 
   async #read(id: string, metadata: Credentials): Promise<Columns> {
     const known = this.#kept.get(id);
-    // The last step that is known is read again: a run that was resumed from an earlier checkpoint has another one.
+    // Reads the last known step again, because it differs if the run was resumed from an earlier checkpoint.
     const after = known?.last === undefined ? 0 : known.last.step - 1;
     const steps = await this.#api.reports(id, after, metadata);
     const isSame = known?.last !== undefined && isSameStep(known.last, steps[0]);
@@ -58,7 +58,7 @@ export class StepColumns {
   }
 }
 
-/** Whether two reports are of one attempt at a step: another one took another time. */
+/** Whether two reports are from the same attempt at a step; a different attempt takes a different time. */
 function isSameStep(a: StepReport, b: StepReport | undefined): boolean {
   return a.step === b?.step && a.seconds === b.seconds && a.traceId === b.traceId;
 }

@@ -1,9 +1,12 @@
-/** A run's events without NATS: what the coordinator's WatchRun sends, in the form of the events on NATS. */
+/**
+ * A run's events without NATS: the messages of the coordinator's WatchRun in the format of the events on
+ * NATS.
+ */
 import { toJson, type RunEventInput } from '@gapo/rpc';
 import type { Resumption } from './answered.js';
 import type { Credentials, RunsApi } from './runsApi.js';
 
-/** An event as the page takes it. One that a reader cannot resume after has no id. */
+/** An event in the page's format. It has no id if a reader cannot resume after it. */
 export interface SentEvent {
   id?: string;
   type: string;
@@ -14,7 +17,7 @@ export interface SentEvent {
 /** The id of a step, or of what happened within one, such as `run/reward/12.helpful.0`. */
 const stepId = /\/(step|rollout|reward|gradient)\/(\d+)/;
 
-/** Returns the last step that a reader surely has; 0 where it has none. */
+/** Returns the last step that a reader definitely has; 0 if it has none. */
 export function stepOf({ id = '', step = 0 }: Resumption): number {
   const [, kind, number] = stepId.exec(id) ?? [];
   if (number === undefined) return step;

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { contextOf, type Security } from '@gapo/rpc';
 
-/** What one client may ask for. */
+/** Limits per client. */
 const limits = {
   // In bytes: all headers of a request.
   maxHeaderSize: 16_384,
@@ -13,22 +13,25 @@ const limits = {
   keepAliveTimeout: 72_000,
 } as const;
 
-/** The most connections at a time; each watcher of a run holds one. */
+/** Maximum number of concurrent connections; each watcher of a run holds one. */
 const maxConnections = 8192;
 
-/** How long a client may take to complete the handshake of TLS, in milliseconds. */
+/** How long a client may take to complete the TLS handshake, in milliseconds. */
 const handshakeMs = 10_000;
 
-/** The kind of server that this process has. */
+/** The kind of server used by this process. */
 export interface WebServer {
   readonly scheme: 'http' | 'https';
   /** Creates the server. */
   readonly create: (handler: RequestListener) => Server;
-  /** Stops following the certificate's files. */
+  /** Stops watching the certificate files. */
   close(): void;
 }
 
-/** Returns HTTPS where this process has a certificate, else HTTP. Browsers are asked for none: people log in in other ways. */
+/**
+ * Returns HTTPS if this process has a certificate, otherwise HTTP. Browsers are not asked for certificates, because users log
+ * in in other ways.
+ */
 export function webServer({ files }: Pick<Security, 'files'>): WebServer {
   if (files?.current.own === undefined) {
     return {

@@ -38,7 +38,7 @@ export interface LogProbsResult {
 
 const { threads, device, ...places } = threadSettings();
 const models = new ModelStore(places);
-/** Creates a holder of engines of one kind. */
+/** Creates a holder for engines of one kind. */
 const holder = <Engine extends { close(): Promise<void> }>(
   make: (model: DecoderModel, trainable: TrainableSpec, options: EngineOptions) => Engine | Promise<Engine>,
 ): EngineHolder<Engine> =>

@@ -1,4 +1,7 @@
-/** The gradient service over gRPC, with a real tensor thread: the engine's own gradients, which add up over shards. */
+/**
+ * The gradient service over gRPC, with a real tensor thread: it returns the engine's own gradients, which sum over
+ * shards.
+ */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { Evaluator, GradientEngine, LogitGramEngine, type Sequence, type ShardInput, project } from '@gapo/policy';

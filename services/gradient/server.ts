@@ -121,7 +121,7 @@ function toSequences(sequences: readonly Sequence[]): readonly TokenSequence[] {
 /**
  * Reads a request's shard.
  *
- * @throws RpcError INVALID_ARGUMENT that names the field
+ * @throws RpcError INVALID_ARGUMENT naming the field
  */
 function shardInput(request: ComputeGradientsRequest): { readonly input: ShardInput; readonly loss: LossSpec } {
   const { loss } = request;
@@ -158,7 +158,8 @@ function shardInput(request: ComputeGradientsRequest): { readonly input: ShardIn
   const input: ShardInput = {
     sequences,
     advantages: advantages.data,
-    // With one token per sequence both readings are the same, and the shared pass is cheaper.
+    // With one token per sequence both interpretations are the same, and the shared pass is
+    // cheaper.
     advantagesPer: rows === sequences.length ? 'sequence' : 'token',
     objectives: k,
     oldLogprobs: floats(request.oldLogprobs, 'old_logprobs').data,

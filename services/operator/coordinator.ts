@@ -1,11 +1,11 @@
-/** The client of the coordinator, with the token that a file has. */
+/** The client of the coordinator, with a token from a file. */
 import { connect, type Client } from '@gapo/rpc';
 import { namedText } from '@gapo/service';
 
 /**
- * Connects to the coordinator. The token is read for each call: its file may change.
+ * Connects to the coordinator. The token is read for each call because its file may change.
  *
- * @param tokenFile the file with the token; undefined: calls carry none
+ * @param tokenFile the file with the token; undefined: calls carry no token
  * @throws UserError if the file cannot be read
  */
 export function connectCoordinator(

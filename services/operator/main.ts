@@ -1,4 +1,4 @@
-/** The operator as a process: settings, gRPC health, the election of a leader, and the leader's work. */
+/** The operator as a process: settings, gRPC health, leader election, and the leader's work. */
 import { hostname } from 'node:os';
 import { serve } from '@gapo/rpc';
 import { runService } from '@gapo/service';
@@ -55,7 +55,8 @@ await runService({
       },
       AbortSignal.any([stopping.signal, signal]),
     );
-    // Not ready before: a release whose operator cannot reach the API server is not deployed.
+    // Not ready before this, so that a release whose operator cannot reach the API server does not roll
+    // out.
     await Promise.race([leadership.answered, working]);
     server.setServing(true);
     return {

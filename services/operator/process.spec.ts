@@ -1,4 +1,4 @@
-/** The operator's process where no API server answers: it says so, is not ready, and stops when it is asked to. */
+/** The operator's process without a reachable API server: it says so, is not ready, and stops on request. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

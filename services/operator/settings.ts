@@ -58,7 +58,7 @@ export type Settings = z.output<typeof schema>;
 /**
  * Reads the settings.
  *
- * @throws ConfigError with everything that is wrong
+ * @throws ConfigError listing every problem
  */
 export function operatorSettings(env: NodeJS.ProcessEnv = process.env): Settings {
   return readSettings(schema, env);

@@ -1,4 +1,4 @@
-/** A kind that the platform does not ship: all the code that adding one takes. */
+/** A kind that the platform does not ship: all the code needed to add one. */
 import { rewardKind } from '@gapo/config';
 import { functionScorer } from '@gapo/reward';
 import { finiteNumber } from '@gapo/service';

@@ -1,4 +1,4 @@
-/** The reward service with one more kind: one line of the registry. */
+/** The reward service with one more kind: one line in the registry. */
 import { constant } from './constantKind.fixture.js';
 import { hostRewards } from './host.js';
 import { hostedKinds } from './hostedKinds.js';

@@ -1,4 +1,4 @@
-/** The reward service as a process: opens the kind that REWARD_KIND names and serves each entry's scorer on its own port. */
+/** The reward service as a process: opens the kind named in REWARD_KIND and serves each entry's scorer on its own port. */
 import { runRewardService } from '@gapo/reward';
 import type { HostedKinds } from './hostedKind.js';
 import { hostedKinds } from './hostedKinds.js';
@@ -18,7 +18,7 @@ export async function hostRewards(kinds: HostedKinds = hostedKinds): Promise<voi
   });
 }
 
-/** Returns the address `k` ports after another one. Port 0, which takes any free port, stays 0. */
+/** Returns the address `k` ports after another one. Port 0, which means any free port, stays 0. */
 function portAfter(address: string, k: number): string {
   const colon = address.lastIndexOf(':');
   const port = Number(address.slice(colon + 1));

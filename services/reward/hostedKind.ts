@@ -1,15 +1,15 @@
-/** A reward kind as the service hosts it: its declaration, and the code that opens its scorers. */
+/** A reward kind as hosted by the service: its declaration, and the code that opens its scorers. */
 import type { RewardKind, Schemas } from '@gapo/config';
 import type { Scorer } from '@gapo/reward';
 import { z } from '@gapo/service';
 
 /** The keys of one entry, typed by the kind's declaration. */
 export type HostedEntry<Entry extends Schemas> = z.output<z.ZodObject<Entry>> & {
-  /** The objective's name, in place of the one that the source states. */
+  /** The objective's name; overrides the one stated by the source. */
   readonly objective?: string | undefined;
 };
 
-/** The values of the environment for one kind, not yet typed by its declaration. */
+/** The environment's values for one kind, not yet typed by its declaration. */
 export interface HostedSource {
   /** The keys of each entry. Only a shared kind has several. */
   readonly entries: readonly (Readonly<Record<string, unknown>> & { readonly objective?: string | undefined })[];

@@ -14,7 +14,7 @@ import { hostedKinds } from './hostedKinds.js';
 import { type TinyOptions, writeTinyClassifier } from './onnx/tinyClassifier.fixture.js';
 import { settings } from './settings.js';
 
-/** Calls have no deadline: the machine may be busy. */
+/** Calls have no deadline because the machine may be busy. */
 const deadlineMs = Infinity;
 const main = new URL('./main.js', import.meta.url);
 
@@ -55,7 +55,10 @@ function lines(err: string): string[] {
     .filter((line) => !line.includes(':onnxruntime:'));
 }
 
-/** Opens the scorers that the environment names, as the process does; returns the lines that it would end with. */
+/**
+ * Opens the scorers configured in the environment, as the process does. Returns the lines with which the process
+ * would exit.
+ */
 async function refusal(env: Readonly<Record<string, string>>): Promise<string[]> {
   const { hosted, entries, settings: values } = settings(hostedKinds, env);
   const error = await hosted.open({ entries, settings: values }).then(

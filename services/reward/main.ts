@@ -1,4 +1,4 @@
-/** The reward service that needs no code: environment variables select classifiers, rules or calls to another server. */
+/** The no-code reward service: environment variables select classifiers, rules or calls to another server. */
 import { hostRewards } from './host.js';
 
 await hostRewards();

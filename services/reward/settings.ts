@@ -1,21 +1,21 @@
-/** The environment variables of a reward service: those of every kind, and those that the kinds declare. */
+/** The environment variables of a reward service: the common ones, and those declared by the kinds. */
 import { textForm, textVariable, variableOf, type RewardKind, type TextForm } from '@gapo/config';
 import { filePath, hostPort, readSettings, schemaWords, settingsHelp, stopGraceSeconds, word, z } from '@gapo/service';
 import type { HostedKind, HostedKinds, HostedSource } from './hostedKind.js';
 
 /** The settings of a reward service. */
 export interface Settings extends HostedSource {
-  /** The kind that REWARD_KIND names. */
+  /** The kind named in REWARD_KIND. */
   readonly hosted: HostedKind;
-  /** Where the first entry's scorer listens. */
+  /** The address on which the first entry's scorer listens. */
   readonly listen: string;
-  /** The form of text to ask for; undefined for the scorer's own. */
+  /** The text form to request; undefined for the scorer's own. */
   readonly textForm: TextForm | undefined;
   /** How many seconds calls in progress have to finish when the service stops. */
   readonly stopGraceSeconds: number;
 }
 
-/** The variables of every kind. */
+/** The variables common to all kinds. */
 function commonVariables(kinds: HostedKinds) {
   const summaries = Object.entries(kinds).map(([name, { kind }]) => `${name} (${kind.summary})`);
   return {
@@ -39,7 +39,7 @@ function commonVariables(kinds: HostedKinds) {
 /** A variable that a kind declares. */
 interface KindVariable {
   readonly variable: string;
-  /** The kind's own schema, which several kinds may share. */
+  /** The kind's schema; several kinds may share one. */
   readonly declared: z.ZodType;
   /** Whether the value is a list with one element per entry. */
   readonly several: boolean;
@@ -92,7 +92,7 @@ function named(kinds: HostedKinds, name: string): HostedKind {
   return hosted;
 }
 
-/** Counts the entries that the values of a kind's variables describe. */
+/** Counts the entries described by the values of a kind's variables. */
 function entryCount({ entry, shared = false }: RewardKind, values: Readonly<Record<string, unknown>>): number {
   const [first] = Object.keys(entry).map((key) => values[variableOf(key)]);
   return shared && Array.isArray(first) ? first.length : 1;
@@ -149,7 +149,7 @@ export function settings(kinds: HostedKinds, env: NodeJS.ProcessEnv = process.en
   };
 }
 
-/** What `--help` prints. */
+/** The output of `--help`. */
 export function help(kinds: HostedKinds): string {
   return settingsHelp({
     title: 'A reward service: scores completions (gapo.reward.v1) by the kind that REWARD_KIND names.',

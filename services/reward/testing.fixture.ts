@@ -1,4 +1,4 @@
-/** `@gapo/reward-service/testing`, for the tests of other packages: readers of the files of reward services, and the scorer behind HTTP. */
+/** `@gapo/reward-service/testing`, for the tests of other packages: readers for the files of reward services, and the HTTP scorer. */
 export { readClassifierConfig } from './onnx/classifierConfig.js';
 export { openHttpScorer } from './http/httpScorer.js';
 export { httpFile } from './http/protocols/httpFile.js';

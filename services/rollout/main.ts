@@ -13,7 +13,7 @@ const native = tensorBackend<SamplingTasks>({
 const open: OpenBackend = async (settings, context) => {
   const served = servedSettings(readSettings(engineSettings));
   if (served === undefined) return native(settings, context);
-  // Loads the libraries that only this engine needs in this thread.
+  // Loads libraries that only this engine needs in this thread.
   const [{ ServedEngine }, { protocols }] = await Promise.all([
     import('./engines/served/servedEngine.js'),
     import('./engines/served/protocols/registry.js'),

@@ -57,7 +57,7 @@ async function generated(client: RolloutClient, input: GenerateRequestInput): Pr
   return completions.sort((a, b) => a.prompt - b.prompt || a.sample - b.sample);
 }
 
-/** The completions expected on the wire, from the sampler used directly. */
+/** The completions expected on the wire, computed by the sampler directly. */
 async function sampled(policy: TinyPolicy, how: Partial<SamplingOptions> = {}): Promise<Completion[]> {
   const sampler = new Sampler(policy.model, tinyTrainable, { threads: 1 });
   const completions: Completion[] = [];
@@ -87,7 +87,7 @@ describe('the rollout service', () => {
   let thread: WorkerThread<SamplingTasks>;
   /** The tasks that the thread received, and their results. */
   const tasks: { readonly task: SampleTask; readonly done: Promise<unknown> }[] = [];
-  /** The service learns of a task's end after it. */
+  /** Delays when the service sees that a task has ended. */
   let held = Promise.resolve();
 
   before(async () => {
@@ -154,7 +154,7 @@ describe('the rollout service', () => {
 
   test('a cancelled stream cancels the sampling', async () => {
     const sooner = tasks.length;
-    // Fast machines have sampled everything before the cancellation arrives.
+    // Fast machines would have sampled everything before the cancellation arrives.
     let release = (): void => undefined;
     held = new Promise((resolve) => (release = resolve));
     for await (const message of client.Generate(request(policy), { deadlineMs })) {
@@ -247,7 +247,7 @@ testWorkerProcess({
   call: async (address, policy) => {
     const client = connect('gapo.rollout.v1.RolloutService', address);
     try {
-      // The tokens of another process, to the last bit.
+      // The same tokens as another process, to the last bit.
       assert.deepEqual(await generated(client, request(policy)), await sampled(policy));
     } finally {
       client.close();

@@ -1,4 +1,6 @@
-/** gapo.rollout.v1: pulls the version, has an engine sample the shard, and streams completions. */
+/**
+ * gapo.rollout.v1: pulls the version, samples the shard with an engine, and streams completions.
+ */
 import { EventEmitter, on } from 'node:events';
 import type { SampledCompletion } from '@gapo/policy';
 import { implement, type GenerateRequest, type Implementation, RpcError } from '@gapo/rpc';

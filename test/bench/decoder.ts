@@ -1,4 +1,4 @@
-/** The decoder that the engine's and the sampler's figures are about: Llama-shaped, 6 layers of width 256, 7 M parameters. */
+/** The decoder used for the engine's and the sampler's figures: Llama-shaped, 6 layers of width 256, 7 M parameters. */
 import {
   type DecoderConfig,
   type DecoderModel,
@@ -12,7 +12,7 @@ import {
 } from '@gapo/model';
 import { uniform } from '@gapo/numeric';
 
-/** Its shape. Without an end-of-sequence token, so that every completion has the length that is asked for. */
+/** Its shape. It has no end-of-sequence token, so that every completion has the requested length. */
 export const benchShape: LlamaShape = {
   vocabulary: 4096,
   width: 256,
@@ -30,13 +30,13 @@ export const benchShape: LlamaShape = {
 };
 export const benchConfig: DecoderConfig = llamaConfig(benchShape);
 
-/** What is trained of it: adapters of rank 8 on every linear map. */
+/** Its trained part: adapters of rank 8 on every linear map. */
 export const benchTrainable: TrainableSpec = {
   lora: { rank: 8, alpha: 16, targets: [...loraTargets] },
   valueHeads: 0,
 };
 
-/** It, with random weights. */
+/** The decoder with random weights. */
 export function benchDecoder(): DecoderModel {
   const tensors = randomDecoder(benchConfig, 1);
   return {
@@ -48,7 +48,7 @@ export function benchDecoder(): DecoderModel {
   };
 }
 
-/** A version of its adapters, none of them zero. */
+/** A version of its adapters without zeros. */
 export function benchVersion({ weights }: DecoderModel): readonly NamedTensor[] {
   return initialTensors(benchConfig, benchTrainable, 2, weights).map(({ name, shape, data }) => ({
     name,

@@ -1,4 +1,4 @@
-/** What the gradients of several objectives cost: against those of one, and against the machine's matrix products. */
+/** The cost of the gradients of several objectives, relative to one objective and to the machine's matrix products. */
 import { Graph, Session, type TensorArray, emitMatmul, emitReduce } from '@gapo/graph';
 import { type DecoderConfig, decoderTensors, initialTensors, sizeOf } from '@gapo/model';
 import { Evaluator, GradientEngine, type ShardInput } from '@gapo/policy';
@@ -12,14 +12,16 @@ const objectiveCounts = [1, 2, 4, 8] as const;
 const allWeights = { valueHeads: 0 };
 
 /**
- * Measures in one process and one run, on 16 sequences of 128 tokens, all but the first predicted; every figure is the
- * best of several rounds in which each kind of pass has its turn, as other processes only ever add time.
+ * Measures in one process and one run, on 16 sequences of 128 tokens, where all tokens except the first are predicted.
+ * Every figure is the best of several rounds in which all kinds of passes alternate, because other processes only ever
+ * add time.
  *
- * - `engine.ceilingGflops`: the better of float32 matrix products of 1024³ and 2048³, 10⁹ operations a second.
- * - `engine.efficiency`: forward and backward with all weights trained, its operations (see `operations`) a second,
- *   divided by the ceiling.
+ * - `engine.ceilingGflops`: the better of float32 matrix products of 1024³ and 2048³, in 10⁹ operations per second.
+ * - `engine.efficiency`: the rate of operations (see `operations`) of forward and backward passes with all weights
+ *   trained, divided by the ceiling.
  * - `engine.forwardMillis`, `engine.millis`: log-probabilities alone; the gradients of adapters of rank 8, one objective.
- * - `engine.sharedRatio.K`: the gradients of K objectives in one backward pass, over the time for one objective.
+ * - `engine.sharedRatio.K`: the time for gradients of K objectives in one backward pass, divided by the time for one
+ *   objective.
  * - `engine.separateRatio.K`: the same with a backward pass for each objective.
  * - `engine.lastLayerRatio.K`: the gradients of the last layer's adapters alone.
  */
@@ -47,7 +49,7 @@ export async function engineBench(): Promise<Record<string, number>> {
   for (let round = 0; round < rounds; round++) {
     for (const product of products) ceiling = Math.max(ceiling, await product());
     for (const [name, run] of Object.entries(kinds)) {
-      if (name.startsWith('separate') && round % 3 !== 0) continue; // long, and without a target
+      if (name.startsWith('separate') && round % 3 !== 0) continue; // slow, and without a target
       const began = performance.now();
       await run();
       best.set(name, Math.min(best.get(name) ?? Infinity, performance.now() - began));
@@ -109,10 +111,10 @@ export function shardOf(
 }
 
 /**
- * The least operations of one forward and one backward pass with all weights trained, a multiplication and an addition
- * being two. Forward: 2 for each weight of a matrix and row it multiplies, where the last layer's rows after attention
- * and those of the output projection are the predicted ones, and 2 · 2 · heads · headWidth for each pair of a query
- * and a key it may see. Backward: twice that. Embeddings are looked up, norms and the like are no products.
+ * The minimum operations of one forward and one backward pass with all weights trained, counting a multiplication and an
+ * addition as two. Forward: 2 per weight of a matrix and row it multiplies, where only predicted rows count after the
+ * last layer's attention and in the output projection, and 2 · 2 · heads · headWidth per pair of a query and a key it may
+ * see. Backward: twice that. Embeddings are looked up, and norms and the like are not products.
  */
 function operations(config: DecoderConfig): number {
   const matrices = decoderTensors(config).filter(({ shape }) => shape.length === 2);
@@ -126,7 +128,7 @@ function operations(config: DecoderConfig): number {
   return 3 * (2 * rows + 4 * config.heads * config.headWidth * pairs);
 }
 
-/** A chain of matrix products of one size, as a function that gives operations a millisecond. */
+/** Returns a function that measures a chain of matrix products of one size, in operations per millisecond. */
 async function productProbe(size: number, count: number): Promise<() => Promise<number>> {
   const graph = new Graph('products');
   const [a, b] = [graph.floatInput('a', [size, size]), graph.floatInput('b', [size, size])];

@@ -1,5 +1,5 @@
 /**
- * A randomly initialised Llama of TinyLlama's shape, 1.1 billion parameters, as the Hub would hold it: BF16 in shards.
+ * A randomly initialised Llama of TinyLlama's shape, 1.1 billion parameters, in the Hub's format: BF16 shards.
  *
  *     node test/dist/bench/largeModel.js DIRECTORY
  */
@@ -35,7 +35,7 @@ export const largeShape: LlamaShape = {
 };
 
 const shards = 3;
-/** Elements are drawn from a table of this many normal numbers: what they are matters to no figure. */
+/** Elements are drawn from a table of this many normal numbers: their values do not affect any figure. */
 const tableSize = 1 << 16;
 
 /** Writes the checkpoint. The tokenizer is the example's, whose ids are below the vocabulary. */

@@ -1,4 +1,4 @@
-/** The milliseconds that some work takes. */
+/** Returns the milliseconds that some work takes. */
 export async function millis(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();

@@ -14,7 +14,7 @@ import {
 const objectives = 8;
 const evenPreference = [0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.2];
 
-/** The options of the methods that need some; `pcgrad` as a run of 8 objectives has it by default. */
+/** The options of the methods that need any; for `pcgrad`, the default for 8 objectives. */
 const options: Readonly<Record<string, object>> = {
   gapo: { p: 2 },
   pgapo: { preference: evenPreference, nonConflicting: true },
@@ -42,10 +42,11 @@ const vectorLength = 10_000_000;
 const bytes = 4 * gradients * vectorLength;
 
 /**
- * Measures in one process and one run; every figure is the best of several, as other processes only ever add time.
+ * Measures in one process and one run; every figure is the best of several, because other processes only ever add time.
  *
  * - `objectives.combineMicros8`: µs for one combination for K = 8, the slowest of MGDA, GAPO and P-GAPO.
- * - `objectives.medianMicros8`: the median over combinations, of the slowest of all methods; `objectives.micros8.METHOD` each.
+ * - `objectives.medianMicros8`: the median over combinations for the slowest of all methods; `objectives.micros8.METHOD` for
+ *   each.
  * - `objectives.readGigabytesPerSecond`: a plain sum over 160 MB, in one thread, read as float64 (fewest instructions).
  * - `objectives.gramGigabytesPerSecond`: the Gram matrix of 4 gradients of 10 million floats.
  * - `objectives.gramOfBandwidth`: the second of these divided by the first.
@@ -55,7 +56,7 @@ const bytes = 4 * gradients * vectorLength;
  * @throws Error if the sums are not numbers
  */
 export function objectivesBench(): Promise<Record<string, number>> {
-  // Few at a time: a measurement that another process interrupts counts for nothing.
+  // A few at a time, because a measurement interrupted by another process is useless.
   const grams = Array.from({ length: 10 }, (_, k) => sampleGram(k));
   const optionsOf = (method: Method): CombineOptions => ({ method, ...options[method] }) as CombineOptions;
   const micros = methods
@@ -77,7 +78,7 @@ export function objectivesBench(): Promise<Record<string, number>> {
     pair: () => (check += traceOf(gramMatrix(pair, pairNames))),
   };
   const times = { read: Infinity, floats: Infinity, gram: Infinity, pair: Infinity };
-  // In turn, so that other processes disturb all of them alike.
+  // Alternating, so that other processes disturb all of them equally.
   for (let round = 0; round < 20; round++) {
     times.read = Math.min(times.read, bestMillis(2, work.read));
     times.floats = Math.min(times.floats, bestMillis(1, work.floats));
@@ -115,7 +116,7 @@ function traceOf({ values, names }: Gram): number {
   return names.reduce((trace, _, i) => trace + at(values, i * names.length + i), 0);
 }
 
-/** Eight gradients of 24 numbers that conflict, with norms a hundredfold apart. */
+/** Eight conflicting gradients of 24 numbers, with norms up to a hundredfold apart. */
 function sampleGram(seed: number): Gram {
   const vectors = Array.from({ length: objectives }, (_, i) =>
     Array.from({ length: 24 }, (__, k) => 10 ** ((i % 3) - 1) * (uniform(seed, i, k) - 0.45)),
@@ -137,7 +138,7 @@ function bestMillis(repeats: number, work: () => void): number {
   return best;
 }
 
-/** Eight independent sums: as fast as one thread reads memory in this language. */
+/** Eight independent sums, which read memory as fast as one thread can in this language. */
 function sum(values: Float64Array): number {
   let [a, b, c, d, e, f, g, h] = [0, 0, 0, 0, 0, 0, 0, 0];
   const whole = values.length - (values.length % 8);

@@ -1,4 +1,7 @@
-/** What completions save that share a prompt, against as many completions of different prompts of the same length. */
+/**
+ * Savings from completions that share a prompt, relative to the same number of completions of different prompts of the
+ * same length.
+ */
 import { Evaluator, GradientEngine, type ShardInput } from '@gapo/policy';
 import { benchDecoder, benchTrainable, benchVersion, randomIds } from './decoder.js';
 import { shardOf } from './engine.js';
@@ -7,7 +10,7 @@ const threadCount = 2;
 const rounds = 5;
 const count = 32;
 const completionLength = 48;
-/** Tokens of a prompt, and completions of each. */
+/** Tokens per prompt, and completions per prompt. */
 const shapes = [
   { prompt: 32, each: 4 },
   { prompt: 256, each: 8 },
@@ -16,11 +19,12 @@ const objectiveCounts = [1, 2] as const;
 
 /**
  * Measures in one process and one run, on 32 completions of 48 tokens; every figure is the best of several rounds in which
- * each kind of pass has its turn, as other processes only ever add time. P is the tokens of a prompt.
+ * all kinds of passes alternate, because other processes only ever add time. P is the number of tokens in a prompt.
  *
- * - `prompts.forward.P`: log-probabilities of different prompts' completions, over those where each prompt has 4 or 8.
+ * - `prompts.forward.P`: the time for log-probabilities of completions of different prompts, divided by the time if each
+ *   prompt has 4 or 8.
  * - `prompts.gradients.P.K`: the same for the gradients of K objectives.
- * - `prompts.rows.P`: the rows of different prompts over those that share: the most that either can be.
+ * - `prompts.rows.P`: the ratio of rows without and with sharing, an upper bound for both.
  */
 export async function promptsBench(): Promise<Record<string, number>> {
   const model = benchDecoder();
@@ -59,7 +63,7 @@ export async function promptsBench(): Promise<Record<string, number>> {
   );
 }
 
-/** Completions in order of their prompts, `each` of every prompt. */
+/** Completions ordered by prompt, `each` per prompt. */
 function completions(prompt: number, each: number): ShardInput['sequences'] {
   return Array.from({ length: count }, (_, b) => ({
     promptIds: randomIds(Math.floor(b / each), prompt),

@@ -32,7 +32,7 @@ type RewardClient = Client<'gapo.reward.v1.RewardService'>;
  * Benchmarks a classifier of 6 layers of width 256 (6 M parameters) on 8 distinct batches of 32 items built from the
  * example's prompts, about 40 tokens each. Service and client run as separate processes on this machine. The service's time
  * includes tokenization, gRPC and the client; the direct calls get token ids. Rounds alternate and the best of each counts,
- * since other processes only add time.
+ * because other processes only add time.
  *
  * - `rewards.itemsPerSecond`: over gRPC in calls of 32, four in flight.
  * - `rewards.directItemsPerSecond`: the same calls on a session of the same kind, sequentially: as one batch padded to its
@@ -173,7 +173,7 @@ function quarters(sequences: readonly (readonly number[])[]): readonly (readonly
   return [0, 1, 2, 3].map((k) => sorted.slice((k * batch) / 4, ((k + 1) * batch) / 4));
 }
 
-/** A batch as one would write it by hand: padded on the right to its longest. */
+/** A batch as one would write it by hand: padded on the right to its longest sequence. */
 function paddedBatch(sequences: readonly (readonly number[])[]): Record<string, TensorArray> {
   const length = Math.max(...sequences.map((ids) => ids.length));
   const dims = [sequences.length, length];

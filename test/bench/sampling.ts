@@ -1,4 +1,4 @@
-/** How fast completions are sampled: against what the machine could do at best, and against sampling without a cache. */
+/** Sampling speed relative to the machine's roofline and to sampling without a cache. */
 import { Graph, Session, type TensorArray, emitMatmul, emitReduce } from '@gapo/graph';
 import { type DecoderConfig, type NamedTensor, decoderTensors } from '@gapo/model';
 import { Evaluator } from '@gapo/policy';
@@ -10,23 +10,23 @@ const rowCount = 32;
 const threadCount = 2;
 const rounds = 5;
 
-/** What the machine can do. */
+/** The machine's peak rates. */
 interface Machine {
-  /** Operations a millisecond of a large float32 matrix product; a multiplication and an addition are two. */
+  /** Operations per millisecond in a large float32 matrix product, counting a multiplication and an addition as two. */
   readonly operations: number;
-  /** Bytes a millisecond, read from memory. */
+  /** Bytes read from memory per millisecond. */
   readonly bytes: number;
 }
 
 /**
- * Measures in one process and one run; every figure is the best of several, as other processes only ever add time.
+ * Measures in one process and one run; every figure is the best of several, because other processes only ever add time.
  *
- * - `sampling.tokensPerSecond`: tokens a second of 32 completions of 128 tokens, prompts of 16 tokens read included, as two
- *   shards on two workers of one thread each: what docs/sampling.md recommends.
+ * - `sampling.tokensPerSecond`: tokens per second for 32 completions of 128 tokens, including reading prompts of 16 tokens,
+ *   as two shards on two workers with one thread each, as docs/sampling.md recommends.
  * - `sampling.oneWorkerTokensPerSecond`: the same as one shard on one worker of two threads.
- * - `sampling.rooflineTokensPerSecond`: the rate at which the machine could do it, see `rooflineMillis`.
+ * - `sampling.rooflineTokensPerSecond`: the machine's maximum rate, see `rooflineMillis`.
  * - `sampling.ofRoofline`: `tokensPerSecond` divided by that.
- * - `sampling.recomputeTokensPerSecond`: with a whole forward pass for every token, and nothing kept.
+ * - `sampling.recomputeTokensPerSecond`: with a full forward pass for every token and no cache.
  * - `sampling.overRecompute`: `tokensPerSecond` divided by that.
  */
 export async function samplingBench(): Promise<Record<string, number>> {
@@ -37,7 +37,7 @@ export async function samplingBench(): Promise<Record<string, number>> {
   const evaluator = await Evaluator.open(model, benchTrainable, { threads: threadCount });
   const product = await productProbe(2048);
   const reading = await readingProbe();
-  // In turn, so that whatever else the machine does is the same for all.
+  // Alternating, so that other work on the machine affects all of them equally.
   let [sampling, oneWorker] = [Infinity, Infinity];
   let operations = 0;
   let bytes = 0;
@@ -65,14 +65,14 @@ export async function samplingBench(): Promise<Record<string, number>> {
 }
 
 /**
- * The least time for all tokens, in ms: Σ over steps max(bytes / bandwidth, operations / ceiling), where a step with
- * p positions in the cache of each of R rows
+ * The minimum time for all tokens, in ms: Σ over steps max(bytes / bandwidth, operations / ceiling), where a step with p
+ * positions in the cache of each of R rows
  *
  * - reads every matrix once and the cache once: 4 · (M + R · layers · 2 · keyValueHeads · headWidth · p) bytes;
  * - multiplies every row by every matrix and attends to the cache:
  *   2 · R · M + 2 · R · layers · 2 · heads · headWidth · p operations,
  *
- * with M the elements of all matrices, the output projection included. Reading the prompts counts nothing.
+ * with M the elements of all matrices, including the output projection. Reading the prompts is not counted.
  */
 function rooflineMillis(config: DecoderConfig, machine: Machine): number {
   const { layers, heads, keyValueHeads, headWidth } = config;
@@ -90,8 +90,8 @@ function rooflineMillis(config: DecoderConfig, machine: Machine): number {
 }
 
 /**
- * The time of all tokens with one forward pass over the whole sequences for each, and log-probabilities at their last
- * position alone: measured at a few lengths, and between them by the trapezoidal rule.
+ * The time for all tokens with one forward pass over the whole sequences per token, and log-probabilities only at their
+ * last position. Measured at a few lengths and integrated with the trapezoidal rule.
  */
 async function recomputeMillis(evaluator: Evaluator, version: readonly NamedTensor[]): Promise<number> {
   const spacing = tokens / 4;
@@ -105,17 +105,17 @@ async function recomputeMillis(evaluator: Evaluator, version: readonly NamedTens
   return times.slice(1).reduce((total, time, i) => total + (spacing * (time + (times[i] as number))) / 2, 0);
 }
 
-/** Operations a millisecond of an n³ matrix product. */
+/** Measures the operations per millisecond of an n³ matrix product. */
 async function productProbe(n: number): Promise<() => Promise<number>> {
   const graph = new Graph('product');
   const y = emitMatmul(graph.floatInput('a', [n, n]), graph.floatInput('b', [n, n]));
-  graph.output('y', emitReduce('ReduceMax', y)); // little comes back
+  graph.output('y', emitReduce('ReduceMax', y)); // returns little data
   const session = await Session.open(graph.toModel(), { threads: threadCount });
   const matrix: TensorArray = { data: new Float32Array(n * n).fill(0.5), dims: [n, n] };
   return async () => (2 * n ** 3) / (await best(5, () => session.run({ a: matrix, b: matrix })));
 }
 
-/** Bytes a millisecond of a reduction over much more than the processor's caches hold. */
+/** Measures the bytes per millisecond of a reduction over far more data than the CPU caches hold. */
 async function readingProbe(): Promise<() => Promise<number>> {
   const dims = [64, 1 << 20] as const;
   const graph = new Graph('reading');

@@ -1,4 +1,6 @@
-/** Samples the bench's completions: all of them, or one shard in a worker thread, as a rollout worker would. */
+/**
+ * Samples the benchmark's completions: all of them, or one shard in a worker thread, as a rollout worker would.
+ */
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Sampler } from '@gapo/policy';
@@ -38,7 +40,7 @@ export function someIds(row: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => 3 + ((row * 131 + i * 17) % (benchConfig.vocabulary - 3)));
 }
 
-/** A worker of one thread that samples a shard: its first round reads the model. */
+/** A single-threaded worker that samples a shard. Its first round reads the model. */
 export function shardWorker(shard: Shard): {
   sample: (round: number) => Promise<unknown>;
   close: () => Promise<unknown>;
@@ -57,6 +59,6 @@ if (!isMainThread && parentPort !== null) {
   const port = parentPort;
   const sample = shardSampler(1, workerData as Shard);
   port.on('message', (round: number) => {
-    void sample(round).then(() => port.postMessage(round)); // a rejection ends the thread, and the bench with it
+    void sample(round).then(() => port.postMessage(round)); // a rejection ends the thread, and the benchmark with it
   });
 }

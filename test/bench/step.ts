@@ -1,4 +1,4 @@
-/** Where the time of a training step goes: the example's run on real services, measured from its traces. */
+/** Where a training step spends its time: the example's run on real services, measured from its traces. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { startReceiver } from '../traces.fixture.js';
 import { sharesOf } from './timeline.js';
 
 const example = join(project, 'examples/assistant');
-/** Steps left out at the start: they build and compile graphs. */
+/** Steps skipped at the start, which build and compile graphs. */
 const skipped = 4;
 const steps = 24;
 
@@ -16,7 +16,7 @@ const steps = 24;
  * - `step.share.X`: the share of the example's step time spent on sampling, scoring, gradients and log-probabilities,
  *   combination, transfer (a call is in flight and no service computes), and everything else (checkpoints, events, the
  *   coordinator's work between phases).
- * - `step.seconds`: the mean step time, with the workers that `gapo up` starts on this machine.
+ * - `step.seconds`: the mean step time, with the workers started by `gapo up` on this machine.
  */
 export async function stepBench(): Promise<Record<string, number>> {
   const data = await mkdtemp(join(tmpdir(), 'gapo-bench-'));

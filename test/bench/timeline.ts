@@ -1,7 +1,7 @@
 /** Breaks the wall time of a training step down by activity, from the spans of all services. */
 import type { Span } from '../traces.fixture.js';
 
-/** What the platform does at one moment of a step. */
+/** What the platform is doing at a moment of a step. */
 export type Activity = 'sampling' | 'rewards' | 'gradients' | 'combination' | 'transfer' | 'other';
 
 /** Spans in which a service computes, with their activity. */
@@ -18,7 +18,7 @@ const computing: Readonly<Record<string, Activity>> = {
 /** The coordinator's calls. Time in a call during which no service computes is transfer. */
 const call = /^grpc\.gapo\.(rollout|reward|gradient)\.v1\./;
 
-/** Where several activities overlap, the first in this order counts. */
+/** If several activities overlap, the first in this order counts. */
 const order: readonly Activity[] = ['sampling', 'rewards', 'gradients', 'combination', 'transfer', 'other'];
 
 function activityOf({ service, name }: Span): Activity | undefined {
@@ -64,8 +64,8 @@ export function timeOf(step: Span, spans: readonly Span[]): Record<Activity, num
 /**
  * Returns the share of each activity in the steps of a run.
  *
- * @param skipped steps to leave out at the start, in which graphs are built
- * @throws RangeError where the run has no further steps
+ * @param skipped steps to skip at the start, in which graphs are built
+ * @throws RangeError if the run has no further steps
  */
 export function sharesOf(spans: readonly Span[], skipped: number): Record<Activity, number> {
   const steps = spans

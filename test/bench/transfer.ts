@@ -9,7 +9,7 @@ const rounds = 40;
 
 /**
  * - `transfer.megabytesPerSecond`: two gradients of 10 million floats, from the first message to the last element in the
- *   receiver's arrays; the best of several, as other processes only ever add time. A megabyte is 10⁶ bytes.
+ *   receiver's arrays; the best of several, because other processes only ever add time. A megabyte is 10⁶ bytes.
  */
 export async function transferBench(): Promise<Record<string, number>> {
   const child = fork(fileURLToPath(new URL('./transferServer.js', import.meta.url)));
@@ -28,7 +28,7 @@ export async function transferBench(): Promise<Record<string, number>> {
   return { 'transfer.megabytesPerSecond': best };
 }
 
-/** One transfer, in megabytes a second. */
+/** One transfer, in megabytes per second. */
 async function fetched(
   client: Client<'gapo.gradient.v1.GradientService'>,
   into: readonly Float32Array[],

@@ -1,4 +1,6 @@
-/** The server process of the transfer bench: streams two gradients of 40 MB, as a gradient worker does. */
+/**
+ * The server process of the transfer benchmark: streams two gradients of 40 MB, as a gradient worker does.
+ */
 import { at } from '@gapo/numeric';
 import { chunks, implement, RpcError, serve, toHeader } from '@gapo/rpc';
 

@@ -1,4 +1,4 @@
-/** What must hold after any faults: the run's history is that of the undisturbed run. */
+/** What must hold after any faults: the run has the same history as the undisturbed run. */
 import type { Check } from '../processes/program.js';
 import { outcomeOf, type History } from './history.js';
 import type { TrialResult } from './trial.js';
@@ -24,7 +24,10 @@ export function checksOf(result: TrialResult, undisturbed: History, steps: numbe
   ];
 }
 
-/** The events have every field, the file those that are set: numbers that both have are compared. */
+/**
+ * Events have every field, the file only those that are set, so numbers present in both are
+ * compared.
+ */
 function canonical(report: string): string {
   const { step, updateNorm, tokens, objectives } = JSON.parse(report) as Record<string, unknown> & { objectives: Record<string, unknown>[] }; // prettier-ignore
   return JSON.stringify([step, updateNorm, tokens, objectives.map(({ name, rewardMean, weight }) => [name, rewardMean, weight])]); // prettier-ignore
@@ -40,7 +43,7 @@ function repeated(ids: readonly string[]): string | undefined {
   return ids.find((id, i) => ids.indexOf(id) !== i);
 }
 
-/** After a resumption, the run begins with the step that was interrupted, or the one after it. */
+/** After a resumption, the run begins with the interrupted step or the one after it. */
 function lostSteps(begun: TrialResult['begun']): string | undefined {
   let newest = 0;
   for (const [resumption, steps] of begun) {

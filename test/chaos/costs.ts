@@ -1,4 +1,4 @@
-/** What each kind of fault cost. */
+/** The cost of each kind of fault. */
 import { faultKinds, type PlannedFault } from './schedule.js';
 import type { TrialResult } from './trial.js';
 
@@ -12,8 +12,8 @@ export interface Cost {
 }
 
 /**
- * Returns the cost of each kind. The time that a step took beyond the median of the undisturbed run is divided among the faults
- * that struck in it, and likewise its repetitions.
+ * Returns the cost of each kind. The time by which a step exceeded the undisturbed run's median is divided among the faults
+ * that struck in it, and so are its repetitions.
  */
 export function costsOf({ intervals, struck, begun }: TrialResult, medianSeconds: number): Cost[] {
   const rows = new Map<string, { seconds: number[]; repeated: number }>();

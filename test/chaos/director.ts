@@ -1,4 +1,4 @@
-/** Strikes the faults of a schedule when the run reaches their places. */
+/** Injects the faults of a schedule when the run reaches their points. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { at, required } from '@gapo/numeric';
 import type { Supervised } from '../processes/supervised.js';
@@ -15,15 +15,15 @@ export interface Struck {
 }
 
 /**
- * Ends of the coordinator within two steps. A run that was active at more ends in a row within one step is held to be their cause,
- * and left to a person. Two steps, since a step may have ended on disk before it is seen here.
+ * Maximum number of coordinator deaths within two steps. A run that was active during more consecutive deaths within one step is
+ * considered their cause and left to a user. Two steps, because a step may have ended on disk before it is seen here.
  */
 const mostDeaths = 3;
 const slowWrites = 12;
 const slowMs = 400;
 const clockDays = 1;
 
-/** Strikes faults. */
+/** Injects faults. */
 export class Director {
   readonly struck: Struck[] = [];
   /** Faults whose point was reached. */
@@ -34,9 +34,9 @@ export class Director {
   readonly #lasting = new Set<Promise<void>>();
   #finished = 0;
   #deaths = 0;
-  /** Those of the step before. */
+  /** Those of the previous step. */
   #earlierDeaths = 0;
-  /** Kills of the coordinator from here whose end was not seen yet. */
+  /** Kills of the coordinator by this process whose effect has not been seen yet. */
   #kills = 0;
   #pending: PlannedFault | undefined;
   #full = false;
@@ -47,12 +47,12 @@ export class Director {
     this.#say = say;
   }
 
-  /** Faults that have not struck. */
+  /** Faults that have not struck yet. */
   get left(): readonly PlannedFault[] {
     return this.#queue;
   }
 
-  /** Notes that a process has ended. */
+  /** Records that a process has ended. */
   ended(service: string, how: string): void {
     if (service !== 'coordinator') return;
     this.#deaths += 1;
@@ -62,20 +62,20 @@ export class Director {
       this.reached.push(this.#pending);
       this.#pending = undefined;
     } else {
-      // Such as at its start on a full disk.
+      // For example at start-up on a full disk.
       this.#say(`  the coordinator has ended by itself: ${how}`);
       if (this.#pending !== undefined) this.#coordinator.prepare(faultsAt(this.#pending));
     }
   }
 
-  /** Notes that a step has ended. */
+  /** Records that a step has ended. */
   stepEnded(step: number): void {
     this.#finished = step;
     this.#earlierDeaths = this.#deaths;
     this.#deaths = 0;
   }
 
-  /** Strikes what is due in a phase of a step. */
+  /** Injects the faults due in a phase of a step. */
   reach(step: number, phase: string): void {
     for (;;) {
       const [fault] = this.#queue;
@@ -89,7 +89,7 @@ export class Director {
     }
   }
 
-  /** Resolves when no fault lasts any longer. */
+  /** Resolves when no fault is in effect any longer. */
   async over(): Promise<void> {
     await Promise.all(this.#lasting);
   }
@@ -164,12 +164,12 @@ export class Director {
   }
 }
 
-/** Returns the environment in which a process kills itself at a fault's point. */
+/** Returns the environment that makes a process kill itself at a fault's point. */
 function faultsAt({ point, hit }: PlannedFault): Readonly<Record<string, string>> {
   return { GAPO_FAULTS: `${point}=kill@${hit}` };
 }
 
-/** Returns a fault as a person reads it. */
+/** Formats a fault for people. */
 export function nameOf({ kind, target, point, hit, seconds }: PlannedFault): string {
   const lasts = ['stop', 'silence', 'full'].includes(kind) ? ` for ${seconds.toFixed(1)} s` : '';
   return `${kind} ${target}${point === undefined ? '' : ` at ${point}, hit ${hit}`}${lasts}`;

@@ -1,4 +1,4 @@
-/** A small file system in memory that can be full. */
+/** A small in-memory file system that can fill up. */
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ export class SmallDisk {
     this.path = path;
   }
 
-  /** Mounts it; undefined where this user may not. */
+  /** Mounts it; undefined if this user is not allowed to. */
   static mount(path: string): SmallDisk | undefined {
     mkdirSync(path, { recursive: true });
     try {

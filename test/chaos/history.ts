@@ -1,10 +1,10 @@
-/** What a run left behind, in the form in which two runs are compared. */
+/** What a run left behind, in a form suitable for comparing two runs. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from '@gapo/service';
 
-/** An event as it is in the log and in the stream. */
+/** An event as stored in the log and in the stream. */
 const eventSchema = z.looseObject({
   id: z.string(),
   type: z.string(),
@@ -17,11 +17,11 @@ export type LoggedEvent = z.output<typeof eventSchema>;
 
 const runSchema = z.looseObject({ resumptions: z.number() });
 
-/** What is compared of two runs. */
+/** The parts of two runs that are compared. */
 export const historySchema = z.object({
   /** The outcome of each step in steps.jsonl, in order, without times. */
   steps: z.array(z.string()),
-  /** SHA-256 of the version after each step, by the events of checkpoints. */
+  /** SHA-256 of the version after each step, from checkpoint events. */
   versions: z.array(z.string()),
   /** SHA-256 of the last checkpoint's adapter. */
   adapterSha256: z.string(),
@@ -33,7 +33,7 @@ export type History = z.output<typeof historySchema>;
 /** Fields of a report that differ between two executions of the same step. */
 const circumstances = ['seconds', 'phases', 'etaSeconds', 'traceId', 'latencyMs'];
 
-/** Returns what a step came to, without its times. */
+/** Returns the outcome of a step, without its times. */
 export function outcomeOf(report: object): string {
   return JSON.stringify(report, (key, value: unknown) => (circumstances.includes(key) ? undefined : value));
 }
@@ -63,8 +63,8 @@ export function resumptionsOf(directory: string): number {
 }
 
 /**
- * Returns the steps of which shards were sampled, by the number of resumptions before: what was begun between two
- * interruptions.
+ * Returns the steps for which shards were sampled, by the number of preceding resumptions, that is, the steps
+ * begun between two interruptions.
  */
 export function begunSteps(events: readonly LoggedEvent[]): ReadonlyMap<number, readonly number[]> {
   const begun = new Map<number, Set<number>>();

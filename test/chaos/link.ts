@@ -1,4 +1,4 @@
-/** A TCP link between two services that can be cut, or fall silent. */
+/** A TCP link between two services that can be cut or go silent. */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
@@ -30,12 +30,12 @@ export class Link {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Breaks every connection; new ones can be made at once. */
+  /** Breaks every connection; new ones can be made immediately. */
   cut(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
-  /** While it is silent, connections stay open and carry nothing, as where a cable is pulled. */
+  /** While it is silent, connections stay open and carry nothing, as if a cable were pulled. */
   silence(silent: boolean): void {
     this.#silent = silent;
     for (const socket of this.#sockets) if (silent) socket.pause(); else socket.resume(); // prettier-ignore

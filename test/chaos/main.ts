@@ -1,6 +1,6 @@
 /**
- * make chaos: kills, stops, cuts and fills, by a schedule that a seed determines, while a run trains; then compares what the run
- * left with an undisturbed run.
+ * make chaos: injects kills, stops, cuts and full disks, on a schedule determined by a seed, while a run trains; then compares
+ * the result with an undisturbed run.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -27,7 +27,7 @@ const settings = programSettings({
   WORLD: z.enum(['example', 'tiny']).default('example'),
 });
 
-/** A checkpoint after every step is an event, which has the version's SHA-256. */
+/** A checkpoint after every step gives an event with the version's SHA-256. */
 function worldOf(directory: string, yaml: string): TrialWorld {
   const steps = yaml.replace(/^steps: .*$/m, `steps: ${settings.STEPS}`);
   return {
@@ -40,7 +40,7 @@ function worldOf(directory: string, yaml: string): TrialWorld {
 
 const undisturbedSchema = z.object({ history: historySchema, medianSeconds: z.number() });
 
-/** Returns the file that keeps the undisturbed run of this state of the project; undefined outside a git checkout. */
+/** Returns the file in which the undisturbed run for this state of the project is cached; undefined outside a git checkout. */
 function keptAt(world: TrialWorld): string | undefined {
   try {
     const git = (...args: string[]): string => execFileSync('git', args, { cwd: project, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] }); // prettier-ignore

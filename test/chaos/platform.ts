@@ -1,4 +1,4 @@
-/** The services of a trial, on a small disk and with links between them that can be cut. */
+/** The services of a trial, on a small disk and connected by links that can be cut. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { Link } from './link.js';
 /** The running services. */
 export interface ChaosPlatform extends ProcessPlatform {
   readonly links: ReadonlyMap<string, Link>;
-  /** Undefined where this user may not mount one. */
+  /** Undefined if this user may not mount one. */
   readonly disk: SmallDisk | undefined;
 }
 

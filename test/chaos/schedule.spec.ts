@@ -1,4 +1,5 @@
-// The schedule of make chaos: a function of the seed, with every named point, spread over the steps.
+// The schedule of make chaos: a function of the seed, including every named point, spread over the
+// steps.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { faultKinds, scheduleOf } from './schedule.js';

@@ -1,4 +1,4 @@
-/** Which faults strike where and when: a function of the seed alone. */
+/** Which faults strike where and when: a function of the seed only. */
 import type { FaultPointName } from '@gapo/faults';
 import { at, deriveSeed, permutation, uniform } from '@gapo/numeric';
 
@@ -29,15 +29,15 @@ export interface PlannedFault {
   readonly step: number;
   /** In this phase of the step, or later. */
   readonly phase: string;
-  /** How long it lasts, where it lasts. */
+  /** Its duration, if it has one. */
   readonly seconds: number;
-  /** Where the coordinator kills itself. */
+  /** The point at which the coordinator kills itself. */
   readonly point?: FaultPointName;
-  /** The hit of the point, counted from the restart. */
+  /** Which hit of the point, counted from the restart. */
   readonly hit?: number;
 }
 
-/** What there is to strike. */
+/** Possible targets of faults. */
 export interface Targets {
   /** Such as coordinator, rollout-1, nats. */
   readonly services: readonly string[];
@@ -56,9 +56,9 @@ const mostHits = 4;
 const pointedShare = 0.85;
 
 /**
- * Returns the schedule. The first faults of it, as many as there are named points or a third of all, kill the coordinator at a
- * point each. The others are drawn in rounds, in which each kind strikes each of its targets. All are spread evenly over the steps
- * but the first and the last.
+ * Returns the schedule. The first faults, as many as there are named points or a third of all, each kill the coordinator at a
+ * point. The others are drawn in rounds in which each kind strikes each of its targets. All are spread evenly over the steps
+ * except the first and the last.
  */
 export function scheduleOf(seed: number, count: number, steps: number, targets: Targets): PlannedFault[] {
   const names = targets.points;
@@ -91,7 +91,7 @@ export function isReached(phase: string, wanted: string): boolean {
   return phases.indexOf(phase) >= phases.indexOf(wanted);
 }
 
-/** Returns a round of the faults that are not at points: each on each of its targets, kills twice. */
+/** Returns a round of the faults that are not at points: each on each of its targets, with two kills. */
 function othersOf({ services, links, disk }: Targets): Pick<PlannedFault, 'kind' | 'target'>[] {
   const each = (kind: FaultKind, targets: readonly string[]): Pick<PlannedFault, 'kind' | 'target'>[] =>
     targets.map((target) => ({ kind, target }));

@@ -31,7 +31,7 @@ export interface TrialOptions {
   readonly say: (text: string) => void;
 }
 
-/** What came of a trial. */
+/** The result of a trial. */
 export interface TrialResult {
   readonly history: History;
   /** Seconds between the ends of steps, from the second. */
@@ -43,17 +43,19 @@ export interface TrialResult {
   readonly logged: ReturnType<typeof eventsOf>;
   /** The events in JetStream. */
   readonly replayed: readonly CloudEvent[];
-  /** Steps that were begun between two resumptions. */
+  /** Steps begun between two resumptions. */
   readonly begun: ReturnType<typeof begunSteps>;
   readonly resumptions: number;
   readonly seconds: number;
 }
 
 const runId = 'chaos';
-/** A run that takes no step for this long is held to hang. */
+/** A run that takes no step for this long is considered hung. */
 const hangMs = 15 * 60_000;
 const copyMs = 180_000;
-/** The run has no CHECKPOINT_STORE, whose points are never reached: the tests of the archive fail at each of them. */
+/**
+ * The run has no CHECKPOINT_STORE, so the points of the archive are never reached; the archive's own tests cover them.
+ */
 const points = (Object.keys(faultPoints) as FaultPointName[]).filter((name) => !name.startsWith('store.'));
 
 type Training = Client<'gapo.training.v1.TrainingService'>;

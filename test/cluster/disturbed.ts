@@ -1,4 +1,4 @@
-/** Trains while faults strike, compares every run with an undisturbed one, and says what each fault cost. */
+/** Trains while faults strike, compares every run with an undisturbed one, and reports the cost of each fault. */
 import { at, median } from '@gapo/numeric';
 import { say } from '../processes/program.js';
 import { tableOf } from '../processes/table.js';
@@ -35,7 +35,8 @@ interface Runs {
 }
 
 /**
- * Strikes a run with the first of the faults as long as it has time for them, and removes them. A fault that the run did not outlast stays.
+ * Injects faults into a run, from the front of the list, as long as there is time for them, and removes them from the list. A fault that
+ * the run did not outlast stays.
  *
  * @returns whether the run outlasted every fault that struck it
  */
@@ -59,15 +60,15 @@ async function strike(
   return true;
 }
 
-/** The longest fault and half as long again, since it waits for pods and names. */
+/** One and a half times the longest fault, because it waits for pods and names. */
 const margin = 1.5;
 
 /**
- * Trains with every fault in turn, in as many runs as they need. A run is long enough for the longest fault.
+ * Trains with every fault in turn, in as many runs as needed. Each run is long enough for the longest fault.
  *
  * @param wanted parts of their names, or `all`
  * @param undisturbed the run before them
- * @throws Error for the first run that does not end in the same bytes by itself
+ * @throws Error for the first run that does not end in the same bytes on its own
  */
 export async function trainDisturbed(
   wanted: string,
@@ -107,7 +108,7 @@ export async function trainDisturbed(
   }
 }
 
-/** Returns a table of what each kind of fault cost: the seconds that the steps during it took beyond the median. */
+/** Returns a table with the cost of each kind of fault: the seconds by which steps during it exceeded the median. */
 function costTable(struck: readonly Struck[], runs: readonly Trained[], medianSeconds: number): string {
   const rows = new Map<string, { lost: number; slowest: number }[]>();
   const all = runs.flatMap(({ steps }) => steps);

@@ -1,4 +1,4 @@
-/** Tries every connection between pods of the release, and compares what answers with what the chart's NetworkPolicies admit. */
+/** Tries every connection between pods of the release and compares the result with what the chart's NetworkPolicies admit. */
 import { say } from '../processes/program.js';
 import { get, kubectl } from './programs.js';
 
@@ -17,7 +17,7 @@ interface Policies {
   items: { spec: { podSelector: { matchLabels: Record<string, string> }; ingress?: Rule[] } }[];
 }
 
-/** What a connection attempt in a pod prints, by target: whether it opened. */
+/** The script for connection attempts in a pod. It prints, by target, whether the connection opened. */
 const script = `
   const net = require('node:net');
   const targets = JSON.parse(process.argv[1]);
@@ -35,7 +35,7 @@ function selects(selector: Record<string, string>, labels: Record<string, string
   return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
 
-/** Connections that are open as they should be, that should be and are not, that are open and should not be, and that are closed as they should be. */
+/** Connections that are open as expected, unexpectedly closed, unexpectedly open, and closed as expected. */
 export interface EdgeReport {
   open: string[];
   missing: string[];
@@ -46,7 +46,7 @@ export interface EdgeReport {
 /**
  * Tries them all, from every pod that has Node.js.
  *
- * @throws Error where a pod cannot try
+ * @throws Error if a pod cannot try
  */
 export function tryEdges(namespace: string): EdgeReport {
   const pods = get<Pods>('-n', namespace, 'pods', '--field-selector', 'status.phase=Running').items;
@@ -89,9 +89,9 @@ export function tryEdges(namespace: string): EdgeReport {
 }
 
 /**
- * Says what the network does with the policies.
+ * Reports how the network treats the policies.
  *
- * @throws Error where a connection of the release is closed, or some of the others are open and some are not
+ * @throws Error if a connection of the release is closed, or only some of the others are open
  */
 export function checkEdges(namespace: string): void {
   const { open, missing, exposed, closed } = tryEdges(namespace);

@@ -1,4 +1,4 @@
-/** What is done to a release while it trains. */
+/** Faults injected into a release while it trains. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Following } from './following.js';
 import { helmBeside, kubectlBeside, shellBeside } from './programs.js';
@@ -8,13 +8,13 @@ import { settings } from './settings.js';
 /** A fault. */
 export interface Fault {
   readonly name: string;
-  /** About how many seconds it takes: it begins only where the run has that long to go, so that all of it happens in mid-run. */
+  /** Its approximate duration in seconds. It starts only if the run will last that long, so that all of it happens mid-run. */
   readonly seconds: number;
-  /** Strikes. Resolves once it is over and everything is ready again, or the run has ended. */
+  /** Injects the fault. Resolves once it is over and everything is ready again, or the run has ended. */
   strike(namespace: string, run: Following): Promise<void>;
 }
 
-/** The kinds of pods, each with the resource that keeps it alive, and how long one keeps serving after its deletion. */
+/** The kinds of pods, each with the resource that keeps it alive, and how long a pod keeps serving after its deletion. */
 const kinds = [
   ['rollout', 'deployment', 36],
   ['gradient', 'deployment', 36],
@@ -26,7 +26,7 @@ const kinds = [
 
 const component = (name: string): string => `app.kubernetes.io/component=${name}`;
 
-/** Seconds that a pod takes to start and to be used, on a busy machine. */
+/** Seconds for a pod to start and be used, on a busy machine. */
 const startSeconds = 10;
 /** How long the API server stays away, in seconds. */
 const awaySeconds = 60;
@@ -35,7 +35,7 @@ async function ready(namespace: string, resource: string): Promise<void> {
   await kubectlBeside('-n', namespace, 'rollout', 'status', resource, '--timeout=5m');
 }
 
-/** Waits until workers have joined, by the coordinator's log: name servers tell it of them only after a while. */
+/** Waits until workers have joined, according to the coordinator's log, because name servers return them only after a while. */
 async function joined(namespace: string, run: Following, workers: number, since: Date): Promise<void> {
   const log = ['-n', namespace, 'logs', `deployment/${release}-coordinator`, `--since-time=${since.toISOString()}`];
   const count = async () => [...(await kubectlBeside(...log)).matchAll(/"rollout worker \S+ joined"/g)].length;
@@ -60,7 +60,7 @@ function deletion([name, kind, serves]: (typeof kinds)[number], force: boolean):
   };
 }
 
-/** Scales rollout to three pods, and waits until the new ones have had shards of two steps. */
+/** Scales rollout to three pods and waits until the new ones have had shards in two steps. */
 const scalingUp: Fault = {
   name: 'rollout scaled from 1 to 3',
   seconds: 36 + startSeconds,
@@ -73,7 +73,7 @@ const scalingUp: Fault = {
   },
 };
 
-/** Scales it back. What the pods that end had to do is done by the others. */
+/** Scales it back. The other pods take over the work of the ending ones. */
 const scalingDown: Fault = {
   name: 'rollout scaled from 3 to 1',
   seconds: 36 + startSeconds,
@@ -103,7 +103,7 @@ async function allReady(namespace: string): Promise<void> {
   for (const [name, kind] of kinds) await ready(namespace, `${kind}/${release}-${name}`);
 }
 
-/** Faults of what the release runs on, for which the user gives commands. */
+/** Faults of the infrastructure below the release, for which the user provides commands. */
 function ofTheCluster(): Fault[] {
   const { NODE_STOP, NODE_START, API_STOP, API_START } = settings;
   const faults: Fault[] = [];
@@ -133,7 +133,7 @@ function ofTheCluster(): Fault[] {
   return faults;
 }
 
-/** The faults that the settings ask for, in the order in which they strike. */
+/** The faults selected by the settings, in the order in which they strike. */
 export function faultsOf(wanted: string): Fault[] {
   const deletions = [false, true].flatMap((force) => kinds.map((kind) => deletion(kind, force)));
   const scalings = Array.from({ length: settings.SCALES }, () => [scalingUp, scalingDown]).flat();

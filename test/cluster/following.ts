@@ -1,4 +1,4 @@
-/** Follows a run in the cluster, across ends of whatever it is followed through: the CLI's pod, the coordinator, the API server. */
+/** Follows a run in the cluster, even if parts of the path end: the CLI's pod, the coordinator, the API server. */
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -12,18 +12,18 @@ const messageSchema = z.object({
   step: z.looseObject({ step: z.coerce.number() }).nullish(),
 });
 
-/** A run that takes no step for this long is held to hang. */
+/** A run that takes no step for this long is considered hung. */
 const hangMs = 10 * 60_000;
 
 /** A run in progress. */
 export class Following {
   /** Steps taken. */
   step = 0;
-  /** Resolves when the run has succeeded; rejects where it ends otherwise, or hangs. */
+  /** Resolves when the run has succeeded; rejects if it ends otherwise, or hangs. */
   readonly ended: Promise<void>;
   #state = 'not seen yet';
   #over = false;
-  /** Emits `step` after each step, and at the end. */
+  /** Emits `step` after each step and at the end. */
   readonly #emitter = new EventEmitter();
 
   constructor(namespace: string, id: string) {

@@ -1,5 +1,5 @@
 /**
- * make test-cluster: installs the chart in the cluster that KUBECONFIG names, trains the example by the documented command, compares the result
+ * make test-cluster: installs the chart in the cluster given by KUBECONFIG, trains the example with the documented command, compares the result
  * with a run on this machine, upgrades and uninstalls. It leaves nothing behind.
  */
 import { messageOf } from '@gapo/rpc';
@@ -24,7 +24,7 @@ import { runsOf, succeeded, train, trainHere } from './training.js';
 const namespace = `gapo-test-${process.pid}`;
 let definitions: readonly string[] = [];
 
-/** Runs one part, and says how long it took. */
+/** Runs one part and reports how long it took. */
 function step<T>(what: string, work: () => T): T {
   const start = performance.now();
   const result = work();
@@ -35,7 +35,7 @@ function step<T>(what: string, work: () => T): T {
 /**
  * Installs, trains, compares, upgrades and uninstalls.
  *
- * @throws Error for the first thing that is wrong
+ * @throws Error for the first failure
  */
 async function check(): Promise<void> {
   requirePrograms();
@@ -81,7 +81,7 @@ function describeFailure(): void {
 }
 
 function deleteNamespace(): void {
-  // Without a controller manager nothing finishes the deletion.
+  // Without a controller manager, nothing completes the deletion.
   const wait = settings.ADMISSION === undefined ? '--timeout=180s' : '--wait=false';
   tryKubectl('delete', 'namespace', namespace, '--ignore-not-found', wait);
 }

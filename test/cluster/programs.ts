@@ -1,9 +1,9 @@
-/** The programs that operate a cluster, as a person would call them. */
+/** The programs that operate a cluster, called as a user would. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
 import { project } from '../platform.fixture.js';
 
-/** What a cluster or this machine lacks, with what to do about it. */
+/** Something missing in the cluster or on this machine, with what to do about it. */
 export class Missing extends Error {}
 
 const tools = (await import(new URL('../../../deploy/local/testTools.mjs', import.meta.url).href)) as {
@@ -31,7 +31,7 @@ function run(program: string, args: readonly string[], { input = '', shown = fal
   });
 }
 
-/** Runs kubectl and returns what it prints. Throws with its exit status where it fails. */
+/** Runs kubectl and returns its output. Throws with its exit status if it fails. */
 export const kubectl = (...args: string[]): string => run(kubectlProgram, args);
 
 const listOf = (items: readonly object[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
@@ -45,27 +45,27 @@ export const kubectlShown = (...args: string[]): string => run(kubectlProgram, a
 
 const start = promisify(execFile);
 
-/** Runs kubectl while the program does other things, and returns what it prints. Rejects where it fails. */
+/** Runs kubectl asynchronously and returns its output. Rejects if it fails. */
 export const kubectlBeside = async (...args: string[]): Promise<string> =>
   (await start(kubectlProgram, args, { maxBuffer: 1 << 28 })).stdout;
 
-/** Runs helm likewise. */
+/** Runs helm in the same way. */
 export const helmBeside = async (...args: string[]): Promise<string> =>
   (await start(helmProgram, args, { cwd: project, maxBuffer: 1 << 28 })).stdout;
 
-/** Runs a command line of the user likewise. */
+/** Runs a user's command line in the same way. */
 export const shellBeside = async (command: string): Promise<string> => (await start('/bin/sh', ['-c', command])).stdout;
 
-/** Runs helm and returns what it prints. */
+/** Runs helm and returns its output. */
 export const helm = (...args: string[]): string => run(helmProgram, args);
 
-/** Runs kubectl, and returns its status and output instead of throwing. */
+/** Runs kubectl and returns its status and output instead of throwing. */
 export function tryKubectl(...args: string[]): { status: number; output: string } {
   const { status, stdout, stderr } = spawnSync(kubectlProgram, args, { cwd: project, encoding: 'utf8' });
   return { status: status ?? 1, output: `${stdout}${stderr}` };
 }
 
-/** Applies objects, and returns the status and the output, warnings included, instead of throwing. */
+/** Applies objects and returns the status and the output, including warnings, instead of throwing. */
 export function tryApply(objects: readonly object[], ...args: string[]): { status: number; output: string } {
   const input = listOf(objects);
   const { status, stdout, stderr } = spawnSync(kubectlProgram, ['apply', ...args, '-f', '-'], {
@@ -75,12 +75,12 @@ export function tryApply(objects: readonly object[], ...args: string[]): { statu
   return { status: status ?? 1, output: `${stdout}${stderr}` };
 }
 
-/** What `kubectl get` reads, as JSON. */
+/** Returns the result of `kubectl get` as parsed JSON. */
 export function get<T>(...args: string[]): T {
   return JSON.parse(kubectl('get', ...args, '--output', 'json')) as T;
 }
 
-/** @throws Missing where a program does not run, or no cluster answers */
+/** @throws Missing if a program does not run, or no cluster answers */
 export function requirePrograms(): void {
   const needed = [
     [helmProgram, 'version', 'helm: run `make test-tools` (with Go), or set HELM to its path'],

@@ -1,4 +1,4 @@
-/** A release of the chart in a namespace of its own, with certificates of its own authority. */
+/** A release of the chart in its own namespace, with certificates from its own authority. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -40,10 +40,10 @@ interface Rendered {
   spec?: { serviceAccountName?: string; priorityClassName?: string; leaderWorkerTemplate?: Record<string, unknown> };
 }
 
-/** Kinds of other projects, which the cluster may not know. */
+/** Kinds from other projects, which the cluster may not know. */
 const foreign = new Set(['Certificate', 'Issuer', 'HTTPRoute', 'GRPCRoute', 'ScaledObject', 'LeaderWorkerSet']);
 
-/** The pods of a LeaderWorkerSet, which the API server can admit without knowing what that is. */
+/** The pods of a LeaderWorkerSet, which the API server can admit without knowing that kind. */
 function podsOf({ metadata, spec }: Rendered, namespace: string): Rendered[] {
   return ['leaderTemplate', 'workerTemplate'].flatMap((role) => {
     const template = spec?.leaderWorkerTemplate?.[role] as Rendered | undefined;
@@ -54,9 +54,9 @@ function podsOf({ metadata, spec }: Rendered, namespace: string): Rendered[] {
 }
 
 /**
- * Has the API server admit every values file of the project, without keeping anything.
+ * Checks that the API server admits the objects of every values file in the project, without keeping anything.
  *
- * @throws Error for what it refuses, and for pods that the restricted standard would
+ * @throws Error for objects that it refuses, and for pods that the restricted standard would refuse
  */
 export function admitAll(namespace: string): string[] {
   const files = ['deploy/helm/ci', 'deploy/helm/values'].flatMap((folder) =>
@@ -72,7 +72,7 @@ export function admitAll(namespace: string): string[] {
       ...documents.filter(({ kind }) => !foreign.has(kind)),
       ...documents.flatMap((one) => podsOf(one, namespace)),
     ];
-    // What a pod names has to exist, unlike what a Deployment's pods name.
+    // Objects referenced by a pod must exist, unlike those referenced by a Deployment's pods.
     for (const { kind, spec } of objects) {
       if (kind !== 'Pod' || spec === undefined) continue;
       spec.serviceAccountName = metadata.name;
@@ -85,13 +85,13 @@ export function admitAll(namespace: string): string[] {
   return files;
 }
 
-/** Creates the Secrets of tls.mode secrets: `gapo certs` makes the certificates. */
+/** Creates the Secrets of tls.mode secrets: `gapo certs` creates the certificates. */
 export function createCertificates(namespace: string): void {
   const directory = mkdtempSync(join(tmpdir(), 'gapo-cluster-certificates-'));
   try {
     const command = ['services/cli/dist/main.js', 'certs', directory, '--host', `${release}-nats`];
     execFileSync(process.execPath, command, { cwd: project, stdio: 'ignore' });
-    // A role for each component; NATS is found by its name, which every certificate has.
+    // A role for each component. NATS is verified by host name, which is in every certificate.
     const roles: Record<string, string> = { cli: 'client', operator: 'client', nats: 'gateway' };
     const read = (file: string): string => readFileSync(join(directory, file)).toString('base64');
     apply(
@@ -119,10 +119,10 @@ interface Volumes {
 }
 
 /**
- * Values for the volumes that the cluster has. Without a default class the claims bind volumes that exist; with a single one of those, it is the
- * coordinator's, and NATS keeps its events in its pod.
+ * Values for the volumes available in the cluster. Without a default storage class, claims bind existing volumes. If there is only one, the
+ * coordinator gets it, and NATS keeps its events in its pod.
  *
- * @throws Missing where there is no volume at all
+ * @throws Missing if there is no volume at all
  */
 export function storageValues(): string[] {
   const isDefault = 'storageclass.kubernetes.io/is-default-class';
@@ -138,7 +138,7 @@ export function storageValues(): string[] {
   return ['--set', 'nats.server.persistence.enabled=false'];
 }
 
-/** Values for where the images are. */
+/** Values for the location of the images. */
 export function imageValues(): string[] {
   const registry = settings.REGISTRY === '' ? [] : ['--set', `image.registry=${settings.REGISTRY}`];
   return [...registry, ...(settings.TAG === '' ? [] : ['--set-string', `image.tag=${settings.TAG}`])];
@@ -156,13 +156,13 @@ export function install(...args: Parameters<typeof installation>): void {
   helm(...installation(...args));
 }
 
-/** A command of the gapo program in the release's CLI pod, as deploy/README.md has it. */
+/** A command of the gapo program in the release's CLI pod, as in deploy/README.md. */
 export const inCli = (namespace: string, ...args: string[]): string[] => [
   ...['-n', namespace, 'exec', `deployment/${release}-cli`, '--'],
   ...['node', 'services/cli/dist/main.js', ...args],
 ];
 
-/** What is left of the release, by kind and name; what Kubernetes itself keeps in every namespace is left out. */
+/** Returns what is left of the release, by kind and name, except what Kubernetes itself keeps in every namespace. */
 export function remains(namespace: string): string[] {
   const kinds = kubectl('api-resources', '--verbs=list', '--namespaced', '--output', 'name').trim().split('\n');
   const listed = kinds.filter(

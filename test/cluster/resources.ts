@@ -1,4 +1,4 @@
-/** Runs and rewards as resources: the operator as pods, which end while a run trains, and a reward that a run takes in without a restart. */
+/** Runs and rewards as resources: operator pods that end while a run trains, and a reward that is added to a run without a restart. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { say } from '../processes/program.js';
@@ -49,7 +49,7 @@ class Resources {
     this.kubectl('patch', 'trainingrun', name, '--type=merge', '--patch', JSON.stringify({ spec }));
   }
 
-  /** Waits until the status of a run is as it should be, and returns the seconds that it took. */
+  /** Waits until the status of a run is as expected. Returns the seconds that it took. */
   async until(name: string, what: string, is: (status: NonNullable<Resource['status']>) => boolean): Promise<number> {
     const begin = performance.now();
     for (;;) {
@@ -66,7 +66,7 @@ class Resources {
     return get<Resource>('-n', this.#namespace, 'trainingrun', name).status ?? {};
   }
 
-  /** The unique ids of all pods but those of one component. */
+  /** The uids of all pods except those of one component. */
   podsBut(component: string): string[] {
     const selector = `app.kubernetes.io/component!=${component}`;
     const { items } = get<Pods>('-n', this.#namespace, 'pods', '--selector', selector);
@@ -74,7 +74,7 @@ class Resources {
   }
 }
 
-/** Trains a run whose operators end one after the other. */
+/** Trains a run while its operators end one after another. */
 async function trainWhileOperatorsEnd(resources: Resources, config: object, expected: string): Promise<void> {
   const name = 'resource';
   const operator = 'app.kubernetes.io/component=operator';
@@ -96,7 +96,7 @@ async function trainWhileOperatorsEnd(resources: Resources, config: object, expe
   say(`           TrainingRun ${name}: the same adapter`);
 }
 
-/** Adds a reward to a run that trains, pauses it, resumes it, removes the reward and the run. */
+/** Adds a reward to a run in training, pauses it, resumes it, and removes the reward and the run. */
 async function steerARun(resources: Resources, config: object): Promise<void> {
   const [name, reward] = ['steered', 'concise'];
   const objectives = ['helpful', 'harmless'].map((each) => ({ name: each }));
@@ -125,9 +125,9 @@ async function steerARun(resources: Resources, config: object): Promise<void> {
 }
 
 /**
- * A mistake is refused by the API server with the path of the field.
+ * Checks that the API server refuses mistakes with the path of the field.
  *
- * @throws Error where it is not
+ * @throws Error if it is not
  */
 function refuseMistakes(resources: Resources, config: object): void {
   const { status, output } = tryApply([resources.object('TrainingRun', 'wrong', { config: { ...config, steps: 0 } })]);
@@ -136,11 +136,11 @@ function refuseMistakes(resources: Resources, config: object): void {
 
 const definitions = ['trainingruns.gapo.dev', 'rewardservices.gapo.dev'];
 
-/** The definitions that the cluster has. */
+/** The definitions present in the cluster. */
 export const presentDefinitions = (): string[] =>
   definitions.filter((name) => tryKubectl('get', 'customresourcedefinition', name).status === 0);
 
-/** Removes definitions, and with them every resource of theirs, but for those that were there before. */
+/** Removes definitions and all of their resources, except definitions that were there before. */
 export function removeDefinitions(before: readonly string[]): void {
   for (const name of presentDefinitions()) {
     if (!before.includes(name)) tryKubectl('delete', 'customresourcedefinition', name, '--timeout=60s');
@@ -148,10 +148,10 @@ export function removeDefinitions(before: readonly string[]): void {
 }
 
 /**
- * Installs the operator and tries its resources.
+ * Installs the operator and tests its resources.
  *
  * @param expected the SHA-256 of the example's adapter
- * @throws Error for the first thing that is wrong
+ * @throws Error for the first failure
  */
 export async function checkResources(namespace: string, expected: string): Promise<void> {
   install(namespace, 'upgrade', '--set', 'operator.enabled=true', '--set', 'operator.replicas=2');

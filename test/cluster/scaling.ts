@@ -1,6 +1,6 @@
 /**
- * make scaling: trains the example in the cluster of KUBECONFIG with one, two and three workers of half a core each, and compares the
- * steps with what the first of them predict.
+ * make scaling: trains the example in the cluster of KUBECONFIG with one, two and three workers of half a core each, and compares
+ * step times with those predicted from one worker.
  */
 import { at, required } from '@gapo/numeric';
 import { z } from '@gapo/service';
@@ -13,12 +13,12 @@ import { dataFile, train } from './training.js';
 
 const { STEPS: steps } = settings;
 const namespace = `gapo-scaling-${process.pid}`;
-/** Every number of workers below divides it, so that none waits for another's shard. */
+/** Every number of workers below divides it, so that no worker waits for another's shard. */
 const shards = 12;
 const counts = [1, 2, 3] as const;
 /** The first steps build graphs. */
 const skipped = 3;
-/** How far a step may be from its prediction, as a share of it. */
+/** Maximum relative deviation of a step from its prediction. */
 const tolerance = 0.15;
 
 const reportSchema = z.looseObject({
@@ -37,7 +37,7 @@ interface Parts {
   readonly sampling: number;
   readonly gradients: number;
   readonly rewards: number;
-  /** Combination, checkpoint, and what is between the phases. */
+  /** Combination, checkpoint, and the time between phases. */
   readonly other: number;
   readonly step: number;
 }
@@ -56,7 +56,7 @@ function partsOf(text: string): Parts {
   return { sampling, gradients, rewards, other: step - sampling - gradients - rewards, step };
 }
 
-/** What a step takes with more workers: sampling and gradients divide, everything else stays as it is. */
+/** The predicted step time with more workers: sampling and gradients are divided, everything else stays the same. */
 function predicted(one: Parts, workers: number): number {
   const share = Math.ceil(shards / workers) / shards;
   return (one.sampling + one.gradients) * share + one.rewards + one.other;

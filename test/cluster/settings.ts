@@ -1,24 +1,24 @@
-/** What `make test-cluster` is asked to do, as environment variables. */
+/** The settings of `make test-cluster`, as environment variables. */
 import { z } from '@gapo/service';
 
-/** The settings; an empty variable counts as one that is not set. */
+/** The settings; an empty variable counts as unset. */
 export const settings = z
   .object({
     /** Steps of a run; 0 runs the example as it is. */
     STEPS: z.coerce.number().int().min(0).default(20),
-    /** certManager uses the cluster's cert-manager; secrets makes an authority for the test. */
+    /** certManager uses the cluster's cert-manager; secrets creates an authority for the test. */
     TLS: z.enum(['secrets', 'certManager', 'insecure']).default('secrets'),
-    /** Where the images are; empty: on the nodes. */
+    /** The images' registry. Empty: the images are on the nodes. */
     REGISTRY: z.string().default(''),
     TAG: z.string().default(''),
-    /** A values file in place of the chart's defaults. */
+    /** A values file to use instead of the chart's defaults. */
     VALUES: z.string().optional(),
     KEEP: z.string().optional(),
     /** Ends after the admission of the values files, which an API server without nodes can do. */
     ADMISSION: z.string().optional(),
     /** Strikes runs with faults: `all`, or parts of their names, such as `coordinator,scaled`. */
     FAULTS: z.string().optional(),
-    /** Times that rollout is scaled from one to three pods and back. */
+    /** How often rollout is scaled from one to three pods and back. */
     SCALES: z.coerce.number().int().min(1).default(3),
     /** Commands that stop and start the node's kubelet and container runtime. */
     NODE_STOP: z.string().optional(),

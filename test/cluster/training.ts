@@ -22,7 +22,7 @@ export interface Change {
 
 const usual: Change = { steps: settings.STEPS };
 
-/** The example with a change, and with absolute paths, since it does not lie beside its files. */
+/** The example with a change, and with absolute paths because it is not next to its files. */
 function changed(directory: string, { steps, shards }: Change): string {
   const text = readFileSync(join(project, example), 'utf8').replace(
     /: ((?:models|prompts)\/\S+)/g,
@@ -35,7 +35,7 @@ function changed(directory: string, { steps, shards }: Change): string {
 /**
  * Returns the SHA-256 of the adapter of a run on this machine.
  *
- * @throws Error where the run prints none
+ * @throws Error if the run prints none
  */
 export function trainHere(change = usual): string {
   const data = mkdtempSync(join(tmpdir(), 'gapo-cluster-local-'));
@@ -68,10 +68,10 @@ const runSchema = z.object({ id: z.string(), state: z.string(), versionSha256: z
 export const runsOf = (namespace: string): z.output<typeof runSchema>[] =>
   z.array(runSchema).parse(JSON.parse(kubectl(...inCli(namespace, 'runs', '--json'))));
 
-/** The configuration of the example as the cluster has it, with the steps of the settings. */
+/** The example's configuration for the cluster, with the configured number of steps. */
 export const configurationText = (change = usual): string => changed('/project', change);
 
-/** Puts a configuration into the CLI's pod, and returns its path there. */
+/** Copies a configuration into the CLI's pod and returns its path there. */
 function putConfiguration(namespace: string, change: Change): string {
   if (change.steps === 0) return '/project/run.yaml';
   const file = '/tmp/run.yaml';
@@ -86,7 +86,7 @@ export function startRun(namespace: string, id: string, change: Change): void {
   kubectlShown(...inCli(namespace, 'train', putConfiguration(namespace, change), '--data', '/tmp', '--id', id));
 }
 
-/** Trains in the cluster, and shows the progress. */
+/** Trains in the cluster and shows the progress. */
 export function train(namespace: string, id: string, change = usual): void {
   const file = putConfiguration(namespace, change);
   kubectlShown(...inCli(namespace, 'train', file, '--data', '/tmp', '--id', id, '--watch'));
@@ -95,7 +95,7 @@ export function train(namespace: string, id: string, change = usual): void {
 /**
  * Returns the SHA-256 of a run's adapter.
  *
- * @throws Error where the run has not succeeded
+ * @throws Error if the run has not succeeded
  */
 export function succeeded(namespace: string, id: string): string {
   const run = required(
@@ -112,7 +112,10 @@ export function dataFile(namespace: string, path: string): string {
   return kubectl('-n', namespace, 'exec', `deployment/${release}-coordinator`, '--', 'node', '--eval', print, path);
 }
 
-/** Returns when each step of a run ended, in milliseconds since 1970, by its log of events in the coordinator's volume. */
+/**
+ * Returns when each step of a run ended, in milliseconds since 1970, according to its event log in the coordinator's
+ * volume.
+ */
 export function stepEnds(namespace: string, id: string): number[] {
   const script = `
     const { readdirSync, readFileSync } = require('node:fs');

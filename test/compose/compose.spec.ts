@@ -1,8 +1,8 @@
 /**
- * The compose file on a container engine, by the commands that deploy/README.md gives: everything starts, a run trains, traces
+ * The compose file on a container engine, using the commands from deploy/README.md: everything starts, a run trains, traces
  * arrive, and after `down` and `up` the run and its events are still there.
  *
- * Takes minutes: it builds the images, and trains the example for a few steps.
+ * Takes minutes, because it builds the images and trains the example for a few steps.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -18,7 +18,7 @@ import { gapo, project } from '../platform.fixture.js';
 
 const steps = 4;
 
-/** A server that takes traces by OTLP over HTTP, and prints a line for each request. */
+/** A server that receives traces over OTLP/HTTP and prints a line per request. */
 const receiver = `
   require('node:http').createServer((request, response) => {
     request.resume().on('end', () => { console.log(request.url); response.setHeader('content-type', 'application/json').end('{}'); });
@@ -34,7 +34,7 @@ describe('the compose file', { skip: whyNoEngine('compose') }, () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gapo-compose-'));
-    // The services' user reads it.
+    // The services' user has to read it.
     await chmod(folder, 0o755);
     await cp(join(project, 'examples/assistant'), folder, { recursive: true });
     const path = join(folder, 'run.yaml');
@@ -63,7 +63,7 @@ describe('the compose file', { skip: whyNoEngine('compose') }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** The documented command with a word, without its comment. */
+  /** The documented command that contains a word, without its comment. */
   function documented(word: string): string {
     const found = commands.find((command) => ` ${command} `.includes(` ${word} `));
     assert.ok(found !== undefined, `deploy/README.md has no command with ${word}`);
@@ -77,14 +77,16 @@ describe('the compose file', { skip: whyNoEngine('compose') }, () => {
     return stdout;
   }
 
-  /** The runs, by the published port. `docker compose run` loses the output of short commands now and then. */
+  /**
+   * Returns the runs through the published port, because `docker compose run` sometimes loses the output of short commands.
+   */
   async function runsNow(): Promise<{ id: string; state: string }[]> {
     const { code, stdout, stderr } = await gapo(['runs', '--json', '--coordinator', coordinator]);
     assert.equal(code, 0, stderr);
     return JSON.parse(stdout) as { id: string; state: string }[];
   }
 
-  /** The ids of a run's events, up to the one that says that it succeeded. */
+  /** The ids of a run's events, up to the one that reports success. */
   async function eventsOf(id: string): Promise<string[]> {
     const { body } = await fetch(`${page}/api/runs/${id}/events`);
     assert.ok(body !== null);

@@ -1,4 +1,7 @@
-/** The alerts of deploy/observability: made of declared metrics, each tested by its cause, and the same in the chart. */
+/**
+ * The alerts of deploy/observability: they use declared metrics, each is tested with its cause, and the chart has the
+ * same ones.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

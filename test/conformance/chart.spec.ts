@@ -116,7 +116,7 @@ for (const values of valuesFiles.keys()) {
       }
     });
 
-    // With files that differ in what a reward brings with it.
+    // Uses values files whose rewards differ in what they bring along.
     if (['default', 'everything', 'many-rewards', 'production'].includes(values)) {
       test('adding a reward changes no other object', () => {
         const another = { name: 'another', kind: 'rules', rules: 'another.yaml' };
@@ -138,7 +138,7 @@ for (const values of valuesFiles.keys()) {
         if (['cli', 'nats'].includes(component(labels))) continue;
         for (const container of pod.containers) {
           const { LISTEN_HEALTH, TLS_CERT_FILE } = environmentOf(container);
-          // An image of somebody's own has such a port with TLS alone.
+          // A user's own image has such a port only with TLS.
           const name = LISTEN_HEALTH === undefined ? 'grpc' : 'health';
           assert.ok(LISTEN_HEALTH !== undefined || TLS_CERT_FILE === undefined, object.metadata.name);
           const port = container.ports?.find((entry) => entry.name === name)?.containerPort;
@@ -160,7 +160,7 @@ for (const values of valuesFiles.keys()) {
           .map((at) => Number(at.split(':')[1]));
         assert.deepEqual(
           listens,
-          // torchrun listens where the pods of a worker meet.
+          // The rendezvous port of torchrun, used by the pods of a worker.
           container?.ports?.filter(({ name }) => name !== 'rendezvous').map(({ containerPort }) => containerPort),
         );
       }

@@ -1,4 +1,6 @@
-/** Rollouts by servers of another engine in the chart, and the servers that deploy/kubernetes/vllm.yaml starts for them. */
+/**
+ * Rollouts with servers of another engine in the chart, and the servers started for them by deploy/kubernetes/vllm.yaml.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Gradients by PyTorch in the chart: a pod of several processes, and workers of several pods. */
+/** PyTorch gradients in the chart: a pod with several processes, and workers with several pods. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { required } from '@gapo/numeric';

@@ -1,4 +1,4 @@
-/** The chart's metrics: served by every pod of the platform where they are on, and reached by scrapers alone. */
+/** The chart's metrics: served by every pod of the platform if enabled, and reachable only by scrapers. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ test('every service serves metrics where they are on, and the policies let scrap
       ),
     );
   assert.ok(serving.length >= 6, serving.join());
-  // Pods of RewardServices come and go; one policy is for all of them.
+  // Pods of RewardServices come and go; one policy covers all of them.
   const expected = [...serving, 'gapo-reward-services'];
   assert.deepEqual(policies.map(({ metadata }) => metadata.name).sort(), expected.sort());
   const [monitor, ...others] = objects.filter(({ kind }) => kind === 'PodMonitor');

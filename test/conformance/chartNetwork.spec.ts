@@ -1,5 +1,5 @@
 /**
- * The chart's NetworkPolicies admit the connections that the pods' own settings name, and no other. Needs helm, as chart.spec.ts.
+ * The chart's NetworkPolicies admit exactly the connections named in the pods' own settings. Needs helm, like chart.spec.ts.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -25,12 +25,12 @@ interface Pod {
 
 const nameOf = (labels: Labels): string => labels['app.kubernetes.io/component'] ?? '';
 
-/** Every pod of the release, that of `helm test` included. */
+/** Every pod of the release, including `helm test`'s. */
 function podsOf(objects: readonly KubernetesObject[]): Pod[] {
   const alone = objects
     .filter(({ kind }) => kind === 'Pod')
     .map(({ metadata, spec }) => ({ labels: metadata.labels, pod: spec as unknown as PodSpec }));
-  // Of a LeaderWorkerSet, the pod that serves.
+  // For a LeaderWorkerSet, the pod that serves.
   const first = objects.flatMap((object) => workloads([object]).slice(0, 1));
   return [...alone, ...first].map(({ labels, pod }) => ({ component: nameOf(labels), labels, pod }));
 }
@@ -39,7 +39,7 @@ function selects(selector: { matchLabels: Labels } | undefined, labels: Labels):
   return selector !== undefined && Object.entries(selector.matchLabels).every(([key, value]) => labels[key] === value);
 }
 
-/** Whether rules of one direction admit a port of a peer; a peer without labels is outside of the release. */
+/** Whether rules of one direction admit a port of a peer; a peer without labels is outside the release. */
 function admits(rules: readonly PolicyRule[], side: 'from' | 'to', peer: Labels | undefined, port: number): boolean {
   return rules.some((rule) => {
     const peers = rule[side];
@@ -49,7 +49,7 @@ function admits(rules: readonly PolicyRule[], side: 'from' | 'to', peer: Labels 
   });
 }
 
-/** Whether the policies let one pod call a port of another. A pod without a policy may do everything, as in Kubernetes. */
+/** Whether the policies let one pod call a port of another. As in Kubernetes, a pod without a policy may do everything. */
 function connects(
   policies: readonly KubernetesObject[],
   from: Labels | undefined,
@@ -66,7 +66,7 @@ function connects(
   return allows(from, 'to', to) && allows(to, 'from', from);
 }
 
-/** The connections that the pods' variables name: `from>to:port`, where the port is that of the pod. */
+/** The connections named in the pods' variables: `from>to:port`, with the pod's port. */
 function needed(objects: readonly KubernetesObject[], pods: readonly Pod[], prefix: string): Set<string> {
   const services = objects.filter(({ kind }) => kind === 'Service');
   const edges = new Set<string>();
@@ -87,7 +87,7 @@ function needed(objects: readonly KubernetesObject[], pods: readonly Pod[], pref
 const portsOf = ({ containers }: PodSpec): number[] =>
   containers.flatMap(({ ports = [] }) => ports.map(({ containerPort }) => containerPort));
 
-/** The pods behind a port of a Service, each with its own port. */
+/** The pods behind a Service's port, each with its own port. */
 function endsOf({ spec, metadata }: KubernetesObject, port: number, pods: readonly Pod[]): string[] {
   const target = spec?.ports?.find((entry) => entry.port === port)?.targetPort;
   return pods
@@ -130,7 +130,7 @@ for (const values of valuesFiles.keys()) {
       const exposed = [...open].filter((edge) => !edges.has(edge));
       const missing = [...edges].filter((edge) => !open.has(edge));
       assert.deepEqual(missing, []);
-      // What is open to callers outside, or may call any server, is not closed to pods of the release.
+      // Ports open to outside callers, and pods that may call any server, are not restricted for pods of the release.
       const wide = exposed.filter((edge) => !opened(policies, pods, edge));
       assert.deepEqual(wide, []);
       if (values === 'default') assert.deepEqual(exposed, []);
@@ -154,7 +154,7 @@ for (const values of valuesFiles.keys()) {
   });
 }
 
-/** Whether an edge exists because one end may call, or be called by, everybody at that port. */
+/** Whether an edge exists because one end may call, or be called by, anyone on that port. */
 function opened(policies: readonly KubernetesObject[], pods: readonly Pod[], edge: string): boolean {
   const [, from = '', to = '', port = ''] = /^(.+)>(.+):(\d+)$/.exec(edge) ?? [];
   const labels = (name: string) => pods.find(({ component }) => component === name)?.labels;

@@ -1,4 +1,4 @@
-/** How the Helm chart's pods start, end, scale and keep their data. Needs helm, as chart.spec.ts. */
+/** How the Helm chart's pods start, end, scale and keep their data. Needs helm, like chart.spec.ts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { environmentOf, helm, render, workloads, type Container, type KubernetesObject } from './rendered.js';
@@ -17,7 +17,7 @@ const podOf = (objects: readonly KubernetesObject[], name: string, kind = 'Deplo
   return pod;
 };
 
-/** Seconds for which CoreDNS, and so a client of a headless Service, keeps the address of a pod that ended. */
+/** Seconds for which CoreDNS, and so a client of a headless Service, keeps the address of a terminated pod. */
 const dnsCacheSeconds = 30;
 
 test('a pod that is called by its own address serves until no cache of the name server has it', { skip }, () => {

@@ -1,4 +1,4 @@
-/** The operator in the chart: off by default, with the rights that it needs and no more, and settings that it knows. */
+/** The operator in the chart: off by default, with only the rights it needs, and with settings that it knows. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -46,7 +46,7 @@ test(
     );
     const definitions = objects.filter(({ kind }) => kind === 'CustomResourceDefinition');
     assert.deepEqual(definitions.map(({ metadata }) => metadata.name), ['trainingruns.gapo.dev', 'rewardservices.gapo.dev']); // prettier-ignore
-    // An administrator applies the folder as a whole, so that nothing else may be in it.
+    // Administrators apply the whole folder, so nothing else may be in it.
     const folder = join(projectRoot, 'deploy/helm/gapo/resources');
     assert.deepEqual(readdirSync(folder).sort(), definitions.map(({ metadata }) => `${metadata.name}.yaml`).sort());
     for (const { metadata, spec } of definitions) {

@@ -1,4 +1,4 @@
-/** What the Helm chart refuses, and that it says why. Needs helm, as chart.spec.ts. */
+/** What the Helm chart refuses, and that it says why. Needs helm, like chart.spec.ts. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';

@@ -1,4 +1,4 @@
-/** The commands that the documents give: in code blocks, and between backticks. */
+/** The commands in the documents: in code blocks and in inline code. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,11 +13,11 @@ export interface DocumentedCommand {
   readonly variables: readonly string[];
   /** Its words, without variables before it and without its comment. */
   readonly words: readonly string[];
-  /** Not in a code block: it may be a part of a command. */
+  /** In inline code rather than a code block: it may be only part of a command. */
   readonly inline: boolean;
 }
 
-/** Documents of the project, without those that tell what was. */
+/** Documents of the project, except those about the past. */
 export const documents: readonly string[] = execFileSync('git', ['ls-files', '*.md'], {
   cwd: projectRoot,
   encoding: 'utf8',
@@ -30,7 +30,10 @@ export const textOf = (document: string): string => readFileSync(join(projectRoo
 
 const programs = new Set(['make', 'gapo', 'node', 'npm', 'docker', 'helm', 'kubectl']);
 
-/** Splits a line as a shell would, as far as documents need it: the variables before a command, and its words. */
+/**
+ * Splits a line into the variables before a command and its words, like a shell but only as far as documents need
+ * it.
+ */
 function wordsOf(line: string): Pick<DocumentedCommand, 'variables' | 'words'> {
   const words = [...line.matchAll(/(?:"[^"]*"|'[^']*'|\S)+/g)].map(([word]) => word.replaceAll(/["']/g, ''));
   const comment = words.findIndex((word) => word.startsWith('#'));

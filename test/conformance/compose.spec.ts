@@ -1,4 +1,4 @@
-/** The compose file runs the images unchanged, and sets only variables that their services know. */
+/** The compose file runs the images unchanged, and sets only variables known to their services. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { composeFolder as folder, services } from './composeFile.js';
 import { describeImage } from './images.js';
 import { serviceFolders, settingsOf } from './services.js';
 
-/** Services that run images of the project, with the image's target. */
+/** Services that run the project's images, with the image's target. */
 const ours = Object.entries(services).flatMap(([name, service]) => {
   const target = /^gapo-(\w+):\$\{TAG:-0\.1\.0\}$/.exec(service.image)?.[1];
   return target === undefined ? [] : [{ name, target, ...service }];

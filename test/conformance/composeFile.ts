@@ -1,4 +1,4 @@
-/** The compose file, as tests read it. */
+/** The compose file, parsed for tests. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -20,7 +20,7 @@ export interface ComposeService {
   volumes?: (string | { type: string; source: string; target: string })[];
 }
 
-/** Where the compose file is. Its relative paths start there. */
+/** The folder of the compose file, to which its paths are relative. */
 export const composeFolder = join(projectRoot, 'deploy/compose');
 
 /** Its services, by their names, and its volumes. */

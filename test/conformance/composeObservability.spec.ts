@@ -1,4 +1,4 @@
-/** The profile observability of the compose file: what it starts finds its files, its sources and the services that it scrapes. */
+/** The observability profile of the compose file: what it starts finds its files, its data sources and the services to scrape. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const read = (file: string): unknown => parse(readFileSync(join(folder, file), '
 const profile = Object.entries(services).filter(([, { profiles = [] }]) => profiles.includes('observability'));
 const names = profile.map(([name]) => name).sort();
 
-/** The settings of the platform's services that go with the profile. */
+/** The platform services' settings for the profile. */
 const env = new Map(
   [...readFileSync(join(folder, 'compose.env'), 'utf8').matchAll(/^(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [
     name,
@@ -31,14 +31,14 @@ function mounts(name: string): { source: string; target: string }[] {
   });
 }
 
-/** Asserts that a URL is that of a service which is started with the profile. Returns its name and port. */
+/** Asserts that a URL belongs to a service started by the profile. Returns its name and port. */
 function started(url: string): { host: string; port: number } {
   const { hostname: host, port } = new URL(url);
   assert.ok(names.includes(host), `${url}: the profile starts ${names.join(', ')}`);
   return { host, port: Number(port) };
 }
 
-/** The ports of a container that are published. */
+/** The published ports of a container. */
 const published = (name: string): number[] =>
   (services[name]?.ports ?? []).map((port) => Number(/(\d+)$/.exec(port)?.[1]));
 

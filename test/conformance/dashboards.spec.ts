@@ -1,4 +1,4 @@
-/** The dashboards of deploy/observability ask for declared series, and Prometheus can parse what they ask. */
+/** The dashboards in deploy/observability query declared series, with queries that Prometheus can parse. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** What runs in production beside our own code: known licences, and a bill of materials that leaves nothing out. */
+/** Third-party code in production: known licences, and a complete bill of materials. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

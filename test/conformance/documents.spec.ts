@@ -1,4 +1,7 @@
-/** What documents name exists: make targets, scripts, files, commands and options of gapo, targets of images, keys of values. */
+/**
+ * Everything named in documents exists: make targets, scripts, files, commands and options of gapo, targets of images, keys of
+ * values.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -21,7 +24,7 @@ function gapoWords({ words }: DocumentedCommand): readonly string[] | undefined 
   return service >= 0 ? words.slice(service + 1) : undefined;
 }
 
-/** Checks a command line of gapo, without running it. */
+/** Checks a gapo command line without running it. */
 function checkGapo(words: readonly string[], inline: boolean): string | undefined {
   const program = gapoProgram();
   let command = program;
@@ -31,7 +34,7 @@ function checkGapo(words: readonly string[], inline: boolean): string | undefine
     command = next;
   }
   if (inline) {
-    // Sentences leave arguments out, and say COMMAND for any of them.
+    // Prose omits arguments and says COMMAND for any command.
     const [first] = words;
     if (command === program && first !== undefined && /^[a-z]/.test(first)) return `gapo has no command ${first}`;
     if (command === program) return undefined;

@@ -1,4 +1,4 @@
-/** Every `@example` of the public packages compiles as a user's program, and runs unless it starts a service. */
+/** Every `@example` of the public packages compiles as a user program, and runs unless it starts a service. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -47,7 +47,7 @@ function examplesIn(file: string): Example[] {
 
 const examples = publicFolders().flatMap(sourcesIn).flatMap(examplesIn);
 
-/** Programs in this folder resolve the packages as programs in a user's project do. */
+/** Programs in this folder resolve packages like programs in a user's project. */
 const cache = join(projectRoot, 'node_modules/.cache');
 mkdirSync(cache, { recursive: true });
 const folder = mkdtempSync(join(cache, 'examples-'));
@@ -85,7 +85,7 @@ describe('examples of the public packages', () => {
       const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
       const path = join(folder, `example${k}.mjs`);
       writeFileSync(path, ts.transpileModule(code, { compilerOptions }).outputText);
-      // What an example writes lies beside it, and is removed with it.
+      // Files written by an example are next to it and are removed with it.
       const directory = process.cwd();
       t.after(() => process.chdir(directory));
       process.chdir(folder);

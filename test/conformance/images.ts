@@ -1,4 +1,4 @@
-/** How the images start, as the Dockerfile has it. */
+/** How the images start, according to the Dockerfile. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ export interface ImageDescription {
   exposed: number[];
   stopSignal: NodeJS.Signals;
   entrypoint: string[];
-  /** The health check; empty where there is none. */
+  /** The health check; empty if there is none. */
   probe: string[];
 }
 
@@ -45,7 +45,7 @@ export const imageTargets: readonly string[] = [...stages]
   .filter(([, { instructions }]) => instructions.some((instruction) => instruction.getKeyword() === 'ENTRYPOINT'))
   .map(([name]) => name);
 
-/** The settings of a target of the Dockerfile. What its base image has is left out. */
+/** The settings of a Dockerfile target, without those of its base image. */
 export function describeImage(target: string): ImageDescription {
   const stage = stages.get(target) ?? assert.fail(`the Dockerfile has no stage ${target}`);
   const inherited: ImageDescription = stages.has(stage.from)

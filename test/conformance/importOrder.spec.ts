@@ -1,4 +1,4 @@
-/** Imports follow the order of folders, types included. */
+/** Imports, including type imports, follow the order of folders. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -27,7 +27,7 @@ for (const [folder, sources] of sourcesOf) {
 test('no package imports a service, except for the types of the messages that a training prints', () => {
   const services = packages.filter((folder) => !folder.startsWith('services/lib/')).map(nameOf);
   const found = againstPackages(services, [...sourcesOf.values()].flat());
-  // The CLI runs a training as a child process, whose package is not a dependency of the published one.
+  // The CLI runs training as a child process whose package is not a dependency of the published one.
   assert.deepEqual(
     found.filter((sentence) => !/^services\/cli\/.* imports types of @gapo\/training,/.test(sentence)),
     [],

@@ -1,6 +1,6 @@
 /**
- * The order of folders, which decides what a source file may import. Type imports count: a type in the wrong place is as hard
- * to move as a function.
+ * The order of folders, which determines what a source file may import. Type imports count, because a type in the wrong place
+ * is as hard to move as a function.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -129,7 +129,7 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-/** The hand-written product files under `folder`: no tests, and nothing that a build or a generator wrote. */
+/** The hand-written product files under `folder`: no tests, and nothing written by a build or a generator. */
 export function sourcesUnder(root: string, folder: string): Source[] {
   return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
@@ -190,7 +190,7 @@ function placeOf(packageFolder: string, layers: Layers, path: string): Place {
 }
 
 /**
- * Describes the imports of one package that do not point down its layers, or reach past the `mod.ts` of another package.
+ * Describes the imports of one package that do not point down its layers, or bypass another package's `mod.ts`.
  *
  * @param name the package's name
  */
@@ -217,7 +217,8 @@ export function againstFolders(
 }
 
 /**
- * Describes the imports of services by other packages. Services communicate over gRPC, and libraries know no service.
+ * Describes the imports of services by other packages. Services communicate over gRPC, and libraries do not depend on
+ * services.
  *
  * @param names each service's package name
  */

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { gapo, project } from '../platform.fixture.js';
 
-/** The first block of a kind in a page. */
+/** The first block of a given kind in a page. */
 function block(page: string, kind: string): string {
   const found = new RegExp(`^\`\`\`${kind}\n([^]*?)\n\`\`\`$`, 'm').exec(page)?.[1];
   assert.ok(found !== undefined, `the page has no block of ${kind}`);
   return found;
 }
 
-/** Prints the plan of a page's run with the options that the page shows. `model` is config.json. */
+/** Prints the plan of a page's run with the options shown on the page. `model` is config.json. */
 async function planOf(t: TestContext, page: string, model: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gapo-plans-'));
   t.after(() => rm(folder, { recursive: true, force: true }));

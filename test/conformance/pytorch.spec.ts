@@ -1,4 +1,7 @@
-/** What engines/pytorch states of this project is so: release, protocol, spans, and the versions of its packages. */
+/**
+ * What engines/pytorch states about this project is correct: release, protocol, spans, and the versions of its
+ * packages.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

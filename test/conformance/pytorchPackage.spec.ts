@@ -1,4 +1,4 @@
-/** The packages that the images of engines/pytorch install: those that its tests ran with, each by its hash. */
+/** The images of engines/pytorch install the packages with which its tests ran, pinned by hash. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

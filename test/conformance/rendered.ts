@@ -7,10 +7,10 @@ import { parseAllDocuments } from 'yaml';
 
 const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 const chart = 'deploy/helm/gapo';
-/** A Helm that is built as a Go module defaults to a version that is years old. */
+/** A Helm built as a Go module defaults to a version that is years old. */
 const kubernetesVersion = '1.37.0';
 
-/** Values files by their names: those that the tests alone use, and those for users. */
+/** Values files by name: those used only by tests, and those for users. */
 export const valuesFiles: ReadonlyMap<string, string> = new Map(
   ['deploy/helm/ci', 'deploy/helm/values'].flatMap((folder) =>
     readdirSync(join(projectRoot, folder)).map((file): [string, string] => [
@@ -50,7 +50,7 @@ export interface KubernetesObject {
     policyTypes?: string[];
     ingress?: PolicyRule[];
     egress?: PolicyRule[];
-    /** Of what scales. */
+    /** Of a scaler. */
     scaleTargetRef?: { name: string };
     minReplicas?: number;
     /** Of an Ingress and of routes. */
@@ -66,7 +66,7 @@ export interface KubernetesObject {
   };
 }
 
-/** What pods are made of. */
+/** A pod template. */
 export interface PodTemplate {
   metadata: { labels: Labels };
   spec: PodSpec;
@@ -75,7 +75,7 @@ export interface PodTemplate {
 /** Labels by name. */
 export type Labels = Record<string, string>;
 
-/** A rule of a NetworkPolicy: who, and at which ports; absent: everybody. */
+/** A rule of a NetworkPolicy: peers and ports; absent means all. */
 export interface PolicyRule {
   from?: { podSelector?: { matchLabels: Labels } }[];
   to?: { podSelector?: { matchLabels: Labels } }[];
@@ -142,14 +142,14 @@ const { kubernetesVersions } = (await import(new URL('deploy/local/testTools.mjs
   kubernetesVersions: readonly string[];
 };
 
-/** Validates objects by the schemas of three versions of Kubernetes. */
+/** Validates objects against the schemas of three Kubernetes versions. */
 export const kubeconform = {
-  /** Why it cannot; false if it can. */
+  /** Why it cannot run; false if it can. */
   skip: missingTools(),
-  /** Returns what is wrong with objects, as YAML; empty if nothing is. */
+  /** Returns the problems of objects given as YAML; empty if there are none. */
   problems(input: string): string {
     const [program, schemas] = [process.env['KUBECONFORM'] ?? '', process.env['KUBERNETES_SCHEMAS'] ?? ''];
-    // Kinds of cert-manager, KEDA, the Gateway API and LeaderWorkerSet, which are no part of Kubernetes.
+    // Kinds of cert-manager, KEDA, the Gateway API and LeaderWorkerSet, which are not part of Kubernetes.
     const skipped = 'Certificate,Issuer,ScaledObject,HTTPRoute,GRPCRoute,LeaderWorkerSet';
     const failed = kubernetesVersions.flatMap((version) => {
       const args = ['-strict', '-kubernetes-version', version, '-schema-location', schemas, '-skip', skipped];
@@ -184,7 +184,7 @@ export function renderText(values: string, ...settings: string[]): string {
   return text;
 }
 
-/** What was rendered before, by Helm's arguments. */
+/** Cached renderings by Helm's arguments. */
 const rendered = new Map<string, string>();
 
 /** Renders a chart in another folder to objects, without TLS, with its own values and those given as --set-json arguments. */
@@ -206,12 +206,14 @@ function objectsIn(text: string): KubernetesObject[] {
   });
 }
 
-/** Helm's error for values given as --set-json arguments, without TLS unless they say otherwise; undefined if it accepts them. */
+/**
+ * Helm's error for values given as --set-json arguments, without TLS unless they say otherwise; undefined if Helm accepts them.
+ */
 export function refusal(...settings: string[]): string | undefined {
   return refusalOn(kubernetesVersion, ...settings);
 }
 
-/** Helm's error on a cluster of one version of Kubernetes; likewise. */
+/** The same for a cluster with a given Kubernetes version. */
 export function refusalOn(version: string, ...settings: string[]): string | undefined {
   const set = ['tls.mode="insecure"', ...settings].flatMap((setting) => ['--set-json', setting]);
   const args = template(['--kube-version', version, ...set]);
@@ -219,7 +221,7 @@ export function refusalOn(version: string, ...settings: string[]): string | unde
   return status === 0 ? undefined : stderr;
 }
 
-/** The pods of objects that run any: one for each template, with the labels that its controller adds to the first. */
+/** The pods of objects that run pods: one per template, with the labels that its controller adds to the first pod. */
 export function workloads(
   objects: readonly KubernetesObject[],
 ): { object: KubernetesObject; pod: PodSpec; labels: Labels }[] {

@@ -16,7 +16,7 @@ describe('files of reward models', () => {
     test(name, async () => {
       const { file } = await readRemoteFile(join(folder, name), httpFile);
       assert.ok(page.includes(`](../examples/reward-models/${name})`), 'docs/rewards.md names it');
-      // What the comments say to serve is what is asked for.
+      // The model that the comments say to serve is the one that is requested.
       const text = readFileSync(join(folder, name), 'utf8');
       if ('model' in file && file.model !== undefined) assert.ok(text.includes(`# vllm serve ${file.model} `));
       if ('encoding' in file && file.encoding !== 'server') assert.ok(text.includes(`--local-dir ${file.encoding.tokenizer}\n`)); // prettier-ignore

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** The project's root; this file runs as test/dist/conformance/services.js. */
 export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** The folders of all services that are deployed. */
+/** The folders of all deployed services. */
 export const serviceFolders = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway'] as const;
 
 /** A service's folder under services/. */
@@ -23,7 +23,7 @@ const common = [
 ];
 /** Variables that Node.js and the system read. */
 const ofNode = ['NODE_ENV', 'NODE_OPTIONS', 'HOME', 'PATH'];
-/** Variables that the client of S3 reads, by the service that uses it. */
+/** Variables read by the S3 client, by the service that uses it. */
 const ofS3: Partial<Record<ServiceFolder, readonly string[]>> = {
   coordinator: ['AWS_ENDPOINT_URL_S3', 'AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
 };
@@ -43,7 +43,7 @@ export function settingsOf(service: ServiceFolder): ReadonlySet<string> {
   return names;
 }
 
-/** Names of the environment variables that the PyTorch worker knows, from what its --help is written of. */
+/** Names of the environment variables known to the PyTorch worker, from the source of its --help. */
 export function pytorchSettings(): ReadonlySet<string> {
   const source = readFileSync(join(projectRoot, 'engines/pytorch/src/gapo_pytorch/settings.py'), 'utf8');
   const described = /^DESCRIPTIONS = \{$([^]*?)^\}$/m.exec(source)?.[1] ?? '';

@@ -1,4 +1,6 @@
-/** For invalid input the command line names the problem, its place and the fix, exits with 2 and leaves nothing behind. */
+/**
+ * For invalid input the command line names the problem, its location and the fix, exits with 2 and leaves nothing behind.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';

@@ -16,10 +16,10 @@ import { makeWorkspace, project, startPlatform, type Platform, type Workspace } 
 const vocabulary = 1536;
 const engine = { threads: 1, memoryBudget: 2 ** 28 };
 
-/** One example of each architecture: the last, which has the most features. */
+/** One example per architecture: the last one, which has the most features. */
 const families = new Map(Object.values(exampleConfigs).map((json) => [String(json['model_type']), json]));
 
-/** Every family by `make test-walk`; otherwise those that differ most, since each takes some ten seconds. */
+/** All families with `make test-walk`; otherwise those that differ most, because each takes about ten seconds. */
 const walked = [...families].filter(
   ([family]) => process.env['EVERY_FAMILY'] !== undefined || ['gpt2', 'qwen3', 'gemma3_text'].includes(family),
 );

@@ -1,6 +1,6 @@
 /**
- * The packages that `make pack` writes, installed in an empty folder: the command with all services, and the SDK for reward
- * services in TypeScript. Needs the npm registry or its cache.
+ * The packages written by `make pack`, installed in an empty folder: the command with all services, and the TypeScript SDK
+ * for reward services. Needs the npm registry or its cache.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -14,7 +14,7 @@ import { gapo, project, startPlatform } from '../platform.fixture.js';
 const example = join(project, 'examples/hh');
 const configurations = ['gapo.yaml', 'pgapo.yaml', 'dpo.yaml'];
 
-/** Sizes of a run, and those that the test sets in their place. */
+/** Sizes of a run, and the smaller ones used by the test. */
 const sizes: readonly (readonly [RegExp, string])[] = [
   [/^steps: \d+$/m, 'steps: 2'],
   [/promptsPerStep: \d+/, 'promptsPerStep: 4'],
@@ -41,7 +41,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs the commands of a section, and returns what they print. */
+/** Runs the commands of a section and returns their output. */
 async function walk(heading: string, coordinator = ''): Promise<string> {
   const blocks = await codeOf('examples/hh/README.md', heading);
   assert.deepEqual(

@@ -59,7 +59,7 @@ describe('from an empty folder to a score in a running run', () => {
     for (const made of [folder, packages]) await rm(made, { recursive: true, force: true });
   });
 
-  /** Runs commands of the document in a shell in the folder. */
+  /** Runs commands from the document in a shell in the folder. */
   function shell(code: string, address: string): Shell {
     const [, port] = address.split(':');
     // The document starts the service in the background: wait until it listens.
@@ -170,7 +170,8 @@ gapo() {
     const { run: found } = await training.GetRun({ runId: walkRun }, { deadlineMs: Infinity });
     assert.equal(found?.state, 'RUN_STATE_RUNNING');
     await gapo(['cancel', walkRun, ...at]);
-    // The document's last command follows the run, and exits with 2 since the run did not reach its last step.
+    // The document's last command follows the run, and exits with 2 because the run did not reach its last
+    // step.
     assert.equal(await walk.ended, 2, walk.output());
   });
 });

@@ -1,23 +1,23 @@
 /**
- * Stands between a rollout worker and an engine server. With a server, it passes requests on and records them. Without, it answers
- * from a recording, and a request that was not recorded is an error. In both ways a test can have it fail.
+ * A proxy between a rollout worker and an engine server. With a server, it forwards requests and records them. Without one, it
+ * replays a recording, and a request that was not recorded is an error. In both modes a test can make it fail.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { keyOf, normalized, recorded, recordingSchema, type Exchange } from './recording.js';
 
-/** A request that arrived. */
+/** A received request. */
 export interface Arrived {
   readonly method: string;
   readonly path: string;
   readonly body: Record<string, unknown>;
   readonly headers: IncomingHttpHeaders;
-  /** Resolves once its connection or its answer has ended, with whether it was answered. */
+  /** Resolves once its connection or its response has ended, with whether it was answered. */
   readonly ended: Promise<boolean>;
 }
 
-/** Decides about a request: 'pass' it on, leave it without an answer, end its connection, or answer it in another way. */
+/** Decides what to do with a request: 'pass' it on, leave it unanswered, end its connection, or answer it differently. */
 export type Intervention = (
   request: Arrived,
 ) =>
@@ -26,7 +26,7 @@ export type Intervention = (
   | 'reset'
   | { readonly status: number; readonly answer: unknown; readonly headers?: Record<string, string> };
 
-/** The stand-in. */
+/** The proxy. */
 export class EngineStandIn {
   readonly #upstream: string | undefined;
   readonly #answers: Map<string, Exchange>;
@@ -41,16 +41,16 @@ export class EngineStandIn {
       void this.#answer({ method, path, body, headers, ended }, response);
     });
   });
-  /** What arrived, in order. */
+  /** Received requests, in order. */
   readonly arrived: Arrived[] = [];
-  /** Requests that the recording lacks. */
+  /** Requests missing in the recording. */
   readonly unknown: string[] = [];
   /** Decides about every request. */
   intervene: Intervention = () => 'pass';
 
   /**
-   * @param recording the file of recorded answers; undefined: none
-   * @param upstream the server's URL; undefined: answers are from the recording
+   * @param recording the file with recorded responses; undefined: none
+   * @param upstream the server's URL; undefined: responses come from the recording
    */
   constructor(recording: string | undefined, upstream: string | undefined) {
     this.#upstream = upstream;
@@ -59,20 +59,20 @@ export class EngineStandIn {
     this.#answers = new Map(exchanges.map((each) => [keyOf(each), each]));
   }
 
-  /** Starts to listen. Returns the URL. */
+  /** Starts listening. Returns the URL. */
   async listen(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Writes what was recorded. */
+  /** Writes the recording. */
   save(path: string, command: string): void {
     const exchanges = [...this.#recorded.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     const lines = exchanges.map((each) => JSON.stringify(each)).join(',\n');
     writeFileSync(path, `{\n"command": ${JSON.stringify(command)},\n"exchanges": [\n${lines}\n]\n}\n`);
   }
 
-  /** Returns the server's answer to a request that it has answered. */
+  /** Returns the server's response to a request that it has answered. */
   answerTo(method: string, path: string, body: unknown): unknown {
     const key = keyOf({ method, path, body });
     return (this.#recorded.get(key) ?? this.#answers.get(key))?.answer;

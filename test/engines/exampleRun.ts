@@ -1,4 +1,6 @@
-/** Trains the example on a platform of processes, with rollouts by a vLLM server, and observes it to its end. */
+/**
+ * Trains the example on a platform of processes, with rollouts on a vLLM server, and observes it until the end.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,16 +12,16 @@ import { startSmallPlatform } from '../processes/smallPlatform.js';
 
 const example = join(project, 'examples/assistant');
 
-/** A run. */
+/** The course of a run. */
 export interface Course {
-  /** The server's. */
+  /** The server's URL. */
   readonly url: string;
   readonly steps: number;
   /** Changes the configuration. @default nothing */
   readonly configured?: (yaml: string) => string;
-  /** More directories that the configuration's files are in. @default none */
+  /** Further directories with files used by the configuration. @default none */
   readonly projects?: readonly string[];
-  /** More settings of the coordinator. @default none */
+  /** Further settings of the coordinator. @default none */
   readonly coordinator?: Readonly<Record<string, string>>;
   /** Observes each step, with the coordinator's log so far. */
   readonly onStep?: (step: number, log: () => string) => void;
@@ -27,16 +29,16 @@ export interface Course {
   readonly onProgress?: (progress: Progress, log: () => string) => void;
 }
 
-/** What it led to. */
+/** The result. */
 export interface Trained {
   readonly reports: readonly StepReport[];
-  /** The coordinator's. */
+  /** The coordinator's log. */
   readonly log: string;
   /** The states of the run, each with its reason. */
   readonly states: readonly string[];
 }
 
-/** Trains without a user: a run that pauses has to resume by itself. */
+/** Trains without intervention: a run that pauses has to resume automatically. */
 export async function trainExample(t: TestContext, course: Course): Promise<Trained> {
   const { url, steps, configured = (yaml) => yaml, projects = [], coordinator = {}, onStep, onProgress } = course;
   const engine = {
@@ -83,7 +85,7 @@ export async function trainExample(t: TestContext, course: Course): Promise<Trai
   return { reports, log, states };
 }
 
-/** Returns the coordinator's messages about samples that are asked for again. */
+/** Returns the coordinator's messages about retried sampling requests. */
 export function retriesIn(log: string): readonly string[] {
   const lines = log.split('\n').filter((line) => line.includes('retrying sampling shard'));
   return lines.map((line) => (JSON.parse(line) as { message: string }).message);

@@ -1,4 +1,7 @@
-/** What an engine server answered, without what differs between two recordings of the same requests. */
+/**
+ * Recorded responses of an engine server, without parts that differ between recordings of the same
+ * requests.
+ */
 import { basename } from 'node:path';
 import { z } from '@gapo/service';
 
@@ -8,11 +11,11 @@ const exchange = z.object({
   /** The request's JSON. */
   body: z.unknown(),
   status: z.int(),
-  /** The answer: JSON, or a text. */
+  /** The response: JSON, or text. */
   answer: z.unknown(),
 });
 
-/** One request and its answer. */
+/** One request and its response. */
 export type Exchange = z.output<typeof exchange>;
 
 /** The recording of a scenario. */
@@ -24,12 +27,15 @@ export const recordingSchema = z.object({
 
 export type Recording = z.output<typeof recordingSchema>;
 
-/** Keys of requests and answers that are new each time, or that nobody reads. */
+/** Keys of requests and responses that differ every time, or that nobody reads. */
 const dropped = new Set(['request_id', 'id', 'created', 'bytes', 'permission', 'root', 'text', 'system_fingerprint']);
-/** Keys of lists of models keep their id. */
+/** Keys of model lists, whose entries keep their id. */
 const keepsId = new Set(['data']);
 
-/** Returns JSON without times, ids, paths and what the names of policies have of runs and weights. */
+/**
+ * Returns JSON without times, ids, paths, and the parts of policy names that depend on runs and
+ * weights.
+ */
 export function normalized(json: unknown, keepId = false): unknown {
   if (typeof json === 'string') return json.replace(/\bgapo-[\w-]+?-(v\d+)-[0-9a-f]{16}\b/g, 'gapo-RUN-$1-SHA');
   if (Array.isArray(json)) return json.map((item) => normalized(item, keepId));
@@ -50,7 +56,7 @@ export function keyOf({ method, path, body }: Pick<Exchange, 'method' | 'path' |
   return JSON.stringify([method, path, normalized(body)]);
 }
 
-/** Returns an answer as it is recorded: of metrics, the one that gapo reads. */
+/** Returns a response in recorded form: of metrics, only the one that gapo reads. */
 export function recorded(path: string, answer: unknown): unknown {
   if (path !== '/metrics') return normalized(answer);
   const lines = String(answer)

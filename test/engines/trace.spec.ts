@@ -1,7 +1,7 @@
 /**
- * A step whose completions vLLM samples is one trace: coordinator, rollout worker with a span for each request, the server that gets
- * its W3C context, and the gradient worker. The server's answers are recorded, or a real one's (vllmServer.ts); gradients are by
- * PyTorch where PYTORCH_PYTHON is set. RECORD=1 with a real server writes the recording.
+ * A step whose completions vLLM samples is one trace: coordinator, rollout worker with a span per request, the server that receives
+ * its W3C context, and the gradient worker. The server's responses are recorded, or come from a real one (vllmServer.ts); PyTorch
+ * computes gradients if PYTORCH_PYTHON is set. RECORD=1 with a real server writes the recording.
  */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ const configYaml = runYaml({
   rollout: `{ promptsPerStep: ${prompts}, samplesPerPrompt: ${samples}, maxNewTokens: ${maxTokens}, shards: 3 }`,
 });
 
-/** The environment of exporters in Python, which send the binary form only. */
+/** The environment of Python exporters, which only send the binary format. */
 function inPython({ env }: Receiver): Readonly<Record<string, string>> {
   return { ...env, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf' };
 }
@@ -172,7 +172,7 @@ describe(
     });
 
     test('each request carries the W3C context of its span', () => {
-      // Those of the base model ask what the server is.
+      // Requests to the base model only query the server's properties.
       const sampled = arrived.filter((one) => isCompletion(one) && one.body['model'] !== 'policy');
       const sent = sampled.map(({ headers }) => String(headers.traceparent));
       const expected = reports.flatMap(({ traceId }) => requestsOf(traceId)).map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`); // prettier-ignore

@@ -1,4 +1,6 @@
-/** The example's training with rollouts by a real vLLM server: what it learns, and a server that fails meanwhile. */
+/**
+ * Training the example with rollouts on a real vLLM server: what it learns, and a server that fails during training.
+ */
 import assert from 'node:assert/strict';
 import { before, describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
@@ -18,7 +20,7 @@ import {
 import { isLoad, paths } from './vllmWorker.js';
 
 const steps = 10;
-/** What a step that a failing server has lost is logged as. */
+/** The log message of a shard lost by a failing server. */
 const lost = /retrying sampling shard.* the vllm server http:\S+: (cannot be reached|the connection )/;
 const hanging = /retrying sampling shard.* the vllm server http:\S+: no answer within/;
 
@@ -32,7 +34,7 @@ const retriesOf = (step: number, log: string): readonly string[] =>
 /** A quarter of the completions of each step. */
 const smaller = (yaml: string): string => yaml.replace('promptsPerStep: 32', 'promptsPerStep: 8');
 
-/** Asserts that completions are of the policy that was trained. */
+/** Asserts that completions were sampled from the policy being trained. */
 function assertClose(reports: readonly StepReport[]): void {
   for (const { maxLogprobGap } of reports) assert.ok(maxLogprobGap < 1e-4);
 }
@@ -46,7 +48,7 @@ describe('training with vLLM', { skip: skipWithoutServer }, () => {
     upstream = server?.url ?? (await policyServerUrl(owner));
   });
 
-  /** A stand-in of the server, which a test can have fail. */
+  /** A proxy for the server that a test can make fail. */
   async function standInOf(t: TestContext): Promise<{ readonly standIn: EngineStandIn; readonly url: string }> {
     const standIn = new EngineStandIn(undefined, upstream);
     t.after(() => standIn.close());
@@ -57,7 +59,7 @@ describe('training with vLLM', { skip: skipWithoutServer }, () => {
     const { standIn, url } = await standInOf(t);
     const { reports } = await trainExample(t, { url, steps });
     const loads = standIn.arrived.filter(isLoad);
-    // A server that seems lost for a moment gets its adapter again.
+    // A server that seems lost for a moment gets its adapter loaded again.
     const versions = new Set(loads.map(({ body }) => /-v(\d+)-/.exec(String(body['lora_name']))?.[1]));
     assert.deepEqual(
       [...versions],
@@ -85,7 +87,7 @@ describe('training with vLLM', { skip: skipWithoutServer }, () => {
         const next = failing[step];
         if (next === undefined) return;
         let sampled = 0;
-        // After some completions of the next step nothing answers, until the coordinator has noticed.
+        // After some completions of the next step, nothing answers until the coordinator has noticed.
         standIn.intervene = ({ path }) => {
           if (path === paths.generate) sampled += 1;
           if (sampled < 20) return 'pass';
@@ -112,7 +114,7 @@ describe('training with vLLM', { skip: skipWithoutServer }, () => {
         if (retriesOf(4, logged()).some((message) => hanging.test(message))) own.signal('SIGCONT');
       }, 100);
       t.after(() => clearInterval(resumed));
-      // A fault begins with the first request for a step's completions, whose answer it prevents.
+      // A fault begins with the first request for a step's completions and prevents its response.
       const faults = new Map([
         [2, () => void own.kill().then(() => own.spawn())],
         [4, () => undefined],

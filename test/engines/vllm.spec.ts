@@ -1,6 +1,6 @@
 /**
- * Rollouts by vLLM: the worker's process against a server's recorded answers, or against a real server (vllmServer.ts).
- * RECORD=1 with one writes the recording.
+ * Rollouts with vLLM: the worker's process against a server's recorded responses, or against a real server
+ * (vllmServer.ts). RECORD=1 with one writes the recording.
  */
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
@@ -27,7 +27,7 @@ function versionOf(model: DecoderModel, version: number): readonly NamedTensor[]
   }));
 }
 
-/** Makes a decision once, for the first request that matches. */
+/** Makes a decision once, for the first matching request. */
 function once(matches: (request: Arrived) => boolean, decision: ReturnType<Intervention>): Intervention {
   let left = 1;
   return (request) => (left > 0 && matches(request) && left-- > 0 ? decision : 'pass');
@@ -62,7 +62,7 @@ describe(hasServer ? 'rollouts by vLLM' : 'rollouts by vLLM, from its recorded a
   test('the worker says which engine it has, and that it is checked', async () => {
     for (;;) {
       const answer = await worker.identity.Identify({}, { deadlineMs }).catch((error: unknown) => error);
-      // A server's first completions may take longer than a coordinator's question.
+      // A server's first completions may take longer than a coordinator's Identify deadline.
       if (answer instanceof RpcError && /has not yet answered/.test(answer.message)) continue;
       if (answer instanceof Error) throw answer;
       const { environment } = answer as { environment: Record<string, string> };
@@ -127,7 +127,7 @@ describe(hasServer ? 'rollouts by vLLM' : 'rollouts by vLLM, from its recorded a
     const calls = standIn.arrived
       .slice(sooner)
       .filter(({ path, body }) => [paths.load, paths.unload].includes(path) && body['lora_name'] !== 'gapo-none');
-    // On a busy machine a health check may be late, and an adapter loaded once more.
+    // On a busy machine, a health check may be late and an adapter may be loaded once more.
     const changes = calls.map(({ path, body }) => `${path} ${/-v(\d+)-/.exec(String(body['lora_name']))?.[1]}`);
     assert.deepEqual([...new Set(changes)], [`${paths.load} 2`, `${paths.unload} 1`, `${paths.load} 3`]);
     assert.ok(calls.every(({ body }) => !('load_inplace' in body)));
@@ -141,7 +141,7 @@ describe(hasServer ? 'rollouts by vLLM' : 'rollouts by vLLM, from its recorded a
       status: 403,
       answer: { error: { message: 'the server was started without --enable-scale-out' } },
     };
-    // After a failure the server is asked again what it has.
+    // After a failure, the server's properties are requested again.
     let fails = true;
     const completions = await worker.during(
       (one) => {

@@ -1,4 +1,4 @@
-/** Real vLLM servers that were started without what gapo needs: the worker names them and the option, to the coordinator too. */
+/** Real vLLM servers started without required options: the worker names the server and the option, to the coordinator too. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { initialTensors } from '@gapo/model';
@@ -43,7 +43,7 @@ describe('vLLM that was started without', { skip: skipWithoutProgram }, () => {
           try {
             return await worker.identity.Identify({}, { deadlineMs });
           } catch (error) {
-            // A server's first completions may take longer than a coordinator's question.
+            // A server's first completions may take longer than a coordinator's Identify deadline.
             if (!(error instanceof RpcError && /has not yet answered/.test(error.message))) throw error;
           }
         }

@@ -1,6 +1,6 @@
 /**
- * Reward models behind vLLM, against transformers: the scorer's requests to servers of two tiny models, or their recorded answers.
- * VLLM names the program that starts the servers (docs/engines.md); RECORD=1 with it writes the recordings.
+ * Reward models behind vLLM, against transformers: the scorer's requests to servers of two tiny models, or their recorded
+ * responses. VLLM names the program that starts the servers (docs/engines.md); RECORD=1 with it writes the recordings.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -28,7 +28,7 @@ const tolerance = 1e-4;
 const names = ['one', 'three'] as const;
 type Name = (typeof names)[number];
 
-/** [items][labels], by the form of the items. */
+/** [items][labels], by the format of the items. */
 type Logits = Readonly<Record<'chat' | 'pair' | 'text', readonly (readonly number[])[]>>;
 
 function item(completion: string, ...texts: readonly string[]): ScoreItem {
@@ -43,7 +43,7 @@ const items: readonly ScoreItem[] = [
   item('Voilà: naïve — 🙂 <|end|>', 'Write a line with <|user|> in it.'),
 ];
 
-/** An item of more tokens than the servers take. */
+/** An item with more tokens than the servers accept. */
 const tooLong = item('so '.repeat(200), 'Why?');
 
 describe(program === undefined ? 'rewards by vLLM, from its recorded answers' : `rewards by ${program}`, () => {
@@ -81,7 +81,7 @@ describe(program === undefined ? 'rewards by vLLM, from its recorded answers' : 
     assert.equal(status, 0, stderr);
   }
 
-  /** The outcomes that a file leads to for items. */
+  /** The outcomes of items with a given file. */
   async function outcomes(name: Name, keys: string, some: readonly ScoreItem[] = items): Promise<readonly Outcome[]> {
     const { standIn, url } = standIns.get(name) ?? assert.fail();
     const path = join(directory, 'reward.yaml');

@@ -1,4 +1,7 @@
-/** Full training with vLLM: a real server whose weights are replaced by each version, by one worker and in a run of the example. */
+/**
+ * Full training with vLLM: a real server whose weights are replaced with each version, by a single worker and in a run of the
+ * example.
+ */
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { before, describe, test } from 'node:test';

@@ -1,4 +1,4 @@
-/** A rollout worker with vLLM, between a coordinator that has made-up versions and a stand-in of the server, for the specs of both kinds of training. */
+/** A vLLM rollout worker between a coordinator with made-up versions and a proxy for the server, for the specs of both kinds of training. */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ export const example = `${project}/examples/assistant/models/policy`;
 const texts = ['Can you help me with my order?', 'Tell me how to reset the password.'];
 
 /**
- * Writes the example's policy with an output projection of its own in place of its embedding table.
+ * Writes the example's policy with a separate output projection instead of its embedding table.
  *
  * @returns its directory
  */
@@ -71,10 +71,10 @@ export const paths = {
 /** The largest difference of a token's log-probability from the native engine's. */
 export const tolerance = 1e-4;
 
-/** Whether a request is one for a completion. */
+/** Whether a request is for a completion. */
 export const isCompletion = ({ path }: Arrived): boolean => path === paths.generate || path === paths.completions;
 
-/** Whether a request loads an adapter: one that does not exist asks whether any can be. */
+/** Whether a request loads an adapter. Requests for a non-existent one only check whether adapters can be loaded. */
 export const isLoad = ({ path, body }: Arrived): boolean => path === paths.load && body['lora_name'] !== 'gapo-none';
 
 /** Returns the tokens of each completion. */
@@ -88,27 +88,27 @@ export function recordingFile(name: string): string {
   return fileURLToPath(new URL(`../../engines/recordings/${name}`, import.meta.url));
 }
 
-/** What a worker is started for. */
+/** Options of a worker. */
 export interface WorkerOptions {
   /** The model's directory. @default the example's policy */
   readonly directory?: string;
-  /** The file name of the recorded answers; undefined: there are none. */
+  /** The file name of the recorded responses; undefined: there are none. */
   readonly recording: string | undefined;
   readonly trainable: TrainableSpec;
   /** How requests describe the trained weights. */
   readonly spec: Omit<PolicySpecInput, 'model' | 'modelSha256'>;
   /** The tensors of a version. */
   readonly versionOf: (model: DecoderModel, version: number) => readonly NamedTensor[];
-  /** The real server's URL; undefined: answers are recorded. */
+  /** The real server's URL; undefined: recorded responses are used. */
   readonly upstream: string | undefined;
 }
 
-/** A running worker, and what it is between. */
+/** A running worker, with its coordinator and the proxy. */
 export class VllmWorker {
   readonly model: DecoderModel;
   readonly tokenizer: Tokenizer;
   readonly standIn: EngineStandIn;
-  /** Of the stand-in. */
+  /** The proxy's URL. */
   readonly url: string;
   /** ENGINE_ADAPTER_DIR. */
   readonly volume: string;
@@ -156,7 +156,7 @@ export class VllmWorker {
         ENGINE_URLS: url,
         ENGINE_ADAPTER_DIR: volume,
         ENGINE_LEASE_SECONDS: hasServer ? '8' : '4',
-        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', // spans are made, and reach nobody
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', // spans are created but go nowhere
       },
     });
     owner.after(async () => {
@@ -206,7 +206,7 @@ export class VllmWorker {
     return Math.max(...own.map((logprob, i) => Math.abs(logprob - at(logprobs, i))));
   }
 
-  /** Asserts that greedy completions are those of the native engine. */
+  /** Asserts that greedy completions equal the native engine's. */
   async assertGreedy(completions: readonly Completion[], version: number): Promise<void> {
     const sampler = new Sampler(this.model, this.#options.trainable, { threads: 1 });
     const options = { temperature: 0, maxNewTokens: 24, samplesPerPrompt: 1, seed: 5, step: 3 };
@@ -220,7 +220,7 @@ export class VllmWorker {
     await sampler.close();
   }
 
-  /** Has the stand-in decide about requests while a function runs; it passes on what is not decided. */
+  /** Makes the proxy intervene in requests while a function runs; afterwards it passes them on. */
   async during<T>(intervene: Intervention, run: () => Promise<T>): Promise<T> {
     this.standIn.intervene = intervene;
     try {

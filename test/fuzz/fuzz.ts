@@ -1,4 +1,4 @@
-/** Reads many damaged inputs, target by target, and counts those that a target does not bear. */
+/** Reads many damaged inputs, target by target, and counts those that a target does not handle. */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,20 +6,20 @@ import { Worker } from 'node:worker_threads';
 import type { ChunkResult, FoundFault } from './lane.js';
 import { targets } from './targets.js';
 
-/** What is read. */
+/** Options of fuzzing. */
 export interface FuzzOptions {
   /** Inputs over all targets. */
   readonly inputs: number;
   readonly seed: number;
   /** Targets by name. @default every one */
   readonly only?: readonly string[];
-  /** Receives the inputs read so far, and what they are inputs of. */
+  /** Receives the number of inputs read so far, and their target. */
   readonly progress?: (read: number, target: string) => void;
   /** Receives each fault once, as soon as it is found. */
   readonly found?: (fault: FoundFault, target: string) => void;
 }
 
-/** What became of the inputs of a target. */
+/** The result for a target. */
 export interface TargetResult {
   readonly target: string;
   readonly inputs: number;
@@ -29,12 +29,15 @@ export interface TargetResult {
   readonly faults: readonly FoundFault[];
 }
 
-/** Inputs that a thread reads between two answers. */
+/** Inputs that a thread reads per response. */
 const chunkInputs = 1000;
 
-/** Time without an answer or another input after which a reader hangs: far more than any input takes on a busy machine. */
+/**
+ * Time without a response or another input after which a reader is considered hung: far more than any input takes on a
+ * busy machine.
+ */
 const hangMs = 30_000;
-/** Time for a thread to load what it reads with. */
+/** Time for a thread to load its reader. */
 const startMs = 10 * hangMs;
 
 /** Memory of a thread, far above what a reader of small inputs needs. */
@@ -67,7 +70,7 @@ export async function fuzz({ inputs, seed, only, progress, found }: FuzzOptions)
   return results;
 }
 
-/** A directory around that of a target, with a file that must stay as it is and the only one. */
+/** A directory around a target's, with a file that must stay unchanged and the only one. */
 async function canary(root: string, name: string): Promise<{ directory: string; check: () => Promise<string[]> }> {
   const around = join(root, name);
   const directory = join(around, 'own');
@@ -139,7 +142,7 @@ class Lane {
     this.#worker.on('exit', () => (this.#ended = true));
   }
 
-  /** Whether the thread has ended: another one has to be started. */
+  /** Whether the thread has ended, so that another one has to be started. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -150,7 +153,7 @@ class Lane {
     return lane;
   }
 
-  /** Reads a chunk. If the thread ends meanwhile, its input and those after it count as failed. */
+  /** Reads a chunk. If the thread ends in the meantime, its current input and those after it count as failed. */
   async read(chunk: { seed: number; inputs: number }, progress: (begun: number) => void): Promise<ChunkResult> {
     const before = Atomics.load(this.#begun, 0);
     const begun = (): number => Atomics.load(this.#begun, 0) - before;
@@ -172,7 +175,7 @@ class Lane {
     await new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
   }
 
-  /** Resolves with the next message. Rejects if the thread ends, or begins no other input for a long time. */
+  /** Resolves with the next message. Rejects if the thread ends, or does not begin another input for a long time. */
   #answer(alive: () => void, patienceMs = hangMs): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let [last, since] = [-1, performance.now()];

@@ -1,4 +1,4 @@
-/** The thread in which a target reads its inputs. A reader that hangs or takes too much memory ends the thread alone. */
+/** The thread in which a target reads its inputs. A reader that hangs or takes too much memory ends only this thread. */
 import { inspect } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '@gapo/rpc';
@@ -6,11 +6,11 @@ import fc from 'fast-check';
 import { targets } from './targets.js';
 import { attempt, Fault } from './verdict.js';
 
-/** What the thread is started with. */
+/** The thread's start data. */
 export interface LaneData {
   readonly target: string;
   readonly directory: string;
-  /** [0]: inputs begun. */
+  /** [0]: number of inputs begun. */
   readonly begun: Int32Array;
 }
 
@@ -20,7 +20,7 @@ export interface Chunk {
   readonly inputs: number;
 }
 
-/** A fault with the first input that has it. */
+/** A fault with the first input that shows it. */
 export interface FoundFault {
   readonly signature: string;
   readonly what: string;
@@ -30,7 +30,7 @@ export interface FoundFault {
 /** The answer to a {@link Chunk}. */
 export interface ChunkResult {
   readonly failed: number;
-  /** Faults that were not found before. */
+  /** Faults that had not been found before. */
   readonly faults: readonly FoundFault[];
   /** The longest time of one input, in milliseconds. */
   readonly slowestMs: number;
@@ -96,7 +96,7 @@ parentPort?.on('message', (chunk: Chunk | 'close') => {
     void Promise.resolve(target.close?.()).finally(() => process.exit(0));
     return;
   }
-  // A defect of the harness itself ends the thread.
+  // A bug in the harness itself ends the thread.
   read(chunk).then(
     (result) => parentPort?.postMessage(result),
     (error: unknown) =>

@@ -1,6 +1,6 @@
 /**
- * `make fuzz`: reads damaged inputs with every parser. RUNS is the number of inputs, SEED chooses them, TARGET names a target or
- * several, separated by commas.
+ * `make fuzz`: reads damaged inputs with every parser. RUNS is the number of inputs, SEED selects them, and TARGET names one or
+ * more targets, separated by commas.
  */
 import { fuzz } from './fuzz.js';
 

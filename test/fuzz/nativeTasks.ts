@@ -1,4 +1,7 @@
-/** The task of a process that opens ONNX models: damage that ends the process ends this one alone. */
+/**
+ * The task of a process that opens ONNX models: damage that crashes the process affects only this
+ * one.
+ */
 import { Session } from '@gapo/graph';
 import { messageOf } from '@gapo/rpc';
 import { type Outcome, outcome, UserError } from '@gapo/service';

@@ -1,4 +1,6 @@
-/** A small part of `make fuzz`: the same inputs each time, for some parsers that need no process of their own. */
+/**
+ * A small part of `make fuzz`: the same inputs every time, for some parsers that do not need their own process.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fuzz } from './fuzz.js';

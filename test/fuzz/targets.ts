@@ -1,9 +1,9 @@
-/** Every parser that reads what somebody else wrote, with its share of the inputs. */
+/** Every parser of external data, with its share of the inputs. */
 import type { OpenTarget } from './target.js';
 
-/** A target and the inputs that it gets of every thousand: more where an input costs little. */
+/** A target and its number of inputs per thousand: more if an input is cheap. */
 export interface SharedTarget {
-  /** Loads its module: a thread loads the parser that it tests, and no other. */
+  /** Loads its module, so that a thread loads only the parser it tests. */
   readonly open: OpenTarget;
   readonly share: number;
 }

@@ -1,16 +1,16 @@
-/** Whether a reader dealt with an input as it should. */
+/** Decides whether a reader handled an input correctly. */
 import { RpcError } from '@gapo/rpc';
 import { isExpected } from '@gapo/service';
 import type { Target } from './target.js';
 
-/** Characters that a line and a whole message may have: more would quote the input at length. */
+/** Maximum characters of a line and of a whole message: more would quote the input at length. */
 const longestLine = 2000;
 const longestMessage = 60_000;
 
-/** What a reader did that it must not do. */
+/** Misbehaviour of a reader. */
 export class Fault extends Error {
   override readonly name = 'Fault';
-  /** The same for inputs that fail in the same way. */
+  /** Equal for inputs that fail in the same way. */
   readonly signature: string;
 
   constructor(signature: string, what: string) {
@@ -25,7 +25,7 @@ const own = prototypes.map((prototype) => Reflect.ownKeys(prototype).length);
 /**
  * Reads an input.
  *
- * @throws Fault if the reader fails in a way that is not expected, quotes too much, or changes a prototype
+ * @throws Fault if the reader fails in an unexpected way, quotes too much, or changes a prototype
  */
 export async function attempt(target: Target, input: unknown): Promise<void> {
   try {

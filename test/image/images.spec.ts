@@ -1,8 +1,8 @@
 /**
- * The images, built by a container engine and started with the rights that a restricted cluster gives. Each contains only what its
- * service needs.
+ * The images, built by a container engine and started with the rights of a restricted cluster. Each contains only what its service
+ * needs.
  *
- * Takes minutes. NODE_IMAGE names another base, BUILD_FLAGS are further options of `docker build`.
+ * Takes minutes. NODE_IMAGE names a different base image; BUILD_FLAGS are further options for `docker build`.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -29,7 +29,7 @@ const withTensors: ReadonlySet<string> = new Set(['rollout', 'gradient', 'reward
 const largestBytes = 250e6;
 const imageOf = (target: string): string => `gapo-${target}:test`;
 
-/** What `docker image inspect` has of an image. */
+/** The result of `docker image inspect`. */
 interface Inspected {
   Size: number;
   Config: {
@@ -170,7 +170,7 @@ describe('images', { skip: whyNoEngine() }, () => {
   }
 });
 
-/** `NAME=value`, split at the first sign. */
+/** `NAME=value`, split at the first equals sign. */
 function pairOf(text: string): readonly [string, string] {
   const at = text.indexOf('=');
   return [text.slice(0, at), text.slice(at + 1)];
@@ -184,7 +184,7 @@ function becomesHealthy(id: string): void {
   }
 }
 
-/** The paths of everything in an image's /app, and of symbolic links that lead nowhere. */
+/** The paths of everything in an image's /app, and of dangling symbolic links. */
 function contentOf(service: string): { files: string[]; dangling: string[] } {
   const walk = `
     import { existsSync, readdirSync } from 'node:fs';

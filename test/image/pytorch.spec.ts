@@ -1,6 +1,6 @@
 /**
- * The image of the PyTorch worker, started with the rights that a restricted cluster gives. PYTORCH_IMAGE names one that is built, since
- * its packages take 6 GB:
+ * The image of the PyTorch worker, started with the rights of a restricted cluster. PYTORCH_IMAGE names a prebuilt one, because its
+ * packages take 6 GB:
  *
  *   docker build -f deploy/docker/Dockerfile --target gradient-pytorch -t gapo-gradient-pytorch:0.1.0 .
  */

@@ -1,4 +1,7 @@
-/** The images' probe against real servers: it tells those that serve from all others, and imports nothing. */
+/**
+ * The images' probe against real servers: it distinguishes serving servers from all others, and imports
+ * nothing.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';

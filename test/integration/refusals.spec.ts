@@ -1,6 +1,6 @@
 /**
  * A coordinator and a gateway with certificates and tokens, attacked from outside with curl and grpcurl: everything is refused, and each
- * refusal has a line of the log with its reason, and is counted.
+ * refusal is counted and has a log line with its reason.
  */
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
@@ -20,16 +20,16 @@ const lacks =
 
 const training = 'gapo.training.v1.TrainingService';
 
-/** Runs a program to its end, and returns what it printed. It never succeeds silently: the output is compared. */
+/** Runs a program until it exits and returns its output, which is compared, so that silent success is noticed. */
 function ask(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve) => execFile(program, args, (_error, stdout, stderr) => resolve(stdout + stderr)));
 }
 
 /** A program that follows a stream. */
 interface Follower {
-  /** Resolves when it has printed something that matches. Rejects if it ends without. */
+  /** Resolves when its output matches. Rejects if it ends without a match. */
   printed(pattern: RegExp): Promise<void>;
-  /** Resolves with all that it printed, when it has ended. */
+  /** Resolves with its entire output once it has ended. */
   readonly ended: Promise<string>;
 }
 
@@ -58,7 +58,7 @@ function follow(program: string, args: readonly string[]): Follower {
   return { printed, ended };
 }
 
-/** What a call is made with. */
+/** The credentials of a call. */
 interface Credentials {
   /** The name of a certificate's files. */
   readonly as?: string;
@@ -178,7 +178,7 @@ describe('what is refused from outside', { skip: lacks }, () => {
       answer: RegExp,
       reason?: string,
     ])[] = [
-      // Tokens are no credential of a worker, nor is a certificate that says something else.
+      // Tokens are not valid credentials for workers, nor are certificates with another identity.
       [versions, { token: ada }, version, /Unauthenticated[^]*no certificate/, 'certificate'],
       [versions, { as: 'client', token: ada }, version, /PermissionDenied[^]*may not call/, 'identity'],
       [versions, { as: 'renamed' }, version, /PermissionDenied[^]*intruder may not call/, 'identity'],
@@ -208,7 +208,7 @@ describe('what is refused from outside', { skip: lacks }, () => {
         /PermissionDenied[^]*REWARD_ALLOW/,
         'address',
       ],
-      // Mistakes of a client, which say nothing that it does not know: neither logged nor counted.
+      // Client mistakes, which reveal nothing new: neither logged nor counted.
       [
         `${training}/CreateRun`,
         { token: ada },
@@ -273,7 +273,7 @@ describe('what is refused from outside', { skip: lacks }, () => {
       objectives: '[{ name: short }]',
       dpo: '{ pairsPerStep: 1, beta: 0.5 }',
     });
-    const runId = 'watched'; // there is no worker: it waits
+    const runId = 'watched'; // it waits because there is no worker
     const created = await call(
       `${training}/CreateRun`,
       { token: ada },
@@ -302,7 +302,7 @@ describe('what is refused from outside', { skip: lacks }, () => {
     assert.equal(count, reasons.length);
     assert.equal(refusalsOf(gateway).reasons.at(-1), 'token');
 
-    // The streams of the other token show what happens next.
+    // The other token's streams still receive what happens next.
     await call(`${training}/CancelRun`, { token: ada }, { runId });
     const [text, pageText] = await Promise.all([kept.ended, keptPage.ended]);
     assert.match(text, /"state": "RUN_STATE_CANCELLED"/);

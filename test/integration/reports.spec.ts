@@ -80,7 +80,7 @@ describe('reports of a run over the real services', () => {
     try {
       const page = await browser.newPage();
       await page.goto(`${platform.page}#${id}`);
-      // The page shows the step count at once; the reports arrive later, with the events.
+      // The page shows the step count immediately; the reports arrive later, with the events.
       await page.waitForSelector(`text=Objectives at step ${step}`);
       return {
         charts: await page.locator('.chart h2').allInnerTexts(),

@@ -1,4 +1,7 @@
-/** The Python reward service, with stubs generated as its README describes, keeps the contract. Needs grpcio. */
+/**
+ * The Python reward service, with stubs generated as described in its README, follows the contract. Needs
+ * grpcio.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +15,7 @@ import { checkHealth, connect } from '@gapo/rpc';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const python = process.env['PYTHON'] ?? 'python3';
-/** No deadline: the machine may be busy. */
+/** No deadline because the machine may be busy. */
 const deadlineMs = Infinity;
 
 /** Why the test is skipped; false if it runs. */

@@ -1,4 +1,7 @@
-/** The platform with certificates of `gapo certs`, asked from outside with curl, openssl and grpcurl: who gets an answer. */
+/**
+ * The platform with certificates from `gapo certs`, accessed from outside with curl, openssl and grpcurl: who gets a
+ * response.
+ */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -18,7 +21,7 @@ function ask(program: string, args: readonly string[], input?: string): Promise<
     const child = execFile(program, args, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, text: stdout + stderr });
     });
-    // One that has ended without reading its input breaks the pipe: how it ended is what is compared.
+    // A program that ends without reading its input breaks the pipe; what is compared is how it ended.
     child.stdin?.on('error', () => undefined).end(input ?? '');
   });
 }
@@ -45,7 +48,7 @@ describe('the platform with TLS', () => {
       key: readFileSync(file('ca.key'), 'utf8'),
     });
     await write('expired', authority, -1);
-    // Of the same name: clients keep back a certificate of an authority that the server does not name.
+    // The same name, because clients do not send a certificate from an authority that the server does not list.
     const [from, to] = [new Date(Date.now() - 86_400_000), new Date(Date.now() + 86_400_000)];
     await write('stranger', await createAuthority('gapo', from, to), 1);
   });
@@ -54,7 +57,7 @@ describe('the platform with TLS', () => {
     await workspace.remove();
   });
 
-  /** Writes a certificate that has the coordinator's identity and something wrong. */
+  /** Writes a certificate with the coordinator's identity and one flaw. */
   async function write(name: string, authority: Authority, days: number): Promise<void> {
     const { cert, key } = await issueCertificate(authority, {
       name,

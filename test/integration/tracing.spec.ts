@@ -24,7 +24,8 @@ describe('traces', { skip: findNatsServer() === undefined && 'nats-server is not
     ({ spans, bodies } = receiver);
     const platform = await startPlatform({
       directory: workspace.directory,
-      // Steps of a second: what a slow disk takes after a step's report, within its span, is little of that.
+      // Steps of a second, so that the time of a slow disk after a step's report, within its span, is a
+      // small part of it.
       env: { ...receiver.env, GAPO_FAULTS: 'rpc.call[Score]=delay:200' },
     });
     const training = connect('gapo.training.v1.TrainingService', platform.coordinator);

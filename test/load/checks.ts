@@ -9,7 +9,7 @@ export interface Window {
   readonly seconds: number;
   readonly steps: number;
   readonly medianSeconds: number;
-  /** The share of a core that each process took. */
+  /** The share of a core used by each process. */
   readonly cpu: Readonly<Record<string, number>>;
 }
 
@@ -18,18 +18,18 @@ export interface LoadResult {
   readonly windows: readonly Window[];
   /** Without load. */
   readonly before: Window;
-  /** With all of it. */
+  /** With the full load. */
   readonly during: Window;
   readonly pairs: PairReport;
   readonly rpc: readonly Watched[];
   readonly pages: readonly Watched[];
   readonly lastStep: number;
   readonly lastEvent: number;
-  /** Directories of runs that the pairs left. */
+  /** Number of run directories left by the pairs. */
   readonly runs: number;
 }
 
-/** The share by which a step may take longer. */
+/** Maximum relative increase of step time. */
 const mostGrowth = 0.2;
 
 /** Checks a measurement. @param ended processes that ended */

@@ -1,4 +1,7 @@
-/** The process that makes the load, with the lowest priority: it shares the machine with the services that it measures. */
+/**
+ * The process that generates the load, with the lowest priority because it shares the machine with the services it
+ * measures.
+ */
 import { setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sendPairs, type PairOptions, type PairReport } from './pairs.js';
@@ -17,13 +20,13 @@ export type LoadTask =
   /** Waits until the watchers have seen the end of the run. */
   | { readonly task: 'finish'; readonly waitMs: number };
 
-/** Its answer. */
+/** Its response. */
 export type LoadAnswer =
   | { readonly task: 'watch' }
   | { readonly task: 'pairs'; readonly report: PairReport }
   | { readonly task: 'finish'; readonly rpc: readonly Watched[]; readonly pages: readonly Watched[] };
 
-/** Connections that are opened at a time. */
+/** Number of connections opened at once. */
 const atOnce = 20;
 const lowestPriority = 19;
 

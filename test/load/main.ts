@@ -1,4 +1,6 @@
-/** make load: watches a run a thousand times over, and creates and cancels others, while it trains; then compares its steps. */
+/**
+ * make load: watches a run with a thousand watchers, and creates and cancels others, while it trains; then compares its steps.
+ */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -37,12 +39,12 @@ const batch = '{ promptsPerStep: 48, samplesPerPrompt: 8, maxNewTokens: 24, shar
 class Generator {
   readonly #child: ChildProcess = fork(fileURLToPath(new URL('generator.js', import.meta.url)));
 
-  /** The processor time that it has taken, in seconds. */
+  /** The CPU time it has used, in seconds. */
   get cpuSeconds(): number {
     return usageOf(required(this.#child.pid, 'the process of the load'))?.cpuSeconds ?? NaN;
   }
 
-  /** Carries out a task. @throws UserError where the process ends */
+  /** Runs a task. @throws UserError if the process ends */
   async carryOut<T extends LoadTask['task']>(task: LoadTask & { task: T }): Promise<Extract<LoadAnswer, { task: T }>> {
     this.#child.send(task);
     const ended = once(this.#child, 'exit').then(([code]) => {
@@ -62,7 +64,7 @@ const example = {
   rewardsFile: join(project, 'examples/assistant/rewards.yaml'),
 };
 
-/** Requests for the run that is watched, and for those that are created and cancelled. */
+/** Requests for the watched run, and for the runs that are created and cancelled. */
 interface LoadRuns {
   readonly watched: { readonly configYaml: string; readonly baseDirectory: string };
   readonly created: { readonly configYaml: string; readonly baseDirectory: string };
@@ -86,7 +88,7 @@ function runsOf(workspace: string): LoadRuns {
   };
 }
 
-/** Trains the run in each window of time, and puts the load on it in one of them. */
+/** Trains the run in each time window, and applies the load in one of them. */
 async function load(platform: ProcessPlatform, { watched, created }: LoadRuns): Promise<LoadResult> {
   const { WATCHERS: watchers, PAIRS: rate, SECONDS: seconds } = settings;
   const { coordinator } = platform;
@@ -100,7 +102,7 @@ async function load(platform: ProcessPlatform, { watched, created }: LoadRuns): 
     const [begin, before] = [performance.now(), cpuOf(platform, generator)];
     await during();
     const end = performance.now();
-    // Those that began before are left out.
+    // Skips steps that began earlier.
     const inside = steps.filter((step) => step.at - 1000 * step.seconds >= begin && step.at <= end);
     const after = cpuOf(platform, generator);
     const cpu = Object.fromEntries(
@@ -167,7 +169,7 @@ async function load(platform: ProcessPlatform, { watched, created }: LoadRuns): 
   }
 }
 
-/** The processor time that each process has taken, in seconds. */
+/** The CPU time used by each process, in seconds. */
 function cpuOf(platform: ProcessPlatform, generator: Generator): Map<string, number> {
   const cpu = new Map<string, number>();
   for (const [name, { pid }] of platform.services)

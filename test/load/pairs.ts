@@ -2,27 +2,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, RpcError } from '@gapo/rpc';
 
-/** What the pairs came to. */
+/** The outcome of the pairs. */
 export interface PairReport {
   readonly pairs: number;
   readonly seconds: number;
-  /** How often CreateRun answered with each code. */
+  /** How often CreateRun returned each code. */
   readonly created: Readonly<Record<string, number>>;
-  /** How often CancelRun answered with each code. */
+  /** How often CancelRun returned each code. */
   readonly cancelled: Readonly<Record<string, number>>;
-  /** A message of each code other than OK. */
+  /** One message for each code other than OK. */
   readonly messages: Readonly<Record<string, string>>;
-  /** Milliseconds from the call to the answer of half, and of all but a hundredth, of the calls. */
+  /** Latency in milliseconds: the median, and the 99th percentile. */
   readonly medianMs: number;
   readonly p99Ms: number;
 }
 
-/** What is created. */
+/** Options of the pairs. */
 export interface PairOptions {
   readonly coordinator: string;
   readonly configYaml: string;
   readonly baseDirectory: string;
-  /** A second. */
+  /** Pairs per second. */
   readonly rate: number;
   readonly seconds: number;
 }
@@ -30,7 +30,9 @@ export interface PairOptions {
 const deadlineMs = 60_000;
 const tickMs = 10;
 
-/** Sends the pairs, and waits for every answer. A run that was refused is cancelled too: the answer is that there is none. */
+/**
+ * Sends the pairs and waits for every response. A refused run is cancelled too; the response is then that it does not exist.
+ */
 export async function sendPairs({
   coordinator,
   configYaml,

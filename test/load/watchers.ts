@@ -1,15 +1,15 @@
-/** Watchers of one run: over gRPC as the command line, and over server-sent events as the page. */
+/** Watchers of one run: over gRPC like the command line, and over server-sent events like the page. */
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, messageOf, RpcError } from '@gapo/rpc';
 
 /** What one watcher received. */
 export interface Watched {
-  /** The number of the last step (gRPC) or event (server-sent events): they are numbered from 1 without gaps. */
+  /** The number of the last step (gRPC) or event (server-sent events): both are numbered from 1 without gaps. */
   readonly last: number;
-  /** Streams that the server ended early, after which the watcher continued where it was. */
+  /** Streams that the server ended early, after which the watcher resumed where it left off. */
   readonly resumed: number;
-  /** Something missing, repeated or out of order; undefined where there was nothing. */
+  /** Something missing, repeated or out of order; undefined if there was nothing. */
   readonly problem: string | undefined;
   /** Whether it saw the run end. */
   readonly sawEnd: boolean;
@@ -17,13 +17,13 @@ export interface Watched {
 
 /** A message of a stream. */
 interface Received {
-  /** Of a step or event; undefined for other messages. */
+  /** The number of a step or event; undefined for other messages. */
   readonly number: number | undefined;
   /** Whether the run has ended. */
   readonly isEnd: boolean;
 }
 
-/** Reads one stream, from after a number on. It ends with the stream, or when the signal aborts. */
+/** Reads one stream, starting after a number. It ends with the stream, or when the signal aborts. */
 type ReadStream = (after: number, signal: AbortSignal) => AsyncIterable<Received>;
 
 const reconnectMs = 1000;
@@ -32,7 +32,7 @@ const reconnectMs = 1000;
 export class Watcher {
   /** Resolves with the first message. */
   readonly connected: Promise<void>;
-  /** Resolves when the watching is over. */
+  /** Resolves when watching is over. */
   readonly done: Promise<void>;
   #watched: Watched = { last: 0, resumed: 0, problem: undefined, sawEnd: false };
   readonly #stopping = new AbortController();
@@ -81,7 +81,7 @@ export class Watcher {
   }
 }
 
-/** Watches with WatchRun, over a connection of its own. */
+/** Watches with WatchRun over its own connection. */
 export function rpcWatcher(coordinator: string, runId: string): Watcher {
   return new Watcher(async function* (afterStep, signal) {
     const client = connect('gapo.training.v1.TrainingService', coordinator, { alone: true });
@@ -98,7 +98,7 @@ export function rpcWatcher(coordinator: string, runId: string): Watcher {
 const sequencePattern = /"sequence":"(\d+)"/;
 const idPattern = /^id: (.*)$/m;
 
-/** Watches over server-sent events, over a connection of its own. */
+/** Watches with server-sent events over its own connection. */
 export function pageWatcher(page: string, runId: string): Watcher {
   let lastId: string | undefined;
   return new Watcher(async function* (_, signal) {
@@ -131,7 +131,7 @@ function eventStream(url: string, lastId: string | undefined, signal: AbortSigna
   });
 }
 
-/** Whether a connection was lost, after which a watcher connects again. */
+/** Whether a connection was lost, in which case a watcher reconnects. */
 function isLost(error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException;
   return error instanceof RpcError || ['ECONNRESET', 'ECONNREFUSED', 'ERR_STREAM_PREMATURE_CLOSE'].includes(code);

@@ -1,6 +1,6 @@
 /**
- * The operator on a real API server, with a real coordinator that trains a tiny policy. Operators have the rights that the chart gives
- * them, no more. `make test-operator` runs this; it needs no nodes.
+ * The operator on a real API server, with a real coordinator that trains a tiny policy. Operators have exactly the rights given by the
+ * chart. `make test-operator` runs this; no nodes are needed.
  */
 import { after, before, describe } from 'node:test';
 import { rewardServices } from './rewardServices.js';

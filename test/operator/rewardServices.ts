@@ -1,4 +1,7 @@
-/** RewardServices on a real API server. It has no controllers and no nodes: a test writes the status of Deployments, and starts the one process that runs name. */
+/**
+ * RewardServices on a real API server. It has no controllers and no nodes, so a test writes the status of Deployments and starts the single process
+ * that runs refer to.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
@@ -14,7 +17,7 @@ const endless = {
   ...configOf({ steps: '100000', combine: '{ method: pgapo, preference: { short: 0.5, vowels: 0.5 } }' }),
 };
 
-/** Tests of RewardServices. @param worldOf returns what they run in, once it is there */
+/** Tests of RewardServices. @param worldOf returns the tests' world once it exists */
 export function rewardServices(worldOf: () => World): void {
   let world: World;
   let rewards: RewardWorld;
@@ -112,7 +115,7 @@ export function rewardServices(worldOf: () => World): void {
         [owner?.kind, owner?.name, owner?.uid, owner?.controller],
         ['RewardService', name, metadata.uid, true],
       );
-      // Its pods are admitted where the restricted standard is enforced.
+      // Its pods are admitted under the restricted standard.
       const { spec, metadata: of } = deployment.spec.template;
       const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name, ...of }, spec };
       const admitted = world.applyObject(pod, '--dry-run=server');
@@ -157,7 +160,7 @@ export function rewardServices(worldOf: () => World): void {
     await rewards.condition('brief', 'Ready', 'True Deployed');
     assert.equal(rewards.apply('brief', { ...rules(31), objective: 'brief' }).status, 0);
     await until('other rules', rulesOf, (text) => text.includes('target: 31'));
-    // The old pods serve until the new ones do.
+    // The old pods serve until the new ones are ready.
     await rewards.condition('brief', 'Ready', 'False Progressing');
     await rewards.condition('brief', 'Available', 'True PodsAvailable');
     world.kubectl('scale', 'rewardservice', 'brief', '--replicas=3');
@@ -218,7 +221,7 @@ export function rewardServices(worldOf: () => World): void {
   test('a reward is added to a living run by two commands, and nothing is restarted', async () => {
     world.apply('living', { config: endless });
     await world.status('living', 'running', ({ phase, step = 0 }) => phase === 'Running' && step > 1);
-    // The service that scores as concise is there; as a new one it is one more pod.
+    // The service that scores as concise already exists; a new one adds another pod.
     world.kubectl('delete', 'rewardservice', 'concise', '--wait');
     world.kubectl('delete', 'deployment,service', '--selector', 'gapo.dev/reward-service=concise');
     const before = { pids: pids(), run: world.read('living').status };

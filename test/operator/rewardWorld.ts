@@ -1,4 +1,4 @@
-/** RewardServices in the world of the tests: their objects, and a process that stands for the pods which no node runs. */
+/** RewardServices in the world of the tests: their objects, and a process that stands in for the pods, since there are no nodes. */
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import { project } from '../platform.fixture.js';
 import { Supervised } from '../processes/supervised.js';
 import { until, type World } from './world.js';
 
-/** A Deployment as the tests read it. */
+/** The fields of a Deployment that the tests read. */
 export interface DeploymentObject {
   metadata: {
     name: string;
@@ -24,7 +24,7 @@ export interface DeploymentObject {
   };
 }
 
-/** A RewardService as the tests read it. */
+/** The fields of a RewardService that the tests read. */
 export interface RewardObject {
   metadata: { name: string; uid: string; generation: number };
   status?: {
@@ -64,12 +64,12 @@ export class RewardWorld {
     return this.#get('service', `gapo-reward-${name}-headless`) !== undefined;
   }
 
-  /** Waits until it has a Deployment, and returns it. */
+  /** Waits until it has a Deployment and returns it. */
   async deployed(name: string): Promise<DeploymentObject> {
     return (await until(`${name}: a Deployment`, () => this.deployment(name), (one) => one !== undefined)) ?? assert.fail(); // prettier-ignore
   }
 
-  /** Waits until a condition of a RewardService has a status and a reason, and returns its message. */
+  /** Waits until a condition of a RewardService has a given status and reason. Returns its message. */
   async condition(name: string, type: string, expected: string): Promise<string> {
     const read = (): string => {
       const found = this.read(name).status?.conditions?.find((one) => one.type === type);
@@ -78,7 +78,7 @@ export class RewardWorld {
     return until(`${name}: ${type} ${expected}`, read, (text) => text.startsWith(`${expected}: `));
   }
 
-  /** Writes the status that the controller of Deployments writes once all pods are ready. */
+  /** Writes the status that the Deployment controller would write once all pods are ready. */
   async markReady(name: string, ready?: number): Promise<void> {
     const { metadata, spec } = await this.deployed(name);
     const count = ready ?? spec.replicas;
@@ -92,7 +92,7 @@ export class RewardWorld {
     this.#world.kubectl('patch', 'deployment', metadata.name, '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })); // prettier-ignore
   }
 
-  /** Starts the process that a Deployment's container runs, on the one port that the operator says all rewards are at, and waits until it serves. */
+  /** Starts the process of a Deployment's container, on the single port that the operator uses for all rewards, and waits until it serves. */
   async startProcess(name: string): Promise<Supervised> {
     const { spec } = await this.deployed(name);
     const { metadata, spec: pod } = spec.template;

@@ -12,7 +12,7 @@ const pgapo = { combine: '{ method: pgapo, preference: { short: 0.5, vowels: 0.5
 const configOf = (lines: Record<string, string>): Record<string, unknown> =>
   parse(runYaml(lines)) as Record<string, unknown>;
 
-/** Tests of TrainingRuns. @param worldOf returns what they run in, once it is there */
+/** Tests of TrainingRuns. @param worldOf returns the tests' world once it exists */
 export function trainingRuns(worldOf: () => World): void {
   let world: World;
   before(async () => {
@@ -158,7 +158,7 @@ export function trainingRuns(worldOf: () => World): void {
       const { status, output } = world.tryKubectl('label', 'trainingrun', 'long', `label-${i}=yes`);
       assert.equal(status, 0, output);
     }
-    // Somebody else writes an old status: the operator's next one counts.
+    // Another client writes an old status; the operator's next one wins.
     world.tryKubectl('patch', 'trainingrun', 'long', '--subresource=status', '--type=merge', '-p', '{"status":{"step":0,"progress":"0/0"}}'); // prettier-ignore
     const object = await world.status('long', 'progress', ({ step = 0 }) => step > before);
     assert.equal(Object.keys(object.metadata.labels ?? {}).length, 15);

@@ -1,4 +1,6 @@
-/** What the tests of the operator share: a namespace, the coordinator's processes, operators with the rights that the chart gives them. */
+/**
+ * The common world of the operator's tests: a namespace, the coordinator's processes, and operators with the rights given by the chart.
+ */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -17,7 +19,7 @@ import type { Training } from '../processes/runToTheEnd.js';
 /**
  * Returns why these tests cannot run; false if they can.
  *
- * @throws Error for anything but a program or a cluster that is missing
+ * @throws Error for anything except a missing program or cluster
  */
 export function whyNoCluster(): string | false {
   if (process.env['KUBECONFIG'] === undefined) return 'needs an API server: set KUBECONFIG';
@@ -35,14 +37,14 @@ const definitions = join(project, 'deploy/helm/gapo/resources');
 const definedNames = ['trainingruns.gapo.dev', 'rewardservices.gapo.dev'];
 
 const pollMs = 400;
-/** Time after which a wait says what it waited for. Machines that run other tests too are slow. */
+/** Time after which a wait fails and says what it was waiting for. Generous, because machines that run other tests too are slow. */
 const patienceMs = 90_000;
 
 /**
  * Waits until a reading is as expected.
  *
  * @returns the reading
- * @throws Error with the last reading if it is not in time
+ * @throws Error with the last reading if it does not happen in time
  */
 export async function until<T>(what: string, read: () => T | Promise<T>, accept: (value: T) => boolean): Promise<T> {
   const end = performance.now() + patienceMs;
@@ -90,7 +92,7 @@ export class World {
   readonly workspace: Workspace;
   readonly platform: ProcessPlatform;
   readonly training: Training;
-  /** Where the one reward listens that stands for the pod of a Deployment. */
+  /** The port of the single reward service that stands in for a Deployment's pods. */
   readonly rewardPort: number;
   readonly #folder: string;
   readonly #kubeconfig: string;
@@ -123,7 +125,7 @@ export class World {
     for (const name of definedNames) kubectl('wait', '--for=condition=Established', `crd/${name}`);
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } }]);
-    // The account of the release's pods, without which no pod is admitted.
+    // The service account of the release's pods, without which no pod is admitted.
     apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: release, namespace } }]);
     const folder = await mkdtemp(join(tmpdir(), 'gapo-operator-'));
     const kubeconfig = await operatorAccount(namespace, folder);
@@ -174,12 +176,12 @@ export class World {
     return operator;
   }
 
-  /** Ends an operator, and waits until it has ended. */
+  /** Stops an operator and waits until it has ended. */
   async stop(identity: string, signal: NodeJS.Signals): Promise<void> {
     for (const operator of this.#operators) if (operator.identity === identity) await operator.kill(signal);
   }
 
-  /** What the operators have printed. */
+  /** The output of the operators. */
   async logs(identity: string): Promise<string> {
     return readFile(join(this.#folder, `${identity}.log`), 'utf8').catch(() => '');
   }
@@ -189,12 +191,12 @@ export class World {
     return this.#folder;
   }
 
-  /** Whether an operator runs. */
+  /** Whether an operator is running. */
   get hasOperator(): boolean {
     return this.#operators.some(({ isRunning }) => isRunning());
   }
 
-  /** Who leads. */
+  /** The current leader. */
   leader(): string {
     const { output } = tryKubectl('-n', this.namespace, 'get', 'lease', 'gapo-operator', '-o', 'jsonpath={.spec.holderIdentity}'); // prettier-ignore
     return output.trim();
@@ -205,17 +207,17 @@ export class World {
     return kubectl('-n', this.namespace, ...args);
   }
 
-  /** Runs kubectl in the namespace, and returns its status and output. */
+  /** Runs kubectl in the namespace and returns its status and output. */
   tryKubectl(...args: string[]): { status: number; output: string } {
     return tryKubectl('-n', this.namespace, ...args);
   }
 
-  /** Applies a TrainingRun, or lets the API server check it (`--dry-run=server`). */
+  /** Applies a TrainingRun, or makes the API server check it (`--dry-run=server`). */
   apply(name: string, spec: object, ...args: string[]): { status: number; output: string } {
     return this.applyObject({ kind: 'TrainingRun', metadata: { name }, spec }, ...args);
   }
 
-  /** Applies a custom resource likewise. */
+  /** Applies a custom resource in the same way. */
   applyObject(given: object, ...args: string[]): { status: number; output: string } {
     const object = { apiVersion: 'gapo.dev/v1alpha1', ...given };
     const { status, stdout, stderr } = spawnSync(
@@ -250,7 +252,7 @@ export class World {
 
   /** Removes everything. */
   async remove(): Promise<void> {
-    // An operator would put its finalizer back.
+    // A running operator would add its finalizer again.
     for (const operator of this.#operators) await operator.kill('SIGKILL');
     for (const { metadata } of get<{ items: TrainingRunObject[] }>('-n', this.namespace, 'trainingruns').items) {
       this.patch(metadata.name, { metadata: { finalizers: null } });
@@ -271,7 +273,7 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await exited;
 }
 
-/** Writes what the chart gives the operator to make rewards from; all of them are called at one address of this machine. */
+/** Writes the templates for rewards that the chart gives the operator; all rewards are called at one address of this machine. */
 async function writeTemplates(namespace: string, file: string, address: string): Promise<void> {
   const text = rendered(namespace, 'templates/rewardservices.yaml');
   const [map] = parseAllDocuments(text).map((document) => document.toJS() as { data: Record<string, string> });
@@ -289,7 +291,7 @@ function rendered(namespace: string, template: string): string {
   );
 }
 
-/** Creates the account of the operator with the chart's own rights, and returns the file with which it calls the API server. */
+/** Creates the operator's account with the chart's own rights. Returns the kubeconfig with which it calls the API server. */
 async function operatorAccount(namespace: string, folder: string): Promise<string> {
   const text = rendered(namespace, 'templates/operator.yaml');
   const kinds = ['ServiceAccount', 'Role', 'RoleBinding'];

@@ -1,4 +1,7 @@
-/** Reruns the scripts that wrote the right values of other tests, and compares their output with the committed files. */
+/**
+ * Reruns the scripts that produced the reference values of other tests, and compares their output with the committed
+ * files.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -11,7 +14,7 @@ import { isMapping } from '@gapo/service';
 const folder = fileURLToPath(new URL('../../oracle/', import.meta.url));
 const python = process.env['ORACLE_PYTHON'] ?? 'python3';
 
-/** Numbers may differ by this much, relative above 1: another processor rounds otherwise. */
+/** Maximum difference of numbers, relative above 1, because different processors round differently. */
 const tolerance = 1e-5;
 
 /** Defines a test for each script of a kind. */

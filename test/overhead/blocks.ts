@@ -1,9 +1,9 @@
-/** The blocks of time in which telemetry is on and off in turn. */
+/** The time blocks in which telemetry is alternately on and off. */
 
 /** The length of a block in milliseconds. */
 export const blockMs = 1000 * Number(process.env['BLOCK_SECONDS'] || 10);
 
-/** Returns the block that a time is in. @param at milliseconds since 1970 */
+/** Returns the block that contains a time. @param at milliseconds since 1970 */
 export function blockOf(at: number): number {
   return Math.floor(at / blockMs);
 }
@@ -20,25 +20,27 @@ export interface Step {
   readonly seconds: number;
 }
 
-/** What a block took. */
+/** The cost of a block. */
 export interface Block {
   /** Its number. */
   readonly block: number;
-  /** Processor seconds of all services. */
+  /** CPU seconds of all services. */
   readonly cpuSeconds: number;
 }
 
-/** Steps and processor time with telemetry, or without. */
+/** Steps and CPU time with or without telemetry. */
 export interface Side {
-  /** Steps that lie within one block. */
+  /** Steps that lie within a single block. */
   readonly steps: number;
   readonly meanSeconds: number;
   readonly medianSeconds: number;
-  /** Processor seconds of all services for a step. */
+  /** CPU seconds of all services per step. */
   readonly cpuSecondsPerStep: number;
 }
 
-/** Sums up the blocks of one side. A step that lies in several blocks counts by its parts for the processor time, and not for the others. */
+/**
+ * Sums up the blocks of one side. A step that spans several blocks counts proportionally for CPU time, and not at all for the other figures.
+ */
 export function sideOf(on: boolean, steps: readonly Step[], blocks: readonly Block[]): Side {
   const own = blocks.filter(({ block }) => isOn(block * blockMs) === on);
   const numbers = new Set(own.map(({ block }) => block));

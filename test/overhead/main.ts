@@ -1,4 +1,6 @@
-/** make overhead: trains the example with telemetry, or a tracker, on and off in turn, and compares the steps of one run. */
+/**
+ * make overhead: trains the example with telemetry or a tracker alternately on and off, and compares the steps of one run.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,14 +21,14 @@ const settings = programSettings({
   ROUND: z.enum(['telemetry', 'trackers']).default('telemetry'),
 });
 
-/** What either may cost, as a share of a step. */
+/** Maximum cost of either, as a share of a step. */
 const mostOverhead = 0.02;
-/** Seconds between two looks at what the round does, such as scrapes. */
+/** Seconds between activities of a round, such as scrapes. */
 const lookSeconds = 5;
 
 const directory = join(project, 'examples/assistant');
 
-/** The processor time that all services have taken, in seconds. */
+/** The CPU time used by all services, in seconds. */
 function cpuOf(platform: ProcessPlatform): number {
   const roots = services.flatMap((name) => platform.services.get(name)?.pid ?? []);
   const all = roots.flatMap((pid) => [pid, ...descendantsOf(pid)]);

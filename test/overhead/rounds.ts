@@ -1,4 +1,6 @@
-/** What a round of make overhead turns on and off: telemetry, or the tracker that writes TensorBoard's event files. */
+/**
+ * What a round of make overhead switches on and off: telemetry, or the tracker that writes TensorBoard's event files.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blockMs } from './blocks.js';
 
-/** The services whose processor time counts. */
+/** The services whose CPU time counts. */
 export const services = ['coordinator', 'rollout-1', 'gradient-1', 'reward-helpful', 'reward-harmless', 'gateway'];
 
 /** What is measured. */
@@ -17,11 +19,11 @@ export interface Round {
   readonly env: Readonly<Record<string, string>>;
   /** Called once the services run. @param root the directory with data and logs */
   started(root: string): void;
-  /** Called some times in a block. */
+  /** Called several times in a block. */
   during(on: boolean): Promise<void>;
   /** Called at the end of a block. */
   ended(on: boolean): void;
-  /** Says whether it was on, and off: what contradicts that, the measurements, and the same as text. */
+  /** Returns evidence against it having been on and off, the measurements, and these as text. */
   findings(): {
     readonly problem: string | undefined;
     readonly data: Readonly<Record<string, unknown>>;
@@ -33,19 +35,19 @@ export interface Round {
 /** The rounds by their names. */
 export const rounds = { telemetry: telemetryRound, trackers: trackerRound };
 
-/** For {@link services} and the module that switches them. */
+/** The environment for {@link services}, with the module that switches them. */
 const switching = (round: keyof typeof rounds): Record<string, string> => ({
   BLOCK_SECONDS: String(blockMs / 1000),
   ROUND: round,
 });
 
-/** Traces and logs over OTLP to a server that counts them, and metrics that are scraped. */
+/** Traces and logs over OTLP to a server that counts them, and scraped metrics. */
 async function telemetryRound(): Promise<Round> {
   const received = { requests: 0, bytes: 0 };
   const server = createServer((request, response) => {
     received.requests += 1;
     request.on('data', (chunk: Buffer) => (received.bytes += chunk.length));
-    // An empty message: everything was accepted.
+    // An empty message means that everything was accepted.
     request.on('end', () => response.setHeader('content-type', 'application/x-protobuf').end());
   });
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
@@ -87,10 +89,10 @@ function metricsAddress(log: string): string {
 
 const nothing = (): void => undefined;
 
-/** Event files of TensorBoard. */
+/** TensorBoard event files. */
 async function trackerRound(): Promise<Round> {
   const directory = mkdtempSync(join(tmpdir(), 'gapo-tensorboard-'));
-  /** Bytes of all files at the end of the last block, and how many were written in blocks that are on, and off. */
+  /** Bytes of all files at the end of the last block, and the bytes written in blocks with the tracker on and off. */
   let [bytes, on, off] = [0, 0, 0];
   return {
     what: 'the TensorBoard tracker',
@@ -104,7 +106,7 @@ async function trackerRound(): Promise<Round> {
       bytes = now;
     },
     findings: () => ({
-      // What was on its way when a block ended is a part of the next one.
+      // Data in flight when a block ended count towards the next one.
       problem: on > 10 * off ? undefined : `${on} bytes were written while it was on, ${off} while it was off`,
       data: { bytes: on, bytesWhileOff: off },
       text: `${(on / 1e3).toFixed(1)} kB of event files`,

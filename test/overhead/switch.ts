@@ -1,11 +1,11 @@
 /**
- * Loaded into services by make overhead: turns traces, metrics and logs, or the trackers, off and on by the clock, in blocks of equal length,
- * in all processes at once. Steps within a block are with them, or without.
+ * Loaded into services by make overhead: switches traces, metrics and logs, or the trackers, on and off by the clock, in blocks of equal
+ * length, in all processes at the same time. Steps within a block are entirely with or without them.
  */
 import { trace, type Tracer } from '@opentelemetry/api';
 import { blockMs, isOn } from './blocks.js';
 
-/** What the telemetry of a process keeps on its global object. */
+/** State that a process's telemetry keeps on the global object. */
 const held = globalThis as unknown as Record<symbol, unknown>;
 const [measuring, logs] = [Symbol.for('gapo.telemetry.measuring'), Symbol.for('gapo.telemetry.logs')];
 
@@ -13,7 +13,7 @@ interface Sampler {
   shouldSample(...args: unknown[]): { decision: number };
 }
 
-/** Makes the sampler refuse what begins while telemetry is off. Undefined until the SDK has started. */
+/** Makes the sampler reject spans that begin while telemetry is off. Undefined until the SDK has started. */
 function samplerOf(): Sampler | undefined {
   const provider = trace.getTracerProvider() as { getDelegate?(): { getTracer(name: string): Tracer } };
   return (provider.getDelegate?.().getTracer('gapo') as unknown as { _sampler?: Sampler })._sampler;
@@ -39,17 +39,17 @@ function apply(): void {
   setTimeout(apply, blockMs - (Date.now() % blockMs)).unref();
 }
 
-/** The coordinator's class that brings events to trackers. */
+/** The coordinator's class that delivers events to trackers. */
 interface Deliveries {
   prototype: { follow: (this: unknown, run: { eventsAfter(number: number): AsyncIterable<unknown> }) => () => void };
 }
 
 /**
- * Keeps the coordinator from waking its trackers, and trackers from reading events, while they are off. What happens meanwhile is recorded when
- * they are on: their work for every step is in the blocks that count as with them, so that the ratio is no less than what they cost.
+ * Keeps the coordinator from waking its trackers, and trackers from reading events, while they are off. What happens in the meantime is
+ * recorded when they are on, so their work for every step falls into the blocks that count as with them, and the ratio is at least their cost.
  */
 async function switchTrackers(): Promise<void> {
-  // The class itself, which no package exports: the process has this module from the same file.
+  // The class itself, which no package exports; the process loads this module from the same file.
   const file = new URL('../../../services/coordinator/dist/tracking/delivery.js', import.meta.url).href;
   const { Delivery } = (await import(file)) as { Delivery: Deliveries };
   const { follow } = Delivery.prototype;

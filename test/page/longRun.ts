@@ -1,4 +1,4 @@
-/** One long run that takes no more steps: for pages of long runs. */
+/** One long run that takes no more steps, for pages of long runs. */
 import { once } from 'node:events';
 import { uniform } from '@gapo/numeric';
 import type { RunInput, SampleInput, StepReport } from '@gapo/rpc';
@@ -7,13 +7,13 @@ import { serveTraining, type Served } from './served.js';
 /** Parameters of the gradients of a long run. */
 const dimensions = 20;
 
-/** Returns the steps of a run, whose rewards rise and whose conflicts come and go. */
+/** Returns the steps of a run with rising rewards and conflicts that come and go. */
 export function stepsOf(names: readonly string[], count: number): StepReport[] {
   let drawn = 0;
   const draw = (): number => uniform(7, drawn++) - 0.5;
   return Array.from({ length: count }, (_, n): StepReport => {
     const part = n / count;
-    // Vectors that turn: their cosines are those of real gradients.
+    // Rotating vectors, whose cosines resemble those of real gradients.
     const gradients = names.map((_, i) =>
       Array.from({ length: dimensions }, (__, k) => 0.5 + Math.sin((i + 1) * (k + 1) + 3 * part) + draw()),
     );
@@ -58,7 +58,7 @@ export function stepsOf(names: readonly string[], count: number): StepReport[] {
   });
 }
 
-/** Returns a completion with scores that differ. @param number among those of its step */
+/** Returns a completion with distinct scores. @param number index within its step */
 function sampleOf(names: readonly string[], step: number, number: number): SampleInput {
   const prompt = Math.floor(number / 4);
   return {

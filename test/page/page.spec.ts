@@ -1,4 +1,4 @@
-/** Every view of the page in a browser, on a live run that is steered, and on a long one. `make test-page` runs it. */
+/** Every view of the page in a browser, on a live run that is steered, and on a long run. `make test-page` runs it. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ describe('a live run', () => {
       await writeFile(path, runYaml(lines));
       await command('train', path, '--id', id, ...more);
     };
-    // Two ends of a front, which say where a preference lands.
+    // Two ends of a front, which show where a preference lands.
     for (const [id, short] of [
       ['low', 0.1],
       ['high', 0.9],
@@ -239,19 +239,19 @@ describe('evaluated runs', () => {
   });
 });
 
-/** A run that P-GAPO trains. @param short the share of that objective */
+/** A run trained with P-GAPO. @param short the share of that objective */
 function preferring(short: number): Record<string, string> {
   return { combine: `{ method: pgapo, preference: { short: ${short}, vowels: ${(1 - short).toFixed(1)} } }` };
 }
 
-/** Presses a button, and says yes. */
+/** Presses a button and confirms. */
 async function confirm(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name, exact: true }).click();
   await page.click('dialog button.primary');
   await page.waitForSelector('dialog', { state: 'detached' });
 }
 
-/** Reads a stream until an event of a type. Returns its data. */
+/** Reads a stream until an event of a given type. Returns its data. */
 async function nextEvent(url: string, wanted: string): Promise<Record<string, unknown>> {
   const { body } = await fetch(url);
   let text = '';
@@ -272,7 +272,7 @@ function tab(view: string): string {
   return `document.querySelector('.tabs a[href="#long${view === '' ? '' : `/${view}`}"]').click()`;
 }
 
-/** Returns a script that moves a control, as a person would. */
+/** Returns a script that moves a control as a user would. */
 function input(selector: string, value: string): string {
   return `{ const control = document.querySelector('${selector}'); control.value = '${value}'; control.dispatchEvent(new Event('input')) }`;
 }

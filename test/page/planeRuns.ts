@@ -1,4 +1,4 @@
-/** Runs that were evaluated many times: trained ones, an average of two, and one policy that is told the preference. */
+/** Runs with many evaluations: trained ones, an average of two, and a preference-conditioned policy. */
 import { once } from 'node:events';
 import { uniform } from '@gapo/numeric';
 import type { EvaluationReportInput, RunInput } from '@gapo/rpc';
@@ -6,12 +6,12 @@ import { serveTraining, type Served } from './served.js';
 
 const data = [{ key: 'heldOut', file: 'heldout.jsonl', sha256: 'a'.repeat(64) }];
 
-/** What a policy has when it favours objectives by these shares, after this part of its training. */
+/** The rewards of a policy that favours objectives by these shares, after this fraction of its training. */
 function rewardsOf(shares: readonly number[], part: number, seed: number): number[] {
   return shares.map((share, k) => part * (3 * Math.sqrt(share) - 0.4 * k) + 0.2 * uniform(seed, k) - 0.5);
 }
 
-/** Serves them. @param names of the objectives, three at least */
+/** Serves them. @param names of the objectives, at least three */
 export function servePlaneRuns(names: readonly string[]): Promise<Served> {
   const equal = names.map(() => 1 / names.length);
   const first = names.map((_, k) => (k === 0 ? 0.8 : 0.2 / (names.length - 1)));

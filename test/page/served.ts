@@ -1,4 +1,4 @@
-/** A coordinator that answers as a test says, and a real gateway in front of it. */
+/** A coordinator whose responses the test defines, and a real gateway in front of it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -13,11 +13,11 @@ import { project } from '../platform.fixture.js';
 export interface Served {
   /** The address of the page. */
   readonly url: string;
-  /** Ends them. */
+  /** Stops both. */
   stop(): Promise<void>;
 }
 
-/** Starts both. @param handlers of the coordinator, whose calls need no token */
+/** Starts both. @param handlers of the coordinator; calls need no token */
 export async function serveTraining(handlers: Partial<Handlers<'gapo.training.v1.TrainingService'>>): Promise<Served> {
   const service = implementSome('gapo.training.v1.TrainingService', { GetCaller: async () => ({}), ...handlers });
   const server = await serve({ address: '127.0.0.1:0', services: [service], shutdownGraceMs: 0 });

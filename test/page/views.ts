@@ -1,4 +1,4 @@
-/** What the tests of the page ask of every view: that it is accessible, fits a narrow screen, and looks as its screenshot. */
+/** Checks of every view in the page's tests: it is accessible, fits a narrow screen, and matches its screenshot. */
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { project } from '../platform.fixture.js';
 
-/** Where screenshots are written. */
+/** The folder for screenshots. */
 const images = join(project, 'docs/images/page');
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
-/** Screens that every view is looked at on. */
+/** Screens on which every view is checked. */
 const screens = [
   { width: 1440, colorScheme: 'light' },
   { width: 1440, colorScheme: 'dark' },
@@ -25,9 +25,9 @@ export function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'], timeout: 0 });
 }
 
-/** Opens a page that notes what goes wrong in it. @param context options of the browser's context */
+/** Opens a page that records its errors. @param context options of the browser's context */
 export async function openPage(browser: Browser, url: string, context: Parameters<Browser['newPage']>[0] = {}) {
-  // The scripts of axe-core are not among those that the page allows.
+  // The page's CSP does not allow the scripts of axe-core.
   const page = await browser.newPage({ bypassCSP: true, ...context });
   page.setDefaultTimeout(0);
   const problems: string[] = [];
@@ -60,11 +60,11 @@ async function violationsOf(page: Page): Promise<string[]> {
 }
 
 /**
- * Looks at a view on every screen: nothing goes wrong, nothing is wider than the screen, nothing serious is inaccessible,
- * nothing is asked of another server. Writes a screenshot of each.
+ * Checks a view on every screen: no errors, nothing wider than the screen, no serious accessibility violations, no requests
+ * to other servers. Writes a screenshot of each.
  *
- * @param ready a selector of what the view shows once it is complete
- * @param act what a person does then
+ * @param ready a selector for what the view shows once it is complete
+ * @param act what the user then does
  */
 export async function lookAt(
   browser: Browser,

@@ -1,4 +1,6 @@
-/** Programs that telemetry goes to: a collector with the configuration of deploy/observability, and Prometheus. */
+/**
+ * Programs that receive telemetry: a collector with the configuration from deploy/observability, and Prometheus.
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
@@ -24,7 +26,7 @@ export function whyNoPrograms(): string | false {
   return false;
 }
 
-/** Starts a program whose output goes to a file. It ends with the test. */
+/** Starts a program with its output written to a file. It ends with the test. */
 function start(t: Owner, program: string, args: readonly string[], log: string): void {
   const output = openSync(log, 'a');
   const child = spawn(program, args, { stdio: ['ignore', output, output] });
@@ -39,7 +41,7 @@ function start(t: Owner, program: string, args: readonly string[], log: string):
 /**
  * Starts a collector that passes everything on to a receiver, as JSON.
  *
- * @returns the URL that services send to
+ * @returns the URL to which services send
  */
 export async function startCollector(t: Owner, directory: string, receiver: string): Promise<string> {
   const [http, grpc] = [await freePort(), await freePort()];
@@ -71,7 +73,7 @@ const sample = z.object({
   value: z.tuple([z.number(), z.string()]),
 });
 
-/** A sample of a query's answer. */
+/** A sample in a query's result. */
 export type PrometheusSample = z.output<typeof sample>;
 
 const answer = z.object({ status: z.literal('success'), data: z.object({ result: z.array(sample) }) });
@@ -82,7 +84,7 @@ export interface RunningPrometheus {
   query(expr: string): Promise<PrometheusSample[]>;
 }
 
-/** Starts Prometheus with the alerts, over services at host:port by their names. */
+/** Starts Prometheus with the alerts. @param targets host:port of services by name */
 export async function startPrometheus(
   t: Owner,
   directory: string,
@@ -113,7 +115,7 @@ export async function startPrometheus(
   };
 }
 
-/** Asks until `fits` holds for what a query finds. */
+/** Repeats a query until `fits` holds for its result. */
 export async function untilFound(
   prometheus: RunningPrometheus,
   expr: string,

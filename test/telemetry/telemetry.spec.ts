@@ -1,4 +1,4 @@
-/** A live run, as an independent collector, Prometheus and Grafana's schema see its telemetry. */
+/** The telemetry of a live run, as seen by an independent collector, Prometheus and Grafana's schema. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -112,7 +112,8 @@ describe('telemetry', { skip: whyNoPrograms() }, () => {
         if ((await prometheus.query(evaluable)).length === 0) empty.push(panel);
       }
     }
-    // What this run does not do: fail, checkpoint late, compute on GPUs, train by DPO, or approximate.
+    // Metrics of things this run does not do: fail, checkpoint late, compute on GPUs, train by DPO, or
+    // approximate.
     const absent =
       /accuracy|multiplier|approximation|failures|cache of scores|retries|Share of calls|refused|hw\.gpu|queue\.length/;
     assert.deepEqual([...new Set(empty)].filter((panel) => !absent.test(panel)), []); // prettier-ignore
@@ -147,7 +148,7 @@ describe('telemetry', { skip: whyNoPrograms() }, () => {
   });
 });
 
-/** Writes the alerts without the time that a condition has to last, which promtool tests. Returns the file. */
+/** Writes the alerts without their minimum durations, which promtool tests. Returns the file. */
 function withoutWaiting(directory: string): string {
   const file = join(directory, 'alerts.yaml');
   const alerts = readFileSync(join(project, 'deploy/observability/alerts.yaml'), 'utf8');

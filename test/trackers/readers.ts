@@ -1,4 +1,4 @@
-/** MLflow and TensorBoard, as their own programs read what was recorded. */
+/** Reads recorded data with MLflow's and TensorBoard's own programs. */
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { freePort, temporaryDirectory, type Owner } from '@gapo/service/testing'
 const python = process.env['TRACKERS_PYTHON'] ?? 'python3';
 const script = fileURLToPath(new URL('../../trackers/read.py', import.meta.url));
 
-/** Why nothing can be read; false if it can. */
+/** Why the programs cannot run; false if they can. */
 export function whyNoReaders(): string | false {
   try {
     execFileSync(python, ['-c', 'import mlflow, tensorboard'], { stdio: 'ignore' });
@@ -69,7 +69,7 @@ export async function startMlflow(t: Owner): Promise<{ url: string; version: str
   closeSync(log);
   t.after(async () => {
     if (child.pid === undefined || child.exitCode !== null) return;
-    process.kill(-child.pid, 'SIGTERM'); // it has children
+    process.kill(-child.pid, 'SIGTERM'); // it has child processes
     await once(child, 'exit');
   });
   const url = `http://127.0.0.1:${port}`;

@@ -1,4 +1,4 @@
-// `gapo certs`: what it makes, what it keeps, and what it renews.
+// `gapo certs`: what it creates, keeps and renews.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

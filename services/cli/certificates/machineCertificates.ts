@@ -10,16 +10,16 @@ import { UserError, writeAtomically } from '@gapo/service';
 
 const dayMs = 86_400_000;
 
-/** An authority outlives its certificates: a new one makes every peer need a new certificate. */
+/** An authority outlives its certificates: with a new one, every peer needs a new certificate. */
 const authorityDays = 3650;
 
-/** Clocks of peers may be behind by this much. */
+/** How far the clocks of peers may be behind. */
 const skewMs = 300_000;
 
 /** A certificate is renewed when a third of its lifetime is left. */
 const renewFraction = 1 / 3;
 
-/** What certificates are wanted. */
+/** Options for the certificates. */
 export interface CertificateOptions {
   /** The directory, absolute. */
   readonly directory: string;
@@ -27,13 +27,13 @@ export interface CertificateOptions {
   readonly hosts: readonly string[];
   /** Days for which a certificate is valid. */
   readonly days: number;
-  /** Whether to renew those that are still good. */
+  /** Whether to renew certificates that are still valid. */
   readonly renew: boolean;
-  /** The present time, in milliseconds since 1970. */
+  /** The current time, in milliseconds since 1970. */
   readonly now: number;
 }
 
-/** One certificate after the call. */
+/** The state of one certificate after the call. */
 export interface CertificateRow {
   readonly name: Role | 'ca';
   /** Such as spiffe://gapo/coordinator; null for the authority. */
@@ -42,7 +42,7 @@ export interface CertificateRow {
   readonly keyFile: string;
   /** When it expires, RFC 3339. */
   readonly expires: string;
-  /** Whether it is new, and why; `kept` where it is not. */
+  /** Whether it is new, and why; `kept` if it is not. */
   readonly state: string;
 }
 
@@ -52,9 +52,10 @@ export function pairFiles(directory: string, name: string): { certFile: string; 
 }
 
 /**
- * Makes what is missing, and renews what expires soon or lacks a host. Running services take renewed files without a restart.
+ * Creates missing certificates and renews those that expire soon or lack a host. Running services pick up renewed files
+ * without a restart.
  *
- * @throws UserError where the authority in the directory is incomplete or cannot be read, or a file cannot be written
+ * @throws UserError if the authority in the directory is incomplete or cannot be read, or a file cannot be written
  */
 export async function makeCertificates(options: CertificateOptions): Promise<CertificateRow[]> {
   const { directory, now } = options;
@@ -103,14 +104,14 @@ async function authorityIn({
   }
   const present = hasCert ? await readAuthority(files) : undefined;
   const until = present === undefined ? 0 : Date.parse(present.parsed.validTo);
-  // An authority that ends before its certificates would end them too.
+  // An authority that expires before its certificates would invalidate them.
   const lasting = until > now + days * dayMs;
   if (present !== undefined && lasting) {
     return { authority: present.authority, row: authorityRow(files, present.authority.cert, 'kept') };
   }
   const notAfter = new Date(now + Math.max(authorityDays, 2 * days) * dayMs);
   const authority = await createAuthority('gapo', new Date(now - skewMs), notAfter);
-  // Peers trust the authority before too, until all have certificates of the new one.
+  // Peers also trust the previous authority until all have certificates from the new one.
   const before = present !== undefined && until > now ? present.authority.cert : '';
   await writeAtomically(files.keyFile, authority.key, { mode: 0o600 });
   await writeAtomically(files.certFile, authority.cert + before, { mode: 0o644 });
@@ -128,7 +129,7 @@ async function readAuthority(files: {
 }): Promise<{ authority: Authority; parsed: X509Certificate }> {
   try {
     const text = readFileSync(files.certFile, 'utf8');
-    // The first one signs; one that follows it is an authority that is being replaced.
+    // The first one signs; any that follows is an authority being replaced.
     const [cert = ''] = text.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n?/) ?? [];
     const authority = await openAuthority({ cert, key: readFileSync(files.keyFile, 'utf8') });
     return { authority, parsed: new X509Certificate(cert) };
@@ -140,7 +141,7 @@ async function readAuthority(files: {
   }
 }
 
-/** Returns why a certificate has to be made; undefined where the present one is good. */
+/** Returns why a certificate has to be issued; undefined if the current one is still good. */
 function reasonToIssue(
   { certFile, keyFile }: { certFile: string; keyFile: string },
   identity: string,

@@ -1,16 +1,16 @@
-/** A directory of `gapo certs`, as the environment of a service or of this command. */
+/** The directory of `gapo certs` as environment variables for a service or this command. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultTrustDomain, type Role } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 
-/** The variables that a certificate sets. */
+/** The variables set for a certificate. */
 export const tlsVariables = ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'TLS_CA_FILE'] as const;
 
 /**
- * Returns the variables by which a process takes a role.
+ * Returns the variables that give a process a role.
  *
- * @throws UserError where a file is missing
+ * @throws UserError if a file is missing
  */
 export function tlsEnvironment(directory: string, role: Role): Record<string, string> {
   const path = (name: string): string => {

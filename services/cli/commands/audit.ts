@@ -1,4 +1,4 @@
-/** `gapo audit`: what people did to a run, and whether the record is whole. */
+/** `gapo audit`: what users did to a run, and whether the record is intact. */
 import { auditProblemText } from '@gapo/access';
 import { UserError } from '@gapo/service';
 import { Command, Option } from 'commander';

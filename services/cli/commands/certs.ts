@@ -20,7 +20,7 @@ function host(text: string, before: string[]): string[] {
 }
 
 async function certs(directory: string, { host: hosts, days, renew, json }: CertsFlags): Promise<void> {
-  // The library of X.509 takes a while to load, and no other command needs it.
+  // The X.509 library takes a while to load, and no other command needs it.
   const { makeCertificates } = await import('../certificates/machineCertificates.js');
   const wanted = ['localhost', '127.0.0.1', '::1', hostname(), ...hosts];
   const options = {

@@ -29,7 +29,7 @@ interface PromptFlags extends DataFlags {
 /**
  * Adds an objective to the labels given before.
  *
- * @throws InvalidArgumentError if it has another form, or is repeated
+ * @throws InvalidArgumentError if it has another format, or is repeated
  */
 function addLabel(given: string, before: LabelSources | undefined): LabelSources {
   const [objective = '', source, ...more] = given.split('=');
@@ -89,10 +89,10 @@ async function prompts(data: readonly string[], { out, map, except = [], json }:
 }
 
 /**
- * Returns a prompt as a row has it: the text that it was, or messages.
+ * Returns a prompt in the format of a row: its original text, or messages.
  *
- * @throws UserError if a turn is empty, or by the same role as the one before. Many chat templates refuse those, and with them
- *   the whole file.
+ * @throws UserError if a turn is empty, or has the same role as the previous one. Many chat templates reject those, and then
+ * the whole file is rejected.
  */
 function written({ text, turns }: Prompt): string | Prompt['turns'] {
   turns.forEach(({ role, content }, i) => {
@@ -108,7 +108,7 @@ const promptRows: DataFormat<Prompt, Prompt> = {
   encode: async (forms) => forms.map((value) => ({ value, truncated: false })),
 };
 
-/** Identifies a prompt by its turns. Data sets have hundreds of thousands, so that their texts are not kept. */
+/** Identifies a prompt by its turns. Data sets have hundreds of thousands of prompts, so their texts are not kept. */
 function digestOf({ turns }: Prompt): string {
   return createHash('sha256').update(JSON.stringify(turns)).digest('base64');
 }

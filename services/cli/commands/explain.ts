@@ -1,4 +1,7 @@
-/** `gapo explain`: who gained from an update, who was hurt, and whether that had to be. */
+/**
+ * `gapo explain`: which objectives gained from an update, which were hurt, and whether that was
+ * avoidable.
+ */
 import { certificateOfReport, type UpdateCertificate } from '@gapo/objectives';
 import type { Run, StepReport } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
@@ -24,7 +27,7 @@ async function explain(
     const report = await reportOf(coordinator, run, step ?? run.step);
     const certificate = certificateOf(run, report);
     if (json) {
-      // The step's report has its weights, and what the Gram matrix is made from.
+      // The step's report already contains the weights and the numbers behind the Gram matrix.
       const { gram: _gram, weights: _weights, ...stated } = certificate;
       const { step: number, weightsAge } = report;
       return printJson({ run: id, step: number, method: run.method, weightsAge, ...stated });
@@ -41,7 +44,7 @@ async function explain(
 /**
  * Returns the report of a step.
  *
- * @throws UserError for a step that the run has not taken
+ * @throws UserError if the run has not taken the step
  */
 async function reportOf(coordinator: Coordinator, run: Run, step: number): Promise<StepReport> {
   if (step >= 1 && step <= run.step) {

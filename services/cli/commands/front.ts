@@ -1,4 +1,4 @@
-/** `gapo front`: trains one policy per preference, or takes one policy that is told the preference, and compares them. */
+/** `gapo front`: trains one policy per preference, or uses a single preference-conditioned policy, and compares them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EvaluationReport, Run } from '@gapo/rpc';
@@ -56,7 +56,7 @@ function front(configOrRun: string, flags: FrontFlags): Promise<void> {
   return isFile ? frontOfConfig(configOrRun, flags) : frontOfOneRun(configOrRun, flags);
 }
 
-/** Evaluates the one policy of a run, which is told each preference. */
+/** Evaluates a run's single policy at each preference. */
 async function frontOfOneRun(id: string, flags: FrontFlags): Promise<void> {
   const coordinator = new Coordinator(coordinatorAddress(flags.coordinator));
   const interrupts = listenForInterrupts();
@@ -108,7 +108,7 @@ async function frontOfConfig(configPath: string, flags: FrontFlags): Promise<voi
   save(result, flags);
 }
 
-/** Writes a front, and prints it. */
+/** Writes a front and prints it. */
 function save(result: Front, flags: FrontFlags): void {
   const directory = newFrontDirectory(fromHere(flags.data), result.name, new Date(result.created));
   const analysis = analyse(result);

@@ -61,7 +61,7 @@ async function checkData(config: RunConfig, decoder: DecoderConfig, baseDirector
 }
 
 /**
- * Returns the rates that were given.
+ * Returns the given rates.
  *
  * @throws UserError for rates without `--teraflops`
  */

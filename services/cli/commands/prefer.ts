@@ -16,7 +16,7 @@ interface PreferFlags {
   json?: true;
 }
 
-/** @throws UserError if the preference has an unknown objective, or lacks one */
+/** @throws UserError if the preference names an unknown objective, or omits one */
 function requireObjectives({ id, objectives }: Run, preference: Readonly<Record<string, number>>): void {
   const all = `its objectives are ${objectives.join(', ')}`;
   for (const name of Object.keys(preference)) {

@@ -18,7 +18,7 @@ interface CheckFlags {
   json?: true;
 }
 
-/** The largest batch that is timed, if the service accepts it. */
+/** The largest batch to time, if the service accepts it. */
 const largestBatch = 256;
 
 async function check(target: string, { timeout, seconds, json }: CheckFlags): Promise<void> {

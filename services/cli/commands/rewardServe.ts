@@ -14,7 +14,7 @@ interface ServeFlags {
 }
 
 /**
- * Returns the environment of a service that serves the sources at some paths.
+ * Returns the environment of a service for the sources at the given paths.
  *
  * @throws UserError if one process cannot serve them
  */
@@ -48,7 +48,7 @@ async function serve(
       ...env,
       ...(objective !== undefined && { OBJECTIVE: objective }),
     },
-    // A process group of its own, so that Ctrl-C reaches only this process, which then stops the service.
+    // A separate process group, so that Ctrl-C reaches only this process, which then stops the service.
     detached: true,
   });
   interrupts.asked.addEventListener('abort', () => child.kill('SIGTERM'));

@@ -20,7 +20,7 @@ interface SamplesFlags {
   json?: true;
 }
 
-/** Completions of a request, at most. */
+/** Maximum completions per request. */
 const largestPage = 100;
 
 async function samples(id: string, step: number | undefined, flags: SamplesFlags): Promise<void> {
@@ -37,7 +37,7 @@ async function samples(id: string, step: number | undefined, flags: SamplesFlags
   }
 }
 
-/** @throws UserError for options that exclude each other */
+/** @throws UserError for mutually exclusive options */
 function requestOf(runId: string, step: number | undefined, flags: SamplesFlags): ListSamplesRequestInput {
   const { worst, conflict, longest, unfinished = false, search = '', prompt = '' } = flags;
   const orders = [worst !== undefined && '--worst', conflict && '--conflict', longest && '--longest'].filter(Boolean);
@@ -64,7 +64,7 @@ function requestOf(runId: string, step: number | undefined, flags: SamplesFlags)
   };
 }
 
-/** Returns the first completions, of as many pages as they take, as one page. */
+/** Returns the first completions as one page, fetching as many pages as needed. */
 async function pagesOf(
   coordinator: Coordinator,
   request: ListSamplesRequestInput,
@@ -75,7 +75,7 @@ async function pagesOf(
   const first = await pageAfter('', 0);
   const all = [...first.samples];
   let next = first.nextPageToken;
-  // The step of the first page: the newest may be another one by now.
+  // Keeps the step of the first page, because the newest may be a different one by now.
   if (first.step !== undefined) request = { ...request, step: first.step };
   while (next !== '' && all.length < limit) {
     const page = await pageAfter(next, all.length);

@@ -1,4 +1,4 @@
-/** `gapo token create`: makes a bearer token and its entry of TOKENS_FILE. */
+/** `gapo token create`: creates a bearer token and its entry for TOKENS_FILE. */
 import { accessRoles, newToken, tokenHash, tokensSchema } from '@gapo/access';
 import { parseValue } from '@gapo/service';
 import { Command, Option } from 'commander';

@@ -1,4 +1,4 @@
-/** Tests whether a reward service keeps the contract of docs/rewards.md, through its network address only. */
+/** Tests, only through its network address, whether a reward service follows the contract in docs/rewards.md. */
 import {
   checkHealth,
   maxReceiveBytes,
@@ -15,7 +15,7 @@ import { itemsOf, ordinary, ordinaryItems, unusual } from './probes.js';
 /** The result of one check. */
 export interface Finding {
   readonly what: string;
-  /** `fails`: the contract is broken; `note`: it is kept, but something is worth knowing. */
+  /** `fails`: the contract is broken; `note`: it is followed, but something is worth knowing. */
   readonly verdict: 'ok' | 'note' | 'fails';
   /** What was found. */
   readonly found: string;
@@ -38,13 +38,13 @@ const ok = (what: string, found: string): Finding => ({ what, verdict: 'ok', fou
 const note = (what: string, found: string, fix = ''): Finding => ({ what, verdict: 'note', found, fix });
 const fails = (what: string, found: string, fix: string): Finding => ({ what, verdict: 'fails', found, fix });
 
-/** A service that was only just started gets some seconds to become ready. */
+/** A service that has only just started gets a few seconds to become ready. */
 const startupRetry = { attempts: 5, baseDelayMs: 250, maxDelayMs: 2000 };
 
-/** The most items of a large call: a limit of bytes shows with any number. */
+/** Maximum number of items in a large call: any number reveals a byte limit. */
 const fewItems = 4;
 
-/** The most bytes of a column of metadata besides its value. */
+/** Maximum bytes of a metadata column excluding its value. */
 const paddingBytes = 32;
 
 /** The largest batch in a check, and the batch size if Describe states no limit. */
@@ -227,10 +227,10 @@ async function limits(checked: Checked, { maxBatch }: DescribeResponse): Promise
   return findings;
 }
 
-/** A call of long conversations, where Describe states no limit of bytes: it is more than gRPC servers receive by default. */
+/** Size of a call with long conversations if Describe states no byte limit: more than gRPC servers accept by default. */
 const largeCall = 8 * 2 ** 20;
 
-/** Sends items with long columns of metadata, which take no time to score. */
+/** Sends items with long metadata columns, which take no time to score. */
 async function largeCalls(checked: Checked, { maxBatch, maxBytes }: DescribeResponse): Promise<Finding[]> {
   const { client, deadlineMs, signal } = checked;
   const wanted = Math.min(maxBytes || largeCall, maxReceiveBytes);
@@ -250,7 +250,7 @@ async function largeCalls(checked: Checked, { maxBatch, maxBytes }: DescribeResp
   }
 }
 
-/** Returns items whose request has about as many bytes as wanted, and no more. */
+/** Returns items whose request has close to, but not more than, the wanted number of bytes. */
 function paddedItems(count: number, wanted: number): Item[] {
   const items = itemsOf(ordinary.slice(0, count));
   const spare = wanted - messageBytes('gapo.reward.v1.ScoreRequest', { items });
@@ -294,7 +294,7 @@ async function score(
   return { results, problem: '' };
 }
 
-/** The largest difference that float32 sums in another order explain. */
+/** The largest difference explained by summing float32 in a different order. */
 const rounding = 1e-5;
 
 function compared(what: string, first: Answer, second: Answer, fix: string): Finding {

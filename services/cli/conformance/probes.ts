@@ -49,7 +49,7 @@ export const unusual: readonly (Exchange & { readonly what: string })[] = [
   { what: 'a word of 100,000 letters', prompt: 'Continue.', completion: 'a'.repeat(100_000) },
 ];
 
-/** Returns a number of items of ordinary exchanges, which repeat if there are more than {@link ordinary} has. */
+/** Returns a number of items with ordinary exchanges, which repeat if {@link ordinary} has fewer. */
 export function ordinaryItems(count: number): Item[] {
   const rounds = Math.ceil(count / ordinary.length);
   return itemsOf(
@@ -59,7 +59,7 @@ export function ordinaryItems(count: number): Item[] {
   );
 }
 
-/** Returns exchanges as items with distinct ids. */
+/** Converts exchanges to items with distinct ids. */
 export function itemsOf(exchanges: readonly Exchange[]): Item[] {
   return exchanges.map(({ prompt, completion }, i) => ({
     id: `item ${i}`,

@@ -1,4 +1,6 @@
-/** `gapo reward check` against services that keep the contract and services that break it, each in one way. */
+/**
+ * `gapo reward check` against services that follow the contract and services that each break it in one way.
+ */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

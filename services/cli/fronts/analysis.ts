@@ -7,7 +7,7 @@ import type { Front, FrontPolicy } from './front.js';
 /** How the preferences of a group order its policies' rewards. */
 export interface PreferenceOrder {
   readonly group: string;
-  /** Kendall's τ of the preference for an objective and its mean reward, in the order of the objectives. */
+  /** Kendall's τ between the preference for an objective and its mean reward, in the order of the objectives. */
   readonly taus: readonly number[];
 }
 
@@ -15,7 +15,7 @@ export interface PreferenceOrder {
 export interface FrontAnalysis {
   /** Indices of policies that no other policy of the set dominates. */
   nonDominated: ReadonlySet<number>;
-  /** For each policy, the indices of those that dominate it. */
+  /** For each policy, the indices of the policies that dominate it. */
   dominatedBy: readonly (readonly number[])[];
   /** The reference point of the hypervolumes, in the order of the objectives. */
   reference: readonly number[];
@@ -30,7 +30,8 @@ export interface FrontAnalysis {
 /**
  * Analyses a front by the policies' mean rewards.
  *
- * @param reference by objective. @default a tenth of each objective's range below its worst value, the starting policy included
+ * @param reference by objective. @default a tenth of each objective's range below its worst value, including the starting
+ * policy
  * @throws UserError if the reference does not name exactly the objectives
  */
 export function analyse(front: Front, reference?: Readonly<Record<string, number>>): FrontAnalysis {
@@ -72,7 +73,7 @@ function orderOf({ objectives, policies }: Front, group: string): PreferenceOrde
   return { group, taus };
 }
 
-/** @param points of the policies, to which that of the starting policy is added */
+/** @param points of the policies; the starting policy's point is added */
 function defaultReference({ objectives, start }: Front, points: readonly (readonly number[])[]): number[] {
   const begun = objectives.flatMap((name) => start?.[name]?.mean ?? []);
   return referenceBelow(begun.length === objectives.length ? [...points, begun] : points);

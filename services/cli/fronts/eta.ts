@@ -1,7 +1,7 @@
 /** Estimates the time left for a sequence of training runs and evaluations. */
 import { stepsTaken, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 
-/** Accumulates times while policies are trained in sequence. */
+/** Accumulates times while policies are trained one after another. */
 export class FrontEta {
   readonly #labels: readonly string[];
   readonly #now: () => number;

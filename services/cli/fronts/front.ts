@@ -20,7 +20,7 @@ const policySchema = z.object({
   group: z.string(),
   /** A short label for plots, such as `0.3/0.7`. */
   label: z.string(),
-  /** The preference that it was trained or averaged for, by objective; null if it has none. */
+  /** The preference for which it was trained or averaged, by objective; null if it has none. */
   preference: numbers.nullable(),
   /** The weights of the averaged runs, by id; null if it was trained. */
   ingredients: numbers.nullable(),

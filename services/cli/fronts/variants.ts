@@ -1,4 +1,6 @@
-/** Variants of a run configuration: with another preference vector, or for a single objective. */
+/**
+ * Variants of a run configuration: with a different preference vector, or for a single objective.
+ */
 import { conditionOf, objectiveNames } from '@gapo/config';
 import { UserError } from '@gapo/service';
 import { configFile, type ConfigFile } from '../configFile.js';
@@ -23,7 +25,7 @@ export function byObjective(objectives: readonly string[], vector: readonly numb
 /**
  * Returns the variants of a configuration.
  *
- * @throws UserError if it has fewer than two objectives, or one policy for every preference
+ * @throws UserError if it has fewer than two objectives, or a single policy for all preferences
  */
 export function variantsOf({ path, config, written }: ConfigFile): Variants {
   const objectives = objectiveNames(config);

@@ -1,4 +1,4 @@
-/** The option that names the author of a change to a run. */
+/** The option for the author of a change to a run. */
 import { Option } from 'commander';
 
 /** `--by`. */

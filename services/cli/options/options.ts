@@ -31,12 +31,12 @@ function over0(text: string, what: string): number {
   return value;
 }
 
-/** Parses a number over 0. */
+/** Parses a number above 0. */
 export const positiveReal = (text: string): number => over0(text, 'a number');
 /**
  * Parses a number of at least 0.
  *
- * @throws InvalidArgumentError if it is none
+ * @throws InvalidArgumentError if it is not one
  */
 export function nonNegativeReal(text: string): number {
   const value = Number(text);
@@ -44,11 +44,11 @@ export function nonNegativeReal(text: string): number {
   throw new InvalidArgumentError('Expected a number of at least 0.');
 }
 
-/** Parses a time in seconds, over 0. */
+/** Parses a time in seconds, above 0. */
 export const seconds = (text: string): number => over0(text, 'a number of seconds');
 /** Parses a port; 0 means any free port. */
 export const port = (text: string): number => integer(text, 0, 65535, 'a port, an integer from 0 to 65535');
-/** Parses a port that leaves room for the offsets that are added to it. */
+/** Parses a port that leaves room for the offsets added to it. */
 export const portBase = (text: string): number => integer(text, 0, 64_500, 'a port, an integer from 0 to 64500');
 
 /**
@@ -91,8 +91,8 @@ export interface StackFlags {
 }
 
 /**
- * Small matrix products gain little from a second thread, so on a CPU several workers with few threads are faster. On a GPU each
- * worker would hold its own copy of the weights.
+ * Small matrix products gain little from a second thread, so on a CPU, several workers with few threads each are faster. On a GPU
+ * each worker would hold its own copy of the weights.
  */
 const defaultWorkers = process.env['DEVICE'] === 'cuda' ? 1 : Math.min(availableParallelism(), 4);
 
@@ -101,11 +101,11 @@ const gradientWorkerBytes = 6 * 2 ** 30;
 
 /** Bytes of memory that processes here may use. */
 function usableBytes(): number {
-  // 0 or a huge number where no limit is set.
+  // 0 or a huge number if no limit is set.
   return Math.min(totalmem(), process.constrainedMemory() || Infinity);
 }
 
-/** As many gradient workers as have memory; one of another program, which holds a model of its own. */
+/** As many gradient workers as fit into memory; only one if another program runs, because it holds its own copy of the model. */
 export function defaultGradientWorkers(program: string | undefined, bytes = usableBytes()): number {
   const room = Math.floor(bytes / gradientWorkerBytes);
   return program === undefined ? Math.max(1, Math.min(defaultWorkers, room)) : 1;

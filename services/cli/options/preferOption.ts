@@ -1,4 +1,4 @@
-/** `--prefer`: the preference that a policy is told. */
+/** `--prefer`: the preference given to a policy. */
 import { Option } from 'commander';
 import { assignmentList } from './assignments.js';
 

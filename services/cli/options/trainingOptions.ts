@@ -1,4 +1,4 @@
-/** Options that the training commands share. */
+/** Options shared by the training commands. */
 import { adapterSettings, trainingSettings } from '@gapo/config';
 import { UserError, type z } from '@gapo/service';
 import { InvalidArgumentError, Option } from 'commander';
@@ -29,7 +29,7 @@ export function dataOptions(keys: { readonly map: z.ZodType; readonly overlong?:
 /**
  * Adds `name=column` to the columns given before.
  *
- * @throws InvalidArgumentError if it has another form
+ * @throws InvalidArgumentError if it has another format
  */
 function addAssignment(given: string, before: Readonly<Record<string, string>> | undefined): Record<string, string> {
   const [name = '', column = '', ...more] = given.split('=');

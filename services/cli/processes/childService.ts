@@ -105,7 +105,7 @@ export class ChildService {
         cwd: projectRoot,
         env: { ...process.env, ...this.spec.env },
         stdio: ['ignore', output, output],
-        // A process group of its own, so that Ctrl-C reaches only this process, which then stops the services in order.
+        // A separate process group, so that Ctrl-C reaches only this process, which then stops the services in order.
         detached: true,
       });
       this.#child = child;

@@ -6,11 +6,11 @@ import { fromHere } from '../project.js';
 import { Backoff } from './backoff.js';
 import type { ServiceObserver, ServiceRow } from './childService.js';
 
-/** Where events go. */
+/** The server to which events are sent. */
 export interface EventServer {
   /** Such as nats://127.0.0.1:4222; undefined if services use their in-process bus. */
   readonly url: string | undefined;
-  /** The services' environment that leads to it. */
+  /** The environment with which services connect to it. */
   readonly env: Record<string, string>;
   /** Its row, if it was started here. */
   readonly row: ServiceRow | undefined;
@@ -18,7 +18,7 @@ export interface EventServer {
 }
 
 /**
- * Returns the server that NATS_URL names, else starts one. Reports it if nats-server is not installed.
+ * Returns the server named in NATS_URL, otherwise starts one. Says so if nats-server is not installed.
  *
  * @param storeDir the directory of its streams
  * @throws UserError if it cannot start
@@ -29,7 +29,7 @@ export async function startEvents(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<EventServer> {
   const given = environment['NATS_URL']?.trim();
-  // Services run in the project's folder: paths of this one are made absolute.
+  // Services run in the project's folder, so relative paths are made absolute.
   const files = natsFileVariables.map((name) => [name, environment[name]?.trim() ?? ''] as const);
   const absolute = files.flatMap(([name, path]) => (path === '' ? [] : [[name, fromHere(path)]]));
   if (given) {
@@ -57,7 +57,7 @@ class OwnServer implements EventServer {
   constructor(server: NatsServer, storeDir: string, observer: ServiceObserver) {
     this.#server = server;
     this.url = server.url;
-    // A login for other servers is not for this one; an empty variable is an unset one.
+    // A login for other servers must not be used for this one; an empty variable counts as unset.
     this.env = { ...Object.fromEntries(natsLoginVariables.map((name) => [name, ''])), NATS_URL: server.url };
     this.#storeDir = storeDir;
     this.#observer = observer;

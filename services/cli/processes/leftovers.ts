@@ -26,7 +26,7 @@ export function isAlive(state: UpState): boolean {
 /**
  * Stops the services of a state whose supervisor is gone.
  *
- * @returns the names of those that were still running
+ * @returns the names of the services that were still running
  */
 export async function stopLeftovers(state: UpState): Promise<string[]> {
   const running = state.services.filter(({ name, pid }) => {

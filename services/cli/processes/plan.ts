@@ -16,13 +16,13 @@ export interface ServiceSpec {
   folder: ServiceFolder;
   /** What it does, for the services table. */
   does: string;
-  /** Where it listens, such as 127.0.0.1:50051. */
+  /** The address it listens on, such as 127.0.0.1:50051. */
   address: string;
-  /** Where it serves grpc.health.v1, which tells that it is ready. */
+  /** The address of its grpc.health.v1, which shows when it is ready. */
   health: string;
-  /** Its environment, in addition to that of this process. */
+  /** Its environment, in addition to this process's. */
   env: Record<string, string>;
-  /** A program in place of the service's own. @default the service's own */
+  /** A program to run instead of the service's own. @default the service's own */
   program?: string | undefined;
 }
 
@@ -37,9 +37,9 @@ export interface PlanOptions {
   gradientWorkers: number;
   /** `THREADS` of each; undefined for the worker's default. */
   gradientThreads: number | undefined;
-  /** What runs in place of the gradient service, with the same environment: a name in PATH, or an absolute path. @default the service */
+  /** A program to run instead of the gradient service, with the same environment: a name in PATH, or an absolute path. @default the service */
   gradientProgram?: string | undefined;
-  /** The coordinator's port, which the others are offsets from; 0 for free ports. */
+  /** The coordinator's port; the others are offsets from it. 0 for free ports. */
   portBase: number;
   /** The web page's port; 0 for a free port. */
   httpPort: number;
@@ -47,7 +47,7 @@ export interface PlanOptions {
   dataDirectory: string;
   /** The directory of certificates, absolute; undefined without TLS. */
   tls?: string | undefined;
-  /** The directories that runs may read from, absolute; undefined: as the environment or the coordinator's default says. */
+  /** The directories that runs may read from, absolute; undefined: the environment or the coordinator's default decides. */
   projectDirectories: readonly string[] | undefined;
 }
 

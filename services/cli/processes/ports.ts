@@ -49,7 +49,7 @@ export interface WantedPort {
   option: string;
 }
 
-/** @throws UserError that names every taken port, the service that needs it and what to do */
+/** @throws UserError naming every taken port, the service that needs it and what to do */
 export async function requireFree(wanted: readonly WantedPort[]): Promise<void> {
   const free = await Promise.all(wanted.map(({ port }) => isFree(port)));
   const busy = wanted.filter((_, i) => !free[i]);

@@ -17,7 +17,7 @@ export interface StackOptions extends Omit<PlanOptions, 'rewards'> {
   rewardsFile: string;
   /** The command that starts them. */
   command: UpState['command'];
-  /** Environment variables of every service in addition to those of this process, such as OTEL_*. */
+  /** Environment variables for every service in addition to this process's, such as OTEL_*. */
   env: Record<string, string>;
 }
 
@@ -43,8 +43,8 @@ export async function runningStack(dataDirectory: string, observer: ServiceObser
 /**
  * Starts all services. Stops them again if one fails to start or the signal is aborted.
  *
- * @throws UserError if the file of rewards is invalid or would share REWARD_TOKEN; if one certificate would be that of all services; if a service fails to start, with the end
- *   of its log
+ * @throws UserError if the rewards file is invalid or would share REWARD_TOKEN; if all services would use the same certificate; if a service fails to
+ * start, with the end of its log
  */
 export async function startStack(
   options: StackOptions,
@@ -95,7 +95,7 @@ class LocalStack implements Stack {
         try {
           this.#write();
         } catch (error) {
-          // A full disk: the services run on, and their process ids are written at the next change.
+          // On a full disk, the services keep running, and their process ids are written at the next change.
           observer.say(`up.json could not be written: ${messageOf(error)}`);
         }
         observer.changed();
@@ -147,7 +147,7 @@ class LocalStack implements Stack {
       await Promise.all(starts);
     } catch (error) {
       failing.abort();
-      // Wait until none is starting, since all are stopped next.
+      // Wait until none is starting, because all are stopped next.
       await Promise.allSettled(starts);
       throw error;
     }

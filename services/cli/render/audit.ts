@@ -1,4 +1,4 @@
-/** What people did to a run, as text. */
+/** What users did to a run, as text. */
 import type { AuditEntry } from '@gapo/access';
 import { table } from './table.js';
 

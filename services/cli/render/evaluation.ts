@@ -54,7 +54,7 @@ export function evaluationSamples(report: EvaluationReport, limit = 3): string {
     .join('\n\n');
 }
 
-/** Formats the first samples whose completion changed, or the first of all samples where none did. */
+/** Formats the first samples whose completion changed, or the first of all samples if none did. */
 export function changedSamples(report: EvaluationReport, limit: number): string {
   const changed = report.samples.filter(({ before, after }) => before !== after);
   const shown = changed.length > 0 ? changed : report.samples;

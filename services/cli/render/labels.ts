@@ -1,4 +1,4 @@
-/** Labels beside points, placed so that they cover neither points nor each other where there is room. */
+/** Labels next to points, placed so that they cover neither points nor each other if there is room. */
 
 /** A point with its text. */
 export interface Labelled {
@@ -18,8 +18,8 @@ export interface Area {
 const [characterWidth, lineHeight, pointRadius] = [7.2, 13, 7];
 
 /**
- * Where the texts begin, on their baselines, in the order of the points: each label takes the first of eight places
- * around its point that covers least of what is there already.
+ * Returns the start of each text's baseline, in the order of the points. Each label takes, of eight positions
+ * around its point, the first one that covers the least of what is already there.
  */
 export function placeLabels(points: readonly Labelled[], area: Area): Labelled[] {
   const taken: Area[] = points.map(({ x, y }) => ({
@@ -61,7 +61,7 @@ function overlap(a: Area, b: Area): number {
   return width > 0 && height > 0 ? width * height : 0;
 }
 
-/** As bad as covering a whole label, and worse the farther. */
+/** As bad as covering a whole label, and worse the further outside. */
 function outside(box: Area, area: Area): number {
   const over =
     Math.max(area.left - box.left, 0) +

@@ -1,8 +1,8 @@
-/** Formats numbers. One that is not finite is shown as n/a, never as 0. */
+/** Formats numbers. Non-finite numbers are shown as n/a, never as 0. */
 
 const missing = 'n/a';
 
-/** Formats a number with a fixed count of digits after the point. */
+/** Formats a number with a fixed number of decimals. */
 export function fixed(value: number | undefined, digits: number): string {
   if (value === undefined || !Number.isFinite(value)) return missing;
   const text = value.toFixed(digits);
@@ -34,7 +34,7 @@ export function count(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? missing : Math.round(value).toLocaleString('en-US');
 }
 
-/** Formats a duration that is given in seconds, as `1 min 52 s`. */
+/** Formats a duration given in seconds as `1 min 52 s`. */
 export function duration(seconds: number | undefined): string {
   if (seconds === undefined || !Number.isFinite(seconds) || seconds < 0) return missing;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

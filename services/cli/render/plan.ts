@@ -46,7 +46,7 @@ function workersLine({ name, most, gpus, hostBytes, deviceBytes }: Worker, devic
   return most === 1 ? `1 ${name} with ${size}` : `1 to ${most} ${name} workers, each with ${size}`;
 }
 
-/** Says how a worker would take less memory of a GPU. */
+/** Says how to reduce a worker's GPU memory. */
 function remedyOf(name: Worker['name'], { rollout, gradient }: EngineExtents): string {
   if (name === 'rollout')
     return rollout.name === 'native'
@@ -56,7 +56,7 @@ function remedyOf(name: Worker['name'], { rollout, gradient }: EngineExtents): s
   return gradient.name === 'native' ? less : `raise --gradient-gpus, ${less}`;
 }
 
-/** Says for each kind of worker on GPUs whether it fits, with a tenth to spare, and how many sequences vLLM then has room for. */
+/** Says for each kind of GPU worker whether it fits, with a tenth to spare, and how many sequences vLLM then has room for. */
 function fitLines(plan: Plan, { engines, promptTokens, completionTokens }: RunExtents, memory: number): string[] {
   const room = 0.9 * memory;
   const of = `nine tenths of a GPU's ${bytesText(memory)}`;
@@ -112,14 +112,14 @@ function engineText(engine: EngineExtents['rollout'] | EngineExtents['gradient']
   return engine.name === 'native' ? 'native' : `${engine.name} on ${engine.gpus}`;
 }
 
-/** What a reader of a plan gives beside the run. */
+/** Assumptions given by the user in addition to the run. */
 export interface PlanAssumptions {
   readonly rates: Rates | undefined;
-  /** Bytes of a GPU. */
+  /** Bytes of memory per GPU. */
   readonly gpuMemory: number | undefined;
 }
 
-/** Formats the plan, with the seconds of a step where there are rates. */
+/** Formats the plan, with the seconds of a step if rates are given. */
 export function planText(plan: Plan, run: RunExtents, { rates, gpuMemory }: PlanAssumptions): string {
   const { parameters, trained, workers, operations, transfers, gathering } = plan;
   const steps = Object.entries(operations).map(([phase, value]) => [phase, `${significant(value / 1e12)} · 10¹²`]);

@@ -19,7 +19,7 @@ export function numbersText(numbers: Numbers, order: readonly string[] = Object.
   return order.map((name) => `${name} ${significant(numbers[name])}`).join(', ');
 }
 
-/** Formats the preference that a policy was told, such as `, told helpful 0.7, harmless 0.3`; nothing where it was told none. */
+/** Formats the preference given to a policy, such as `, told helpful 0.7, harmless 0.3`; empty if there was none. */
 export function toldText(preference: Numbers): string {
   return hasNumbers(preference) ? `, told ${numbersText(preference)}` : '';
 }

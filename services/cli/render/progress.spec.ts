@@ -194,7 +194,7 @@ test('added and removed objectives are reported at once, and have numbers from t
   const hear = (heard: WatchRunResponse): void => reporter.progress((progress = advance(progress, heard)));
   reporter.progress(progress);
   hear(step(1, { helpful: 1, harmless: 2 }));
-  // While step 2 is under way: it is one of the two that step 3 has other objectives than.
+  // Step 2 is in progress: it is one of the two steps whose objectives differ from step 3's.
   hear(message(['harmless', 'concise']));
   hear(step(2, { helpful: 3, harmless: 4 }));
   assert.deepEqual(reported(progress), [

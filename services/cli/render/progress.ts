@@ -55,7 +55,7 @@ function certificateOf(last: StepReport | undefined): string[] {
   return certificate === undefined ? [] : [`direction: ${certificateText(certificate)}`];
 }
 
-/** Returns what the run does, or waits for. */
+/** Returns what the run is doing or waiting for. */
 function lastLine(progress: RunProgress): string {
   if (progress.doing) return phaseText(progress.doing);
   return waitText(progress.run) ?? (isRunning(progress) ? `step ${stepsTaken(progress) + 1}` : '');
@@ -86,7 +86,7 @@ function klText(last: StepReport | undefined): string[] {
   return last !== undefined && last.kl === undefined ? [] : [`KL ${significant(last?.kl)}`];
 }
 
-/** Returns how far the policy that sampled is from the one that was trained, if measured. */
+/** Returns how far the policy that sampled is from the one being trained, if measured. */
 function offPolicyText(last: StepReport | undefined): string[] {
   const { staleness, effectiveSampleSize } = last ?? {};
   return [

@@ -3,7 +3,7 @@ import { describeWait, type Run } from '@gapo/rpc';
 
 /**
  * Returns text such as `waiting for reward harmless at 127.0.0.1:50062: connection refused; checked again in 8 s`; undefined if
- * the coordinator does not resume the run.
+ * the coordinator will not resume the run.
  *
  * @param now milliseconds since the epoch
  */

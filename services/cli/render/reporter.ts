@@ -23,9 +23,12 @@ export interface Reporter {
   finish(): void;
 }
 
-/** Creates the reporter of this process's stderr. @param plain lines, also on a terminal */
+/**
+ * Creates a reporter on this process's stderr. @param plain whether to write plain lines even on a
+ * terminal
+ */
 export function makeReporter(plain: boolean): Reporter {
-  // A terminal that does not understand escapes says so.
+  // TERM tells whether a terminal supports escape sequences.
   if (plain || !process.stderr.isTTY || process.env['TERM'] === 'dumb') return new PlainReporter((line) => note(line));
   return new LiveReporter({
     write: (text) => standardError.write(text),
@@ -65,7 +68,7 @@ interface Written {
   step: number;
   begun: boolean;
   state?: string;
-  /** What it was last seen to wait for, and why. */
+  /** What the run was last seen waiting for, and why. */
   wait?: string;
   goals?: { readonly names: string; readonly goals: string };
 }

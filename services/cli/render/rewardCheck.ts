@@ -9,7 +9,7 @@ const marks = { ok: 'ok    ', note: 'note  ', fails: 'FAILS ' } as const;
 /**
  * Returns a line per finding, with its fix, and a table of throughput.
  *
- * @param answered whether the service described itself: without that, nothing is known about the contract
+ * @param answered whether the service described itself; otherwise nothing is known about the contract
  */
 export function rewardCheckText(
   findings: readonly Finding[],

@@ -12,9 +12,9 @@ import {
 export interface RunProgress {
   /** The run, as of the last message that contains it. */
   run: Run;
-  /** The last step that was received; undefined before the first. */
+  /** The last step received; undefined before the first. */
   last: StepReport | undefined;
-  /** The mean rewards of the steps that were received, oldest first, by objective of the last step. */
+  /** The mean rewards of the steps received, oldest first, by objective of the last step. */
   means: ReadonlyMap<string, readonly number[]>;
   /** Progress within the next step. */
   doing: Progress | undefined;

@@ -1,4 +1,4 @@
-/** Completions as text: what models wrote is shown without control characters, which could change the terminal. */
+/** Completions as text: model output is shown without control characters, which could change the terminal. */
 import { quotedText, type ListSamplesResponse, type Sample, type SampleScore, type SampleToken } from '@gapo/rpc';
 import { count, fixed, signed } from './numbers.js';
 import { hasNumbers, numbersText } from './preference.js';
@@ -6,9 +6,9 @@ import { table } from './table.js';
 import { oneLine } from './width.js';
 
 /**
- * Formats a page of completions, each prompt once where its completions follow each other.
+ * Formats a page of completions. Consecutive completions of a prompt show it once.
  *
- * @param withTokens whether each is followed by its tokens
+ * @param withTokens whether each completion is followed by its tokens
  */
 export function samplesText(
   runId: string,

@@ -4,7 +4,7 @@ const bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /**
  * Draws values as bars between their minimum and maximum. With more values than columns, each column is the mean of
- * consecutive values. A value that is not finite leaves a gap.
+ * consecutive values. A non-finite value leaves a gap.
  *
  * @param width columns
  */

@@ -13,7 +13,7 @@ export interface Units {
   readonly weight: string;
 }
 
-/** Number of updates that the displayed loss and speed are averaged over. */
+/** Number of updates over which the displayed loss and speed are averaged. */
 const recent = 20;
 
 /** Accumulates the events of a training. */

@@ -1,11 +1,15 @@
-/** A step's trace as text: a line a span, under its parent, with a bar from its start to its end. */
+/**
+ * A step's trace as text: a line per span, under its parent, with a bar from its start to its end.
+ */
 import type { StepSpan, StepTrace } from '../trace/stepSpans.js';
 import { phases, timeTableOf } from '../trace/timeTable.js';
 import { table } from './table.js';
 
 const barWidth = 40;
 
-/** Spans of one name under one parent that are shown; others are counted in a line. */
+/**
+ * Maximum number of spans with the same name shown under one parent; others are counted in a line.
+ */
 const mostAlike = 4;
 
 /** Returns the waterfall, and the time table below it. */
@@ -16,7 +20,7 @@ export function waterfallText(trace: StepTrace): string {
   const children = new Map<string, StepSpan[]>();
   for (const span of spans) {
     if (span.spanId === root.spanId) continue;
-    // Of a parent that was not exported: shown under the step.
+    // Its parent was not exported, so it is shown under the step.
     const parent = ids.has(span.parentSpanId) ? span.parentSpanId : root.spanId;
     children.set(parent, [...(children.get(parent) ?? []), span]);
   }

@@ -66,7 +66,7 @@ export async function chooseRun(
 
 /**
  * Pauses a run that the coordinator trains or would resume, so that it does not share the workers with a new run. A run that
- * has ended meanwhile stays as it is.
+ * has ended in the meantime stays as it is.
  */
 async function setAside(coordinator: Coordinator, { id }: Run, say: (text: string) => void): Promise<void> {
   try {
@@ -77,7 +77,7 @@ async function setAside(coordinator: Coordinator, { id }: Run, say: (text: strin
   }
 }
 
-/** Returns the completed run of a configuration, else the unfinished one, resumed, else a new one. */
+/** Returns the completed run of a configuration; otherwise resumes the unfinished one; otherwise creates a new one. */
 export async function takeRun(
   coordinator: Coordinator,
   config: ConfigFile,

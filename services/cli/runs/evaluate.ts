@@ -10,7 +10,10 @@ export interface EvaluateOptions {
   version?: number | undefined;
   /** Number of sample prompts to return. */
   samples: number;
-  /** The preference that the policy is told: shares by objective. @default the configured one, if it is told any */
+  /**
+   * The preference given to the policy: shares by objective. @default the configured one, if the policy takes a
+   * preference
+   */
   preference?: Record<string, number> | undefined;
   signal?: AbortSignal;
 }

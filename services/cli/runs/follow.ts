@@ -4,7 +4,7 @@ import type { Coordinator } from '../client.js';
 import type { Reporter } from '../render/reporter.js';
 import { advance, progressOf, type RunProgress, type WholeProgress } from '../render/runProgress.js';
 
-/** Whether a run has stopped until a user resumes it, or for good. A pause that the coordinator ends is none. */
+/** Whether a run has stopped until a user resumes it, or for good. A pause that the coordinator will end does not count. */
 export function isSettled({ state, recovery }: Run): boolean {
   return !isActive(state) && recovery === null;
 }
@@ -54,8 +54,8 @@ export async function follow(
       received = message.step.step;
     }
     onMessage?.(message);
-    // A stream begins with the run's state: past steps follow that of a run which has settled. Make no further request then,
-    // since the coordinator may have paused the run because it is shutting down.
+    // A stream begins with the run's state; for a settled run, past steps follow it. Make no further request then, because
+    // the coordinator may have paused the run while shutting down.
     if (isSettled(latest) && received >= latest.step) {
       reporter.finish();
       return { run: latest, steps };

@@ -1,4 +1,4 @@
-/** The front of one run whose policy is told the preference: the policy at several of them. */
+/** The front of one run with a preference-conditioned policy: the policy at several preferences. */
 import type { EvaluationReport, Run } from '@gapo/rpc';
 import type { Coordinator } from '../client.js';
 import { frontOf, type Front, type Member } from '../fronts/front.js';
@@ -9,10 +9,10 @@ import type { Reporter } from '../render/reporter.js';
 import { evaluate } from './evaluate.js';
 
 /**
- * Evaluates a run at evenly spaced preferences. Those that are told the same levels are evaluated once.
+ * Evaluates a run at evenly spaced preferences. Preferences with the same levels are evaluated once.
  *
  * @param count maximum number of preferences
- * @throws UserError if the policy is told no preference
+ * @throws UserError if the policy takes no preference
  */
 export async function frontOfRun(
   coordinator: Coordinator,

@@ -1,4 +1,4 @@
-// The record of the runs that commands started.
+// The record of runs started by commands.
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -20,7 +20,7 @@ export function recordLaunch(dataDirectory: string, run: string, { path, sha256 
   mkdirSync(dataDirectory, { recursive: true });
   const launch: Launch = { run, config: path, sha256 };
   const file = launchesIn(dataDirectory);
-  // A line that a crash left incomplete must not begin this one.
+  // A line left incomplete by a crash must not become the start of this one.
   const end = /[^\n]$/.test(textOf(file)) ? '\n' : '';
   appendSync(file, `${end}${JSON.stringify(launch)}\n`);
 }
@@ -38,7 +38,7 @@ export function launchesOf(dataDirectory: string, { sha256, baseDirectory }: Con
 
 const textOf = (path: string): string => contentIfPresent(path).toString('utf8');
 
-/** Parses a line. One that a crash left incomplete is skipped. */
+/** Parses a line. Skips one left incomplete by a crash. */
 function parseLaunch(line: string): Launch[] {
   try {
     const parsed = launchSchema.safeParse(JSON.parse(line));

@@ -50,7 +50,7 @@ export function stackOptionsOf(
     rolloutThreads: threadsOf(rolloutWorkers),
     gradientWorkers,
     gradientThreads: threadsOf(gradientWorkers),
-    // A name is looked up in PATH, a path is relative to this directory, not to that of the services.
+    // A name is looked up in PATH; a path is relative to this directory, not the services'.
     gradientProgram: gradientProgram?.includes('/') ? fromHere(gradientProgram) : gradientProgram,
     portBase,
     httpPort,
@@ -62,8 +62,8 @@ export function stackOptionsOf(
 }
 
 /**
- * Returns the directories that runs on these services may read from: those of this project, and what the configuration names, since the
- * person who starts the services wrote it. Undefined if PROJECT_DIRS says which.
+ * Returns the directories that runs on these services may read from: those of this project, and those named in the configuration,
+ * because the user who starts the services wrote it. Undefined if PROJECT_DIRS is set.
  */
 function projectDirectoriesOf(dataDirectory: string, config: ConfigFile | undefined): readonly string[] | undefined {
   if ((process.env['PROJECT_DIRS'] ?? '').trim() !== '') return undefined;
@@ -81,7 +81,7 @@ function threadsOf(workers: number): number | undefined {
 /**
  * Finds or starts the services.
  *
- * @param config the configuration of the first run, whose files services that are started here may read
+ * @param config the configuration of the first run; services started here may read its files
  *
  * @throws UserError if they cannot be started, or belong to another `gapo run`, which will stop them
  */

@@ -45,7 +45,7 @@ export async function trainToEnd(
   return { trained, steps };
 }
 
-/** Returns the error of a run that stopped early, by Ctrl-C or by itself. */
+/** Returns the error for a run that stopped early, because of Ctrl-C or on its own. */
 function stopped(run: Run, commands: StoppedCommands, reporter: Reporter, interrupts: Interrupts): Error {
   const resume = `resume it with \`${commands.resume}\``;
   const where = `step ${run.step} of ${run.totalSteps}`;
@@ -56,7 +56,7 @@ function stopped(run: Run, commands: StoppedCommands, reporter: Reporter, interr
   return stoppedEarly(run, run.state === 'RUN_STATE_CANCELLED' ? `start again with \`${commands.fresh}\`` : resume);
 }
 
-/** Returns the error of a run that stopped before its last step. @param next what to do */
+/** Returns the error for a run that stopped before its last step. @param next what to do */
 export function stoppedEarly({ id, state, reason, step, totalSteps }: Run, next: string): UserError {
   const word = stateWord(state);
   const ended = state === 'RUN_STATE_FAILED' ? word : state === 'RUN_STATE_CANCELLED' ? `was ${word}` : `is ${word}`;

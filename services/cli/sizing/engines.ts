@@ -1,11 +1,11 @@
-/** The engines that the options of `gapo plan` choose. */
+/** The engines selected by the options of `gapo plan`. */
 import type { EngineExtents, RunExtents } from '@gapo/model';
 import { UserError } from '@gapo/service';
 
 /** The default of ENGINE_CONCURRENCY. */
 export const defaultConcurrency = 64;
 
-/** Options that choose engines and describe their GPUs. */
+/** Options that select engines and describe their GPUs. */
 export interface EngineFlags {
   device: RunExtents['device'];
   rolloutEngine: EngineExtents['rollout']['name'];

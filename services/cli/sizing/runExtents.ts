@@ -1,4 +1,4 @@
-/** The extents of a run, which `gapo plan` computes its memory and operations from. */
+/** The extents of a run, from which `gapo plan` computes memory and operations. */
 import { resolve } from 'node:path';
 import { stalenessOf, updatesPerStep, type RunConfig } from '@gapo/config';
 import {

@@ -1,4 +1,7 @@
-/** Where traces went: never said to be sent where a service's log says that they were refused. */
+/**
+ * Where traces went. They must not be reported as sent if a service's log says that they were
+ * refused.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** Where the traces of a run went, if not into its file: as the OTEL_* variables say, unless the services' logs say otherwise. */
+/**
+ * Where the traces of a run went, if not into its file: according to the OTEL_* variables, unless the services' logs say
+ * otherwise.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { exportWarning, withoutCredentials } from '@gapo/service';
 import { otlpEndpoint, otlpProblem, telemetryWanted } from '@gapo/tracing';
@@ -17,7 +20,7 @@ export function otelConfigured(env: NodeJS.ProcessEnv = process.env): boolean {
 /**
  * Describes where traces went.
  *
- * @param services those that exported them, with the logs of this run
+ * @param services the services that exported them, with the logs of this run
  */
 export function otelDestination(services: readonly Logged[], env: NodeJS.ProcessEnv = process.env): string {
   const off =
@@ -46,7 +49,7 @@ export function otelDestination(services: readonly Logged[], env: NodeJS.Process
   return `sent to ${withoutCredentials(endpoint)} (set by OTEL_*)`;
 }
 
-/** Returns the last warning of a log that traces were not exported. */
+/** Returns the last warning in a log about traces that were not exported. */
 function lastWarning(path: string): string | undefined {
   if (!existsSync(path)) return undefined;
   const text = readFileSync(path, 'utf8');

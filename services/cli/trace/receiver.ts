@@ -98,7 +98,7 @@ class FileReceiver implements TraceReceiver {
     }
     const body = Buffer.concat(chunks);
     const text = (request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString('utf8');
-    // Reformatted, so that a request is one line whatever its white space.
+    // Reformatted, so that a request is one line whatever its whitespace.
     this.#keep(`${JSON.stringify(JSON.parse(text))}\n`);
     response.setHeader('content-type', 'application/json');
     response.end('{"partialSuccess":{}}');

@@ -1,4 +1,4 @@
-/** Traces in OTLP/JSON: what is no trace is named with its line, and parts that overlap are counted once. */
+/** Traces in OTLP/JSON: invalid lines are named, and overlapping parts are counted once. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ interface Written {
   readonly step?: number;
 }
 
-/** Returns a request with spans, whose times are in milliseconds. Their ids are their names. */
+/** Returns a request with spans. Times are in milliseconds; ids are the names. */
 function request(...spans: Written[]): string {
   const text = (key: string, stringValue: string): object => ({ key, value: { stringValue } });
   const written = spans.map(({ name, from, to, parent = '', trace = 'a', step }) => ({
@@ -52,7 +52,7 @@ test('a step waits for one phase at a time, and the parts sum to its wall time',
     from: 200,
     to: 210,
   }));
-  // The export of the first parts was repeated.
+  // The first parts were exported twice.
   writeFileSync(
     file,
     request(earlier) +

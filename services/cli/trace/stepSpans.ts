@@ -1,4 +1,4 @@
-/** Reads the spans of one step from traces in OTLP/JSON, a request a line: as `gapo run` and the file exporter of a collector write them. */
+/** Reads the spans of one step from traces in OTLP/JSON, one request per line, as written by `gapo run` and a collector's file exporter. */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { messageOf } from '@gapo/rpc';
@@ -40,7 +40,7 @@ export interface StepSpan {
   /** Empty for the root. */
   readonly parentSpanId: string;
   readonly name: string;
-  /** The service that it is of. */
+  /** The service it comes from. */
   readonly service: string;
   readonly start: bigint;
   readonly end: bigint;
@@ -53,18 +53,18 @@ export interface StepTrace {
   readonly step: number;
   /** The span of the whole step. */
   readonly root: StepSpan;
-  /** All spans of its trace, with the root. */
+  /** All spans of its trace, including the root. */
   readonly spans: readonly StepSpan[];
 }
 
 /**
- * Reads the trace of a step. A step that was repeated has several; the last one that began is read.
+ * Reads the trace of a step. A repeated step has several; the one that began last is read.
  *
  * @param step the step; undefined: the last one in the file
- * @throws UserError if the file cannot be read, is no OTLP/JSON, or has no such step
+ * @throws UserError if the file cannot be read, is not OTLP/JSON, or has no such step
  */
 export async function readStepTrace(path: string, runId: string, step: number | undefined): Promise<StepTrace> {
-  // Files of long runs do not fit into memory: one pass finds the trace, another one reads it.
+  // Files of long runs do not fit into memory: one pass finds the trace, and a second one reads it.
   const steps: StepSpan[] = [];
   for await (const span of spansIn(path, spanNames.step)) {
     if (span.name === spanNames.step && span.attributes.get(attributeNames.runId) === runId) steps.push(span);
@@ -76,7 +76,7 @@ export async function readStepTrace(path: string, runId: string, step: number | 
     const has = numbers.length === 0 ? 'no step' : `steps ${Math.min(...numbers)} to ${Math.max(...numbers)}`;
     throw new UserError(`${path} has no trace of step ${step ?? 1} of run ${runId}: it has ${has} of that run`);
   }
-  // An export that was repeated has its spans twice.
+  // A repeated export contains its spans twice.
   const spans = new Map<string, StepSpan>();
   for await (const span of spansIn(path, root.traceId)) if (span.traceId === root.traceId) spans.set(span.spanId, span);
   return { step: wanted, root, spans: [...spans.values()] };
@@ -86,7 +86,7 @@ function stepOf({ attributes }: StepSpan): number {
   return Number(attributes.get(attributeNames.step));
 }
 
-/** Yields the spans of all lines that have a text. */
+/** Yields the spans of all lines that contain a text. */
 async function* spansIn(path: string, text: string): AsyncGenerator<StepSpan, void, undefined> {
   const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
   let number = 0;

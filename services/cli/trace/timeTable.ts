@@ -2,13 +2,13 @@
 import { spanNames } from '@gapo/tracing';
 import type { StepTrace } from './stepSpans.js';
 
-/** The phases of a step, as in its report. Where two overlap, the step waits for the one that comes first here. */
+/** The phases of a step, as in its report. If two overlap, the step waits for the one listed first here. */
 export const phases = ['sampling', 'rewards', 'gradients', 'combination', 'checkpoint'] as const;
 
-/** A phase, or what lies between phases. */
+/** A phase, or the time between phases. */
 export type Part = (typeof phases)[number] | 'other';
 
-/** The phase that a span's work counts to. Spans that are not here lie within these, or between them. */
+/** The phase to which a span's work counts. Spans not listed here are within these, or between them. */
 const phaseOf: Readonly<Record<string, (typeof phases)[number]>> = {
   [spanNames.stepSampling]: 'sampling',
   [spanNames.stepRewards]: 'rewards',

@@ -1,4 +1,4 @@
-/** Which files the store has already, so that each round sends only those that have changed. */
+/** Tracks which files the store already has, so that each round sends only changed files. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stateFile } from '../state/fileNames.js';
@@ -6,7 +6,7 @@ import type { ObjectStore } from './objectStore.js';
 import { checkpointFolder, isCheckpointOf, stepsIn } from './runKeys.js';
 import { checkpointFiles, type RunSnapshot } from './runSnapshot.js';
 
-/** Where a manifest of the store is read to, within a snapshot. */
+/** File name within a snapshot for a manifest fetched from the store. */
 const storedManifest = 'stored-state.json';
 
 /** Stores and removes the files of snapshots. */
@@ -14,7 +14,7 @@ export class ArchivedKeys {
   readonly #store: ObjectStore;
   /** What this process has stored under each key: see {@link RunSnapshot.versions}. */
   readonly #stored = new Map<string, string>();
-  /** The keys of each run that the store has, once they were listed. */
+  /** For each run, the keys in the store, once they have been listed. */
   readonly #listed = new Map<string, Set<string>>();
 
   constructor(store: ObjectStore) {
@@ -22,9 +22,10 @@ export class ArchivedKeys {
   }
 
   /**
-   * Calls `use` with the keys of a run that the store has. They are listed once, and again after a failure, which may have left anything.
+   * Calls `use` with the keys of a run in the store. They are listed once, and again after a failure, which leaves the store in an
+   * unknown state.
    *
-   * @throws StoreError if they cannot be listed; what `use` throws
+   * @throws StoreError if they cannot be listed; also what `use` throws
    */
   async withKeys(id: string, use: (stored: Set<string>) => Promise<void>): Promise<void> {
     const stored = this.#listed.get(id) ?? new Set(await this.#store.list(`${id}/`));
@@ -43,7 +44,7 @@ export class ArchivedKeys {
   }
 
   /**
-   * Stores a checkpoint unless the store has it, from this process or an earlier one.
+   * Stores a checkpoint unless this or an earlier process has already stored it.
    *
    * @param stored the keys in the store
    */
@@ -58,7 +59,7 @@ export class ArchivedKeys {
         this.#stored.set(key, version);
         return;
       }
-      await this.#store.remove([key]); // not complete while its files change
+      await this.#store.remove([key]); // the checkpoint is incomplete while its files change
     }
     for (const name of await checkpointFiles(snapshot, step)) {
       const file = `${folder}/${name}`;
@@ -68,7 +69,7 @@ export class ArchivedKeys {
     this.#stored.set(key, version);
   }
 
-  /** Whether the store has the same manifest, and with it the same files: it is written last. */
+  /** Whether the store has the same manifest and therefore the same files, since the manifest is written last. */
   async #isSame(key: string, manifest: string, scratch: string): Promise<boolean> {
     await this.#store.get(key, scratch);
     const [own, other] = await Promise.all([readFile(manifest), readFile(scratch)]);
@@ -77,8 +78,8 @@ export class ArchivedKeys {
   }
 
   /**
-   * Removes the checkpoints and events that the run no longer has: manifests first, so that no checkpoint counts without its
-   * files. If the run has no checkpoint, those in the store stay.
+   * Removes checkpoints and events that the run no longer has. Manifests go first, so that a checkpoint never counts without its files.
+   * If the run has no checkpoint, those in the store stay.
    *
    * @param stored the keys in the store
    */

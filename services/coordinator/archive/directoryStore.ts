@@ -1,4 +1,4 @@
-/** A store in a directory, such as a share of another machine. */
+/** A store in a directory, such as a network share. */
 import { createReadStream } from 'node:fs';
 import { open, readdir, rm } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
@@ -17,7 +17,7 @@ export class DirectoryStore implements ObjectStore {
   }
 
   async list(prefix: string): Promise<readonly string[]> {
-    // Only the folder that the prefix lies in is walked.
+    // Walks only the folder that contains the prefix.
     const folder = join(this.#root, prefix.slice(0, prefix.lastIndexOf('/') + 1));
     const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
       (error: NodeJS.ErrnoException) => {
@@ -48,7 +48,7 @@ export class DirectoryStore implements ObjectStore {
   }
 
   close(): void {
-    // Nothing stays open.
+    // No connections to close.
   }
 
   async #copy(what: string, from: string, to: string): Promise<void> {
@@ -56,7 +56,7 @@ export class DirectoryStore implements ObjectStore {
       const source = await open(from, 'r');
       try {
         const { size } = await source.stat();
-        // `end` is inclusive, so a stream cannot have no bytes.
+        // `end` is inclusive, so a stream cannot be empty.
         const content = size === 0 ? '' : createReadStream(from, { fd: source, end: size - 1, autoClose: false });
         await writeAtomically(to, content);
       } finally {

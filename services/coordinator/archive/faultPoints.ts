@@ -3,7 +3,7 @@ import { faultPointAsync } from '@gapo/faults';
 import type { ObjectStore } from './objectStore.js';
 import { StoreError } from './storeError.js';
 
-/** Returns the same store, with a point before each call, and one after an object is stored. */
+/** Wraps a store with a fault point before each call, and one after an object is stored. */
 export function withFaultPoints(store: ObjectStore): ObjectStore {
   const failed = (error: unknown): never => {
     throw new StoreError(`CHECKPOINT_STORE ${store.url}: ${(error as Error).message}`, { cause: error });

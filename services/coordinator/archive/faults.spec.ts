@@ -1,4 +1,4 @@
-// A store that fails at each of its fault points: nothing is lost, and what is read back afterwards is whole.
+// A store that fails at each of its fault points: nothing is lost, and what is restored afterwards is complete.
 import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -42,9 +42,9 @@ async function contentOf(directory: string): Promise<ReadonlyMap<string, string>
 interface Stored {
   readonly run: ArchivedRun;
   readonly warnings: string[];
-  /** Opens the archive, as a coordinator that starts does. */
+  /** Opens the archive as a starting coordinator does. */
   readonly open: () => Promise<RunArchive>;
-  /** Where runs are read back to. */
+  /** Where runs are restored. */
   readonly elsewhere: string;
 }
 
@@ -71,7 +71,7 @@ async function start(t: TestContext): Promise<Stored> {
   return { run, warnings, open, elsewhere: join(directory, 'elsewhere') };
 }
 
-/** Waits until everything is stored. Each call ends a pause after a failure. */
+/** Waits until everything is stored. Each call cuts short the backoff after a failure. */
 async function stored(archive: RunArchive): Promise<void> {
   while (!(await archive.flush(20)));
 }
@@ -90,7 +90,7 @@ test('a store that fails at any point is made up for, and what is read back is w
       const before = await open();
       before.save(run);
       await stored(before);
-      // A checkpoint of the same step with other contents, a new one, and one that is gone: everything that a round can do.
+      // A checkpoint of the same step with different contents, a new one, and a removed one: everything a round can do.
       await writeRun(run.path, [2, 3]);
       const archive = await open();
       injectFaults(`${point}=error:EIO@${hit}`);

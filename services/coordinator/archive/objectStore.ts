@@ -1,8 +1,8 @@
-/** A place outside of DATA_DIR that keeps files by key: a directory, such as a mounted share, or a bucket of S3. */
+/** A place outside DATA_DIR that stores files by key: a directory, such as a mounted share, or an S3 bucket. */
 
-/** Files by key. A key has `/` between its parts. An object appears complete or not at all. */
+/** Files by key. The parts of a key are separated by `/`. An object appears complete or not at all. */
 export interface ObjectStore {
-  /** Where it is, for messages, such as `s3://bucket/prefix`. */
+  /** The store's location, for messages, such as `s3://bucket/prefix`. */
   readonly url: string;
   /**
    * Returns the keys that begin with a prefix, in any order.
@@ -11,15 +11,15 @@ export interface ObjectStore {
    */
   list(prefix: string): Promise<readonly string[]>;
   /**
-   * Stores a file as it is when the call begins; what is appended later is not part of it.
+   * Stores a file as it is when the call begins; data appended later is not included.
    *
-   * @throws StoreError that names the key if it cannot be stored; the object is then as before
+   * @throws StoreError naming the key if it cannot be stored; the object is then unchanged
    */
   put(key: string, file: string): Promise<void>;
   /**
    * Writes an object to a file, which is on disk when this resolves.
    *
-   * @throws StoreError that names the key if it cannot be read; UserError if the file cannot be written
+   * @throws StoreError naming the key if it cannot be read; UserError if the file cannot be written
    */
   get(key: string, file: string): Promise<void>;
   /**
@@ -28,6 +28,6 @@ export interface ObjectStore {
    * @throws StoreError if they cannot be removed
    */
   remove(keys: readonly string[]): Promise<void>;
-  /** Ends requests in progress and closes connections. */
+  /** Aborts requests in progress and closes connections. */
   close(): void;
 }

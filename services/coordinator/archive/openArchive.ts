@@ -11,14 +11,14 @@ export interface ArchiveSettings {
   readonly CHECKPOINT_STORE_ADDRESSING: Addressing;
 }
 
-/** Whether requests to S3 have the bucket in their path or in their host name. */
+/** Whether S3 requests have the bucket in the path or in the host name. */
 export type Addressing = 'path' | 'host';
 
 /**
  * Opens the archive. Nothing is read or written yet.
  *
  * @returns undefined if CHECKPOINT_STORE is not set
- * @throws UserError if it is no URL of a store
+ * @throws UserError if it is not the URL of a store
  */
 export async function openArchive(settings: ArchiveSettings, log: Logger): Promise<RunArchive | undefined> {
   const { CHECKPOINT_STORE: url, CHECKPOINT_STORE_ADDRESSING: addressing } = settings;
@@ -26,9 +26,9 @@ export async function openArchive(settings: ArchiveSettings, log: Logger): Promi
 }
 
 /**
- * Opens a store by its URL. The client of S3 is loaded only where it is used.
+ * Opens a store by its URL. The S3 client is loaded only when it is used.
  *
- * @throws UserError if it is no URL of a store
+ * @throws UserError if it is not the URL of a store
  */
 export async function openStore(url: string, addressing: Addressing): Promise<ObjectStore> {
   const place = parseStoreUrl(url);

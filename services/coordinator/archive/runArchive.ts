@@ -1,5 +1,5 @@
 /**
- * Copies of runs in an object store, from which the DATA_DIR of a lost node is rebuilt. A run has the same files there as in
+ * Copies of runs in an object store, from which the DATA_DIR of a lost node is restored. A run has the same files as in
  * DATA_DIR:
  *
  *     RUN/checkpoints/step-000020/...    its files first, state.json last: without it a checkpoint does not count
@@ -7,8 +7,8 @@
  *     RUN/audit.jsonl, audit.head.json
  *     RUN/config.yaml, steps.jsonl, aims.jsonl, run.json    run.json last: without it a run does not count
  *
- * The record is DATA_DIR. The store follows in the background, and training never waits for it. An outage delays it, is logged,
- * and is made up for later.
+ * DATA_DIR is authoritative. The store is updated in the background, and training never waits for it. An outage is logged, and
+ * the store catches up afterwards.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,24 +21,24 @@ import type { ObjectStore } from './objectStore.js';
 import { auditFiles, isCheckpointOf, runFiles, stepsIn } from './runKeys.js';
 import { withSnapshot, type ArchivedRun } from './runSnapshot.js';
 
-/** The shortest time between two rounds. What a lost node had written since the last one is computed again. */
+/** The shortest time between two rounds. What a lost node wrote since its last round is recomputed. */
 const roundMs = 5000;
 
 /** The longest pause after a round that failed, in milliseconds. The pause doubles from {@link roundMs}. */
 const longestPauseMs = 60_000;
 
-/** Checkpoints that are read back for each run: the newest, and the one before in case that one is damaged. */
+/** Number of checkpoints restored per run: the newest, and the one before it in case the newest is damaged. */
 const restoredCheckpoints = 2;
 
-/** The outcome of reading back the runs that a data directory lacks. */
+/** The outcome of restoring the runs that a data directory lacks. */
 export interface Restored {
-  /** Ids of the runs that were read back. */
+  /** Ids of the restored runs. */
   readonly runs: readonly string[];
-  /** By id, why other runs could not be read back. */
+  /** By id, why other runs could not be restored. */
   readonly failed: ReadonlyMap<string, string>;
 }
 
-/** Copies runs to a store in the background, and reads them back. */
+/** Copies runs to a store in the background, and restores them. */
 export class RunArchive {
   readonly #store: ObjectStore;
   readonly #log: Logger;
@@ -57,7 +57,7 @@ export class RunArchive {
     this.#keys = new ArchivedKeys(store);
   }
 
-  /** Stores a run's files in the background. Calls until the next round count as one. */
+  /** Stores a run's files in the background. Several calls before the next round count as one. */
   save(run: ArchivedRun): void {
     if (this.#closing.signal.aborted) return;
     this.#waiting.set(run.id, run);
@@ -75,7 +75,7 @@ export class RunArchive {
     }
   }
 
-  /** Stores what is left within the time, and ends. */
+  /** Stores what is left within the time limit, and stops. */
   async close(timeoutMs: number): Promise<void> {
     if (!(await this.flush(timeoutMs))) {
       this.#log.warn(`CHECKPOINT_STORE ${this.#store.url} lacks the last files of runs; DATA_DIR has them`);
@@ -110,7 +110,7 @@ export class RunArchive {
     await delay(ms, undefined, { signal: this.#pause.signal }).catch(() => undefined); // ended by flush() or close()
   }
 
-  /** Stores each waiting run once. Those that fail wait for the next round. Returns the first problem. */
+  /** Stores each pending run once. Runs that fail wait for the next round. Returns the first problem. */
   async #round(): Promise<string | undefined> {
     const runs = [...this.#waiting.values()];
     this.#waiting.clear();
@@ -138,8 +138,7 @@ export class RunArchive {
   }
 
   /**
-   * Writes the runs of the store that a data directory lacks into it: their files, and their newest checkpoints. A run appears
-   * complete or not at all.
+   * Restores the runs that a data directory lacks: their files and newest checkpoints. A run appears complete or not at all.
    *
    * @throws StoreError if the store cannot be listed
    */

@@ -2,10 +2,10 @@
 import { checkpointName, stepOf } from '../state/checkpointPlaces.js';
 import { auditFile, auditHeadFile, configFile, goalChangesFile, recordFile, stepsFile } from '../state/fileNames.js';
 
-/** Files beside checkpoints, events and audit log, in the order in which they are stored. */
+/** Files other than checkpoints, events and audit log, in the order in which they are stored. */
 export const runFiles: readonly string[] = [configFile, stepsFile, goalChangesFile, recordFile];
 
-/** The audit log and its end, which have to fit each other. They are stored before the other files. */
+/** The audit log and its head, which must match. They are stored before the other files. */
 export const auditFiles: readonly string[] = [auditFile, auditHeadFile];
 
 /** Returns the folder of a step's checkpoint. */
@@ -13,12 +13,12 @@ export function checkpointFolder(step: number): string {
   return `checkpoints/${checkpointName(step)}`;
 }
 
-/** Whether a name is that of a file of a step's checkpoint. */
+/** Whether a name belongs to a file of a step's checkpoint. */
 export function isCheckpointOf(name: string, step: number): boolean {
   return new RegExp(`^${checkpointFolder(step)}/[^/]+$`).test(name);
 }
 
-/** Returns the steps of the checkpoints that names belong to, ascending. */
+/** Returns the steps whose checkpoints the names belong to, ascending. */
 export function stepsIn(names: readonly string[]): readonly number[] {
   const steps = names.flatMap((name) => stepOf(/^checkpoints\/([^/]+)\/[^/]+$/.exec(name)?.[1] ?? '') ?? []);
   return [...new Set(steps)].sort((a, b) => a - b);

@@ -1,4 +1,4 @@
-/** A run's files at one moment, as links in a directory: the run replaces and removes its files while they are copied. */
+/** A run's files at one moment, as links in a directory, because the run replaces and removes files while they are copied. */
 import { copyFileSync, existsSync, statSync, type Stats } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { listCheckpoints } from '../state/checkpointPlaces.js';
 import { stateFile } from '../state/fileNames.js';
 import { auditFiles, checkpointFolder, runFiles } from './runKeys.js';
 
-/** A run whose files are copied. */
+/** A run whose files are archived. */
 export interface ArchivedRun {
   readonly id: string;
   /** Its directory. */
@@ -27,19 +27,20 @@ export interface RunSnapshot {
   /** Names of the other files, run.json last. */
   readonly files: readonly string[];
   /**
-   * What differs between two contents of a file, by name. Files are replaced or appended to, never changed in place. Appended lines
-   * may be in the snapshot already.
+   * By file name, a value that changes whenever the content does. Files are replaced or appended to, never changed in place.
+   * Appended lines may already be in the snapshot.
    */
   readonly versions: ReadonlyMap<string, string>;
 }
 
-/** Removed at the next start where a process ends during a copy. */
+/** Removed at the next start if the process ends during a copy. */
 const snapshotName = '.archive.partial';
 
 /**
- * Calls `use` with a snapshot, which is removed afterwards. Files are linked, not copied, where the file system can.
+ * Calls `use` with a snapshot, which is removed afterwards. Files are linked rather than copied if the file system supports it.
  *
- * Checkpoints come before the reports, so that every checkpoint but the newest has its report; the newest has its own.
+ * Checkpoints are linked before the reports, so that every checkpoint except the newest has its report; the newest contains its
+ * own.
  */
 export async function withSnapshot(run: ArchivedRun, use: (snapshot: RunSnapshot) => Promise<void>): Promise<void> {
   const directory = join(run.path, snapshotName);
@@ -58,11 +59,11 @@ export async function withSnapshot(run: ArchivedRun, use: (snapshot: RunSnapshot
     const files = [...versions.keys()].filter((name) => !name.startsWith('checkpoints/'));
     await use({ id: run.id, directory, checkpoints, files, versions });
   } finally {
-    await rm(directory, { recursive: true, force: true }).catch(() => undefined); // removed by the next one
+    await rm(directory, { recursive: true, force: true }).catch(() => undefined); // the next snapshot removes it
   }
 }
 
-/** Gives files of a run second names in a snapshot. */
+/** Links files of a run into a snapshot. */
 class LinkedFiles {
   readonly versions = new Map<string, string>();
   readonly #run: string;
@@ -73,7 +74,7 @@ class LinkedFiles {
     this.#snapshot = snapshot;
   }
 
-  /** Links the files of a folder. Returns whether it was a whole checkpoint until the end. */
+  /** Links the files of a folder. Returns whether it was a complete checkpoint until the end. */
   async addFolder(from: string, folder: string): Promise<boolean> {
     const names = (await namesIn(from)).filter((name) => !name.startsWith('.'));
     await mkdir(join(this.#snapshot, folder), { recursive: true });
@@ -82,7 +83,7 @@ class LinkedFiles {
     return whole;
   }
 
-  /** Links a file, or copies it where the file system has no hard links. Returns whether it exists. */
+  /** Links a file, or copies it if the file system has no hard links. Returns whether it exists. */
   async add(from: string, name: string): Promise<boolean> {
     const to = join(this.#snapshot, name);
     try {
@@ -99,7 +100,7 @@ class LinkedFiles {
     }
   }
 
-  /** Copies small files of the run at once, so that they fit each other. */
+  /** Copies small files of the run synchronously, so that they are consistent with each other. */
   copyNow(names: readonly string[]): void {
     for (const name of names) {
       const from = join(this.#run, name);

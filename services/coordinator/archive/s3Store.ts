@@ -1,4 +1,4 @@
-/** A store in a bucket of S3 or of a server that speaks its protocol. */
+/** A store in a bucket on S3 or an S3-compatible server. */
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { DeleteObjectsCommand, GetObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
@@ -11,12 +11,12 @@ import { StoreError } from './storeError.js';
 /** Options of {@link S3Store}. */
 export interface S3Options {
   readonly bucket: string;
-  /** Before every key; empty: none. */
+  /** Prepended to every key. Empty: none. */
   readonly prefix: string;
   readonly pathStyle: boolean;
 }
 
-/** Attempts of a request, with growing random pauses between them. */
+/** Attempts per request, with exponential backoff and jitter. */
 const attempts = 5;
 
 /** How long a connection may take, and how long a server may be silent, in milliseconds. */
@@ -26,14 +26,14 @@ const requestTimeout = 30_000;
 /** How long one object may take, with all attempts, in milliseconds. */
 const objectTimeout = 15 * 60_000;
 
-/** The bytes of a part, and the parts that are sent at a time: all of an upload that is in memory. */
+/** Bytes per part and number of concurrent parts, which together bound the memory of an upload. */
 const partBytes = 8 * 2 ** 20;
 const partsAtATime = 2;
 
 /** The protocol's limit. */
 const keysPerRemoval = 1000;
 
-/** Endpoint, region and credentials come from the usual variables of AWS, such as AWS_ENDPOINT_URL_S3 and AWS_REGION. */
+/** Endpoint, region and credentials come from the usual AWS variables, such as AWS_ENDPOINT_URL_S3 and AWS_REGION. */
 export class S3Store implements ObjectStore {
   readonly url: string;
   readonly #bucket: string;
@@ -49,7 +49,7 @@ export class S3Store implements ObjectStore {
       forcePathStyle: pathStyle,
       maxAttempts: attempts,
       requestHandler: { connectionTimeout, requestTimeout, throwOnRequestTimeout: true },
-      // Servers other than AWS's may not know the newer checksums; the manifest of a checkpoint has SHA-256.
+      // Servers other than AWS may not support the newer checksums; a checkpoint's manifest has SHA-256 hashes.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
     });

@@ -1,4 +1,4 @@
-/** The URL of a store, as CHECKPOINT_STORE has it. */
+/** The URL of a store, as given in CHECKPOINT_STORE. */
 import { fileURLToPath } from 'node:url';
 
 /** Where a store is. */

@@ -44,7 +44,7 @@ export interface Batch {
   readonly logprobs: Float32Array;
 }
 
-/** Returns a sample for a sequence of a data set. It has no log-probabilities yet: they are 0. */
+/** Returns a sample for a sequence from a data set. It has no log-probabilities yet: they are 0. */
 export function givenSample({ promptIds, completionIds }: TokenSequence, prompt: number, sample: number): Sample {
   const logprobs = new Float32Array(completionIds.length);
   return { prompt, sample, promptIds, tokenIds: completionIds, logprobs, finished: true };

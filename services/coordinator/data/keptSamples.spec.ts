@@ -7,7 +7,7 @@ import { chosenSamples, promptId } from './keptSamples.js';
 
 const perPrompt = 3;
 
-/** Returns the completions of prompts, each of which is given by its token. */
+/** Returns the completions of prompts, each given by a single token. */
 function samplesOf(tokens: readonly number[]): Sample[] {
   return tokens.flatMap((token, prompt) =>
     Array.from({ length: perPrompt }, (_, sample) => {

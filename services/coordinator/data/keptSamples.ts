@@ -1,4 +1,6 @@
-/** Which completions of a step are kept for people to read: a function of the step's prompts, so that every attempt keeps the same. */
+/**
+ * Which completions of a step are stored for people to read: a function of the step's prompts, so that every attempt keeps the same ones.
+ */
 import { createHash } from 'node:crypto';
 import { at } from '@gapo/numeric';
 import type { SampleScoreInput } from '@gapo/rpc';
@@ -7,7 +9,7 @@ import type { Sample } from './batch.js';
 /** Digits of a prompt's id. */
 const idDigits = 16;
 
-/** A completion that is kept, before its tokens are decoded. */
+/** A completion to store, before its tokens are decoded. */
 export interface KeptSample {
   readonly sample: Sample;
   /** See {@link promptId}. */
@@ -15,15 +17,18 @@ export interface KeptSample {
   readonly promptText: string;
   /** One for each objective, in order. */
   readonly scores: readonly SampleScoreInput[];
-  /** The one advantage of all objectives, of a method that trains on one. */
+  /** The single advantage for all objectives, if the method trains on one. */
   readonly advantage: number | undefined;
-  /** [tokens][objectives], or [tokens][1] of such a method; undefined where the tokens share one advantage, or it was not trained on. */
+  /**
+   * [tokens][objectives], or [tokens][1] for such a method; undefined if the tokens share one advantage, or the step did not train on the
+   * completion.
+   */
   readonly tokenAdvantages: readonly (readonly number[])[] | undefined;
-  /** The preference that the policy was told with the prompt, by objective; undefined if it is told none. */
+  /** The preference stated in the prompt, by objective; undefined if the policy is not conditioned on one. */
   readonly preference?: Readonly<Record<string, number>> | undefined;
 }
 
-/** The completions of a step that are kept. */
+/** The completions of a step to store. */
 export interface StepSamples {
   readonly step: number;
   /** The version that sampled. */
@@ -34,7 +39,7 @@ export interface StepSamples {
   readonly kept: readonly KeptSample[];
 }
 
-/** Returns the id of a prompt, which is the same in every step and run: 16 hexadecimal digits of the SHA-256 of its token ids. */
+/** Returns the id of a prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in every step and run. */
 export function promptId(tokenIds: readonly number[]): string {
   return createHash('sha256').update(Uint32Array.from(tokenIds)).digest('hex').slice(0, idDigits);
 }
@@ -46,11 +51,11 @@ export interface ChosenSample {
 }
 
 /**
- * Chooses completions: those of the prompts with the smallest ids, prompt by prompt. A prompt that is chosen in one step is thus likely to
- * be chosen whenever it is drawn.
+ * Chooses completions of the prompts with the smallest ids, prompt by prompt. A prompt chosen in one step is therefore likely to be chosen
+ * whenever it is drawn.
  *
  * @param samples sorted by prompt, then by sample
- * @param count of completions, at most
+ * @param count maximum number of completions
  * @returns in the order of the samples
  */
 export function chosenSamples(samples: readonly Sample[], count: number): ChosenSample[] {

@@ -1,11 +1,11 @@
-/** The directories that runs may read files from. No caller can make the coordinator read others. */
+/** The directories from which runs may read files. No caller can make the coordinator read any others. */
 import { dirname, parse, resolve, sep } from 'node:path';
 import { type ConfigPaths, entriesOf, pathsOf, realPath } from '@gapo/run-data';
 import { RefusedError } from '../state/refusedError.js';
 
 /**
- * Returns the directories that are allowed where none are named: the working directory, and the one that holds the runs. A file
- * system's root is left out, since a service manager may make it the working directory.
+ * Returns the default allowed directories: the working directory and the parent of the data directory. Omits a file system's
+ * root, which a service manager may have made the working directory.
  *
  * @param dataDirectory the directory of the runs
  */
@@ -13,12 +13,12 @@ export function defaultProjectDirectories(dataDirectory: string): readonly strin
   return [process.cwd(), dirname(resolve(dataDirectory))].filter((path) => path !== parse(path).root);
 }
 
-/** Linux opens no longer path. */
+/** Linux opens no path longer than this. */
 const longestPath = 4096;
-/** The most characters of a path in a message. */
+/** Maximum characters of a path in a message. */
 const shownLength = 200;
 
-/** Allows paths within some directories, wherever symbolic links lead. */
+/** Allows paths within certain directories, after resolving symbolic links. */
 export class ProjectDirectories {
   readonly #allowed: readonly string[];
 
@@ -30,8 +30,8 @@ export class ProjectDirectories {
   /**
    * Checks every path of a configuration before anything is read. The error does not reveal whether a file outside exists.
    *
-   * @param baseDirectory base of relative paths
-   * @throws RefusedError that names the key whose path leads outside
+   * @param baseDirectory base directory for relative paths
+   * @throws RefusedError naming the key whose path leads outside
    */
   assertInside(config: ConfigPaths, baseDirectory: string): void {
     for (const { key, path, isDirectory } of pathsOf(config)) {
@@ -51,7 +51,7 @@ export class ProjectDirectories {
   }
 
   #includes(path: string): boolean {
-    // The path as written comes first, so that nothing outside is examined except through links that lie inside.
+    // The path is checked as written first, so that nothing outside is examined except through links inside.
     const within = (target: string, roots: readonly string[]): boolean =>
       roots.some((root) => target === root || target.startsWith(root.endsWith(sep) ? root : `${root}${sep}`));
     const roots = this.#allowed.map(realPath);

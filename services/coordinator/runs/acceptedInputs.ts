@@ -1,4 +1,4 @@
-/** Changes of the files that a run is trained from, which a user accepted when the run was resumed. */
+/** Changes to a run's input files that a user accepted when resuming the run. */
 import { z } from '@gapo/service';
 import type { RunInputs } from '../state/runInputs.js';
 
@@ -6,13 +6,13 @@ const changeSchema = z.object({
   /** When, RFC 3339. */
   time: z.string(),
   author: z.string(),
-  /** Steps taken before. */
+  /** Steps taken before the change. */
   step: z.int().min(0),
-  /** SHA-256 (hex) before and after, by the key of the input. Empty after the file was removed. */
+  /** SHA-256 (hex) before and after, by input key. `after` is empty if the file was removed. */
   inputs: z.record(z.string(), z.object({ before: z.string(), after: z.string() })),
 });
 
-/** The content of `acceptedInputs` in run.json: the changes in order. */
+/** The content of `acceptedInputs` in run.json: the changes, in order. */
 export const acceptedInputsSchema = z.array(changeSchema);
 
 export type AcceptedInputs = z.output<typeof acceptedInputsSchema>;

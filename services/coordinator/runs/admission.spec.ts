@@ -1,4 +1,4 @@
-/** New runs are limited in number and rate. */
+/** The number and rate of new runs are limited. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Admission, type RunCounts } from './admission.js';

@@ -1,16 +1,16 @@
 /**
- * Limits of new runs. Creating one reads its models and data, takes workers from the runs that train, and adds a directory: beyond
- * the limits a request is refused at once, before anything is read.
+ * Limits on new runs. Creating a run reads its models and data, takes workers away from the runs in training, and adds a
+ * directory. A request beyond the limits is refused immediately, before anything is read.
  */
 import { RpcError } from '@gapo/rpc';
 
 /** The limits. */
 export interface AdmissionLimits {
-  /** Runs in the data directory. */
+  /** Maximum number of runs in the data directory. */
   readonly mostRuns: number;
-  /** Runs that are being created, start or train. */
+  /** Maximum number of runs that are being created, starting or training. */
   readonly mostActive: number;
-  /** Runs created in a minute. A third of them may be created at once. */
+  /** Maximum number of runs created per minute. A third of them may arrive in one burst. */
   readonly perMinute: number;
 }
 
@@ -20,7 +20,7 @@ export interface RunCounts {
   readonly active: number;
 }
 
-/** Share of a minute's runs that may be created at once. */
+/** Share of a minute's runs that may be created in one burst. */
 const burst = 1 / 3;
 const minute = 60_000;
 
@@ -61,7 +61,7 @@ export class Admission {
     );
   }
 
-  /** Counts a run that is created. @throws RpcError as {@link check} */
+  /** Counts a newly created run. @throws RpcError as {@link check} */
   admit(counts: RunCounts): void {
     this.check(counts);
     this.#room -= 1;

@@ -1,29 +1,29 @@
-/** Counts how often a run was resumed without a user at one step, so that a run that stops at every attempt stays stopped. */
+/** Counts how often a run was resumed automatically at one step, so that a run that fails on every attempt stays stopped. */
 import { z } from '@gapo/service';
 
-/** Resumptions without a user since the last step. */
+/** Automatic resumptions since the last step. */
 export const attemptsSchema = z.object({
-  /** Steps taken when they were made. */
+  /** Steps taken when the run was resumed. */
   step: z.int().min(0),
   /** After a fault of a service or worker. */
   faults: z.int().min(0),
-  /** After an end of the coordinator's process. */
+  /** After the coordinator's process ended. */
   crashes: z.int().min(0),
 });
 
 /** The content of `attempts` in run.json. */
 export type Attempts = z.output<typeof attemptsSchema>;
 
-/** Resumptions at one step after which a run that ended with the coordinator's process is no longer resumed by itself. */
+/** Number of crashes of the coordinator at one step after which the run is no longer resumed automatically. */
 export const maxCrashes = 3;
 
 /**
- * Returns the attempts at the present step.
+ * Returns the attempts at the current step.
  *
- * @param before the recorded ones
+ * @param before the recorded attempts
  * @param step steps taken so far
  */
 export function attemptsAt(before: Attempts | undefined, step: number): Attempts {
-  // A resumed run repeats the steps since its last checkpoint, which is no progress.
+  // A resumed run repeats the steps since its last checkpoint, which does not count as progress.
   return before !== undefined && step <= before.step ? before : { step, faults: 0, crashes: 0 };
 }

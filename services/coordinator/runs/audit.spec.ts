@@ -1,4 +1,4 @@
-// Who may do what to a run, from outside, and the record of it.
+// Who may do what to a run through the API, and how it is recorded.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

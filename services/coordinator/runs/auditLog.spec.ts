@@ -1,4 +1,4 @@
-// The entries of changes that were made while the disk was full: none is missing or repeated once there is room.
+// Entries for changes made while the disk was full: none is missing or duplicated once there is room.
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';

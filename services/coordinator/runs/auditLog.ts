@@ -8,10 +8,10 @@ import { auditFile, auditHeadFile } from '../state/fileNames.js';
 import { diskFaultOf } from './diskFault.js';
 import type { RunDirectory } from './runDirectory.js';
 
-/** A change, as it is recorded. */
+/** A change as recorded. */
 export type AuditRecord = Pick<AuditEntry, 'action' | 'by' | 'before' | 'after'>;
 
-/** A log as it is on disk. */
+/** A log as stored on disk. */
 export interface AuditContent {
   readonly lines: readonly string[];
   readonly head: AuditHead;
@@ -20,10 +20,10 @@ export interface AuditContent {
 /** A change and when it was made. */
 type TimedRecord = AuditRecord & Pick<AuditEntry, 'time'>;
 
-/** How often an entry that a disk refused is tried again. */
+/** Time between attempts to write an entry that the disk refused. */
 const retryMs = 1000;
 
-/** Returns the content of the files of a log with one entry, by their names. */
+/** Returns the files of a log with one entry: their content by name. */
 export function auditFilesOf(record: AuditRecord): ReadonlyMap<string, string> {
   const { text, head } = nextEntry([], timed(record));
   return new Map([
@@ -32,27 +32,27 @@ export function auditFilesOf(record: AuditRecord): ReadonlyMap<string, string> {
   ]);
 }
 
-/** What the log uses of a run's directory. */
+/** The part of a run's directory that the log uses. */
 type AuditedDirectory = Pick<RunDirectory, 'path' | 'assertWritable' | 'noteWritten'>;
 
 /** Appends to and reads the log of one run. */
 export class AuditLog {
   readonly #directory: AuditedDirectory;
   readonly #warn: (message: string) => void;
-  /** Entries of changes that were made, which are not on disk. */
+  /** Entries of completed changes that are not on disk yet. */
   readonly #waiting: TimedRecord[] = [];
-  /** The head of the lines on disk, while it is not there. */
+  /** The head that matches the lines on disk, while it has not been written. */
   #headDue: AuditHead | undefined;
   #retry: NodeJS.Timeout | undefined;
 
-  /** @param warn receives a message where an entry has to wait for the disk */
+  /** @param warn receives a message when an entry has to wait for the disk */
   constructor(directory: AuditedDirectory, warn: (message: string) => void) {
     this.#directory = directory;
     this.#warn = warn;
   }
 
   /**
-   * Appends the entry of a change that was made. It is on disk when this returns; where the disk is full, it is written once there is
+   * Appends the entry of a completed change. The entry is on disk when this returns; if the disk is full, it is written once there is
    * room.
    *
    * @throws UserError if it cannot be written for another reason
@@ -66,7 +66,7 @@ export class AuditLog {
     }
   }
 
-  /** Tries a last time to write what waits for the disk. Says what is lost. */
+  /** Tries one last time to write the pending entries. Reports what is lost. */
   close(): void {
     if (this.#retry === undefined) return;
     const changes = this.#waiting.map(({ action, by }) => `${action} by ${by.name}`).join(', ') || 'its head';
@@ -76,10 +76,10 @@ export class AuditLog {
   }
 
   /**
-   * Writes what waits, in order.
+   * Writes the pending entries, in order.
    *
    * @returns what is wrong with the disk, if it refuses
-   * @throws UserError for anything else, which drops what waits
+   * @throws UserError for any other error; the pending entries are then dropped
    */
   #write(): string | undefined {
     clearTimeout(this.#retry);
@@ -123,7 +123,7 @@ export class AuditLog {
   }
 
   /**
-   * Reads the log; empty where nothing was recorded.
+   * Reads the log; empty if nothing was recorded.
    *
    * @throws UserError if it cannot be read
    */
@@ -134,7 +134,7 @@ export class AuditLog {
     return { lines, head: this.#head() };
   }
 
-  /** Returns the lines, and cuts off an incomplete last one, whose change was not confirmed to its caller. */
+  /** Returns the lines. Drops an incomplete last line: its change was never confirmed to the caller. */
   #readWhole(): readonly string[] {
     const text = this.#text(auditFile);
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
@@ -163,7 +163,7 @@ export class AuditLog {
   }
 }
 
-/** Returns the line of an entry after others, with its end, and the head that it makes. */
+/** Returns the line that appends an entry to the others, with its newline, and the resulting head. */
 function nextEntry(lines: readonly string[], record: TimedRecord): { text: string; head: AuditHead } {
   const last = lines.at(-1);
   const entry: AuditEntry = {

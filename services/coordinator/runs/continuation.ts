@@ -1,4 +1,7 @@
-/** Decides whether and when the coordinator resumes a run by itself: after a fault, or after the end of its process. */
+/**
+ * Decides whether and when the coordinator resumes a run automatically: after a fault, or after the end of its own
+ * process.
+ */
 import { recoveryDefaults, type Recovery as RecoveryConfig, type RunConfig } from '@gapo/config';
 import type { RecoveryInput } from '@gapo/rpc';
 import type { Fault } from '../state/interruption.js';
@@ -10,15 +13,15 @@ import type { RunStatus } from './runStatus.js';
 export interface ContinuationOptions {
   readonly config: RunConfig;
   readonly status: RunStatus;
-  /** Returns the steps that the run has taken. */
+  /** Returns the number of steps that the run has taken. */
   readonly stepsTaken: () => number;
   /** Receives every change of {@link Continuation.state} during a wait. */
   readonly changed: () => void;
-  /** Resumes the run after a fault, with the attempts to record. If this rejects, the wait continues with the reason. */
+  /** Resumes the run after a fault and records the attempts. If this rejects, the wait continues with that reason. */
   readonly resume: (attempts: Attempts) => Promise<void>;
 }
 
-/** The resumptions of one run that no user asks for, within the bounds of `recovery` in its configuration. */
+/** Resumes one run automatically, within the limits of `recovery` in its configuration. */
 export class Continuation {
   readonly #config: RecoveryConfig;
   readonly #status: RunStatus;
@@ -36,27 +39,27 @@ export class Continuation {
     });
   }
 
-  /** Whether the coordinator resumes the run, which is paused, by itself. */
+  /** Whether the run is paused and the coordinator will resume it automatically. */
   get isPlanned(): boolean {
     return this.#status.record.continues === true;
   }
 
-  /** Whether a fault is waited for. */
+  /** Whether the run is waiting for a fault to pass. */
   get isWaiting(): boolean {
     return this.#recovery.state !== undefined;
   }
 
-  /** What a run that will be resumed waits for, as a message; undefined for any other run. */
+  /** What the run is waiting for, as a message; undefined unless it will be resumed automatically. */
   get state(): RecoveryInput | undefined {
     return this.isPlanned ? (this.#recovery.state ?? { waitingFor: 'the coordinator' }) : undefined;
   }
 
-  /** Resumptions without a user since the last step. */
+  /** Automatic resumptions since the last step. */
   get #attempts(): Attempts {
     return attemptsAt(this.#status.record.attempts, this.#stepsTaken());
   }
 
-  /** Makes the transition of a run that was active when its coordinator ended. */
+  /** Makes the transition for a run that was active when its coordinator ended. */
   interrupted(): void {
     const attempts = this.#attempts;
     if (attempts.crashes < maxCrashes) {
@@ -73,7 +76,7 @@ export class Continuation {
   }
 
   /**
-   * Pauses an active run for a fault, and waits until it is over.
+   * Pauses an active run because of a fault, and waits until the fault is over.
    *
    * @param wait whether this process waits; if not, the next one resumes the run
    */
@@ -94,8 +97,8 @@ export class Continuation {
   /**
    * Waits until a fault is over.
    *
-   * @param fault undefined for one that only a resumption can check
-   * @param byHand the reason of a run that waits for a user
+   * @param fault undefined if only resuming the run can show whether the fault is over
+   * @param byHand the reason shown once the run waits for a user
    */
   wait(fault: Fault | undefined, byHand = this.#status.record.reason): void {
     const { attempts: maxAttempts, hours } = this.#config;

@@ -1,4 +1,4 @@
-// Runs that continue without a user: after the end of their coordinator, and after a fault of a service or worker.
+// Runs that resume automatically: after their coordinator ended, and after a fault of a service or worker.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ import type { RunRecord } from './runDirectory.js';
 
 const config = runYaml({ steps: 4 });
 
-/** Changes run.json, as a process that was killed might have left it. */
+/** Changes run.json to what a killed process might have left. */
 async function editRecord(world: World, changes: Partial<RunRecord>, runId = 'bandit'): Promise<void> {
   const path = join(world.directory, 'runs', runId, 'run.json');
   const record = JSON.parse(await readFile(path, 'utf8')) as RunRecord;
@@ -47,7 +47,7 @@ async function startInterrupted(t: Parameters<typeof startAll>[0], changes: Part
   return world;
 }
 
-/** Follows a run until it waits for the end of a fault, and a check has found why it is not over. */
+/** Follows a run until it waits for a fault to pass and a check has found why it has not. */
 async function untilChecked({ client }: TestCoordinator): Promise<Run> {
   for await (const { run } of client.WatchRun({ runId: 'bandit' }, { deadlineMs })) {
     if (run?.recovery && run.recovery.problem !== '') return run;
@@ -197,7 +197,7 @@ test('the attempts at one step, and the time of a wait, are bounded', async (t) 
   const coordinator = await startCoordinator(t, world);
   const short = rewardOf(world, 'short');
   const good = short.answer;
-  // Its check passes: it scores an item alone, but not a step's.
+  // Its check passes: it scores a single item, but not the items of a step.
   short.answer = (request, signal) => (request.items.length === 1 ? good : failing)(request, signal);
   await createRun(coordinator, world, runYaml({ extra: 'recovery: { attempts: 1 }' }));
   const reasonOf = async (runId: string): Promise<string> => {

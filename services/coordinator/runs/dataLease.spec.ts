@@ -1,4 +1,4 @@
-// The lease of a data directory: one holder at a time, whatever the user, the temporary directory or the container.
+// The lease of a data directory: one holder at a time, regardless of user, temporary directory or container.
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,7 +34,7 @@ async function holder(
   return child;
 }
 
-/** Makes the lease look like one of another machine. */
+/** Makes the lease look as if another machine held it. */
 function moveElsewhere(directory: string): void {
   const [name = ''] = readdirSync(join(directory, '.lease'));
   const path = join(directory, '.lease', name);
@@ -105,14 +105,14 @@ test('a holder on another machine is in use while it renews its lease', async (t
   const directory = await scratch(t);
   const lease = await DataLease.take(directory, log, { leaseMs: 50 });
   moveElsewhere(directory);
-  // The holder writes itself again with its next renewal, which the contender sees.
+  // The holder's next renewal restores the file, and the contender sees that.
   await assert.rejects(DataLease.take(directory, log, { leaseMs: 60_000 }), /in use by another coordinator/);
   await lease.release();
 });
 
 test('a holder on another machine that is silent is replaced, and writes nothing more', async (t) => {
   const directory = await scratch(t);
-  // It renews an hour from now: as if it were suspended.
+  // Its next renewal is an hour away, as if the process were suspended.
   const lease = await DataLease.take(directory, log, { leaseMs: 5 * 3_600_000 });
   moveElsewhere(directory);
   const next = await DataLease.take(directory, log, { leaseMs: 50 });
@@ -125,7 +125,7 @@ test('a holder that was replaced finds out with its next renewal', async (t) => 
   const directory = await scratch(t);
   const lease = await DataLease.take(directory, log, { leaseMs: 50 });
   writeFileSync(join(directory, '.lease', '000002.json'), '');
-  const alive = setInterval(() => undefined, 1000); // renewals do not keep a process alive
+  const alive = setInterval(() => undefined, 1000); // renewals alone do not keep a process alive
   t.after(() => clearInterval(alive));
   await assert.rejects(lease.lost, LeaseLost);
 });

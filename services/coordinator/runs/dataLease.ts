@@ -1,15 +1,15 @@
 /**
- * The lease of a data directory: one coordinator at a time owns its runs. The lease is a file in the directory, so that it
- * holds between users, containers and machines that mount the same volume:
+ * The lease of a data directory: one coordinator at a time owns its runs. The lease is a file in the directory, so it holds
+ * across users, containers and machines that mount the same volume:
  *
  *     DATA_DIR/.lease/000007.json   {"token": 7, "holder": {...}, "renewals": 12}
  *
- * The highest token is the holder's. A coordinator takes the directory over by creating the file with the next token, which
- * only one process can do, if the holder has released it, is a dead process of this machine, or has not renewed its lease for
- * as long as the lease lasts, for example since it is suspended. The holder's clock is never compared with another: a contender
- * watches the file. Before it writes to a run, a coordinator checks that no higher token exists (a fencing token): one that was
- * suspended and replaced writes nothing more. If it has not renewed its lease for as long as that lasts, it takes the next token
- * first: a network file system may show it an old list of files, but it creates a file only once.
+ * The highest token is the holder's. A coordinator takes over the directory by creating the file with the next token, which only
+ * one process can do. It does so if the holder has released the lease, is a dead process on this machine, or has let the lease
+ * expire, for example because it was suspended. Clocks of different machines are never compared: a contender watches the file.
+ * Before it writes to a run, a coordinator checks that no higher token exists (a fencing token), so a coordinator that was
+ * suspended and replaced writes nothing more. If its own lease has expired, it first takes the next token: a network file system
+ * may show a stale list of files, but it creates a file only once.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,13 +19,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { UserError, writeAtomically, z, type Logger } from '@gapo/service';
 
 const holderSchema = z.object({
-  /** Differs between any two processes. */
+  /** Unique to each process. */
   id: z.string(),
   host: z.string(),
   pid: z.int(),
-  /** What a process id refers to: the boot of a machine, and a namespace of process ids. Empty if unknown. */
+  /** Where a process id is valid: the boot of a machine, and a PID namespace. Empty if unknown. */
   scope: z.string(),
-  /** When the process started, in ticks since the boot; a process id can be reused. */
+  /** When the process started, in ticks since boot, because a process id can be reused. */
   started: z.string(),
 });
 
@@ -45,7 +45,7 @@ const leaseMs = 15_000;
 /** Time between renewals. */
 const renewalMs = leaseMs / 5;
 
-/** The lease was taken over by another coordinator: this one may not write any more. */
+/** Another coordinator took over the lease: this one may no longer write. */
 export class LeaseLost extends UserError {
   override readonly name = 'LeaseLost';
 }
@@ -82,7 +82,7 @@ export class DataLease {
     this.lost = new Promise((_, reject) => {
       this.#reportLoss = reject;
     });
-    this.lost.catch(() => undefined); // a caller may not wait for it
+    this.lost.catch(() => undefined); // a caller may choose not to await it
     this.#timer = setInterval(
       () => {
         this.#renewal ??= this.#renew().finally(() => (this.#renewal = undefined));
@@ -92,8 +92,8 @@ export class DataLease {
   }
 
   /**
-   * Takes the lease of an existing data directory. Waits for as long as a lease lasts if its holder cannot be asked whether
-   * it is alive.
+   * Takes the lease of an existing data directory. If there is no way to tell whether the holder is alive, waits for the
+   * duration of a lease.
    *
    * @throws UserError if another coordinator holds it, or the directory cannot be written
    */
@@ -110,7 +110,7 @@ export class DataLease {
       throw inUse(dataDirectory, present);
     const lease = { token: (present?.token ?? 0) + 1, holder: thisProcess(), renewals: 0, released: false };
     if (!claim(directory, lease, dataDirectory)) throw inUse(dataDirectory, currentLease(directory));
-    // Another contender may have taken the same token and released it since this one looked.
+    // Another contender may have taken and released the same token since this one looked.
     if (tokens(directory).at(-1) !== lease.token) throw inUse(dataDirectory, currentLease(directory));
     for (const token of tokens(directory)) if (token < lease.token) rmSync(pathOf(directory, token), { force: true });
     return new DataLease(dataDirectory, lease, lasts, log);
@@ -143,7 +143,7 @@ export class DataLease {
   }
 
   /**
-   * Takes the next token after the lease has expired. Returns whether no other coordinator was faster.
+   * Takes the next token after the lease has expired. Returns false if another coordinator was faster.
    *
    * @throws UserError if the directory cannot be written
    */
@@ -178,8 +178,8 @@ export class DataLease {
 }
 
 /**
- * Whether the holder is alive: it is watched until it renews its lease or the lease expires. A process of this machine that has
- * ended is not waited for.
+ * Whether the holder is alive: watches until it renews its lease or the lease expires. Does not wait if the holder was a process
+ * of this machine that has ended.
  */
 async function isHeld(
   directory: string,
@@ -207,7 +207,7 @@ async function isHeld(
 }
 
 /**
- * Creates the file of a lease's token. Returns whether no other coordinator was faster.
+ * Creates the file of a lease's token. Returns false if another coordinator was faster.
  *
  * @throws UserError if the file cannot be written
  */
@@ -240,7 +240,7 @@ function pathOf(directory: string, token: number): string {
   return join(directory, `${String(token).padStart(6, '0')}.json`);
 }
 
-/** Lists the tokens that were ever taken and not removed, ascending. */
+/** Lists the tokens that were taken and whose files have not been removed, ascending. */
 function tokens(directory: string): readonly number[] {
   return readdirSync(directory)
     .flatMap((name) => /^(\d+)\.json$/.exec(name)?.[1] ?? [])
@@ -248,7 +248,7 @@ function tokens(directory: string): readonly number[] {
     .sort((a, b) => a - b);
 }
 
-/** Returns the newest lease; undefined if there is none. A file that a crash left empty counts as released. */
+/** Returns the newest lease; undefined if there is none. A file left empty by a crash counts as released. */
 function currentLease(directory: string): Lease | undefined {
   const token = tokens(directory).at(-1);
   if (token === undefined) return undefined;
@@ -271,7 +271,7 @@ function thisProcess(): Holder {
   return { id, host: hostname(), pid, scope: processScope(), started: startOf(pid) ?? '' };
 }
 
-/** Returns what process ids refer to on Linux; elsewhere nothing, so that a lease is left only by its release or expiry. */
+/** Returns the scope of process ids on Linux; empty elsewhere, so that a lease ends only by release or expiry. */
 function processScope(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -281,7 +281,7 @@ function processScope(): string {
   }
 }
 
-/** Returns when a process of this machine started; undefined if there is none with that id. */
+/** Returns when a process of this machine started; undefined if no process has that id. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -4,16 +4,18 @@ import { join } from 'node:path';
 import { writeAtomically } from '@gapo/service';
 import type { Fault } from '../state/interruption.js';
 
-/** Errors of the file system that end without a change of the run: room is made, a quota raised, a disk repaired. */
+/**
+ * File system errors that can pass without any change to the run: space is freed, a quota raised, a disk repaired.
+ */
 const codes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 
 /** Bytes that a check writes. */
 const checkBytes = 65_536;
 
 /**
- * Returns the fault of the disk that an error comes from; undefined if it comes from anything else.
+ * Returns the disk fault behind an error; undefined if the error has another cause.
  *
- * @param directory of the run, in which the fault's check writes a file
+ * @param directory of the run; the fault's check writes a file there
  */
 export function diskFaultOf(error: unknown, directory: string): Fault | undefined {
   if (!isDiskError(error)) return undefined;
@@ -37,7 +39,7 @@ function isDiskError(error: unknown): boolean {
   return codes.has((error as NodeJS.ErrnoException).code) || isDiskError(error.cause);
 }
 
-/** Returns the message of the system's error, without the path that the caller's message has. */
+/** Returns the system's error message without the path, which the caller's message already has. */
 function systemMessage(error: unknown): string {
   const { cause } = error as Error;
   return cause instanceof Error ? systemMessage(cause) : (error as Error).message;

@@ -1,4 +1,4 @@
-/** What ends a training: a request to stop, or an error. */
+/** What ended training: a request to stop, or an error. */
 import { messageOf, RpcError } from '@gapo/rpc';
 import { isExpected, type Logger } from '@gapo/service';
 import { PauseNeeded, type Fault } from '../state/interruption.js';
@@ -13,7 +13,7 @@ export interface StopRequest {
   readonly continues?: boolean;
 }
 
-/** What ends a training. */
+/** How training ended. */
 export interface Ending {
   readonly transition: Transition;
   readonly reason: string;
@@ -22,7 +22,7 @@ export interface Ending {
   readonly continues?: boolean | undefined;
 }
 
-/** The run of a training that ended. */
+/** The run whose training ended. */
 export interface EndedRun {
   readonly id: string;
   /** Its directory. */
@@ -35,7 +35,7 @@ export function endingWithout({ isComplete }: { readonly isComplete: boolean }, 
   return stop ?? { transition: 'fail', reason: 'training stopped without a reason' };
 }
 
-/** Returns how training ends with an error: in a pause where it is a fault that may pass. Logs an error that nobody expects. */
+/** Returns how training ends after an error: in a pause if the fault may pass. Logs unexpected errors. */
 export function endingWith(error: unknown, run: EndedRun, log: Logger): Ending {
   const fault = error instanceof PauseNeeded ? error.fault : diskFaultOf(error, run.path);
   if (fault !== undefined) return { transition: 'pause', reason: messageOf(error), fault };

@@ -1,4 +1,5 @@
-// Evaluations: what they compare, that they are deterministic, and that they work for runs of an earlier process.
+// Evaluations: what they compare, that they are deterministic, and that they work for runs from an earlier
+// process.
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,7 +40,7 @@ async function evaluate(
 
 type Objective = EvaluationReport['objectives'][number];
 
-/** Returns an interval of an objective. */
+/** Returns a confidence interval of an objective. */
 function interval(
   objective: Objective,
   which: 'before' | 'after' | 'difference' | 'winRate' | 'acceptableBefore' | 'acceptableAfter',

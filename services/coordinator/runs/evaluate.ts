@@ -1,4 +1,4 @@
-/** Evaluation: compares the initial policy with a version of a run on the held-out prompts, by every objective. */
+/** Evaluation: compares the initial policy with a version of a run on the held-out prompts, on every objective. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { objectiveNames } from '@gapo/config';
 import {
@@ -41,7 +41,10 @@ export interface EvaluationRequest {
   readonly version?: number | undefined;
   /** Number of sample prompts to return with both completions. */
   readonly samples: number;
-  /** The preference that the evaluated policy is told: shares by objective; empty: the configured one, if it is told any. */
+  /**
+   * The preference given to the evaluated policy: shares by objective. Empty: the configured one, if the policy takes a
+   * preference.
+   */
   readonly preference: Readonly<Record<string, number>>;
 }
 
@@ -56,7 +59,7 @@ interface Policies<T> {
 interface Comparison extends Policies<readonly Sample[]> {
   /** The decoded completions: those of `before`, then those of `after`. */
   readonly texts: readonly string[];
-  /** Indices of the completions that every objective scored under both policies, ascending. */
+  /** Indices of the completions that every objective scored for both policies, ascending. */
   readonly pairs: readonly number[];
   /** For each objective, the scores of the pairs. */
   readonly scores: readonly Policies<Float64Array>[];
@@ -65,7 +68,7 @@ interface Comparison extends Policies<readonly Sample[]> {
 }
 
 /**
- * Evaluates a run and yields progress, then the report. The seed is `evaluation.seed`, so a version always has the same
+ * Evaluates a run: yields progress, then the report. The seed is `evaluation.seed`, so a version always gets the same
  * result.
  *
  * @throws RpcError FAILED_PRECONDITION without held-out prompts, NOT_FOUND for a version that no longer exists
@@ -134,7 +137,7 @@ async function evaluateLoop(
   observe: (progress: ProgressInput) => void,
 ): Promise<EvaluationReportInput> {
   const { context: training } = loop;
-  // The run may resume meanwhile, and its later versions then have another key.
+  // The run may resume in the meantime, which gives its later versions another key.
   const version = requested ?? versionOf(loop.state);
   if (!needsRewards(run.config)) {
     const missing = objectiveNames(run.config).filter((name) =>
@@ -150,7 +153,7 @@ async function evaluateLoop(
   await describeRewards(training.objectives, signal);
   const prompts = training.heldOut === undefined ? [] : [...recordsOf(training.heldOut)];
   const told = toldPreference(run, preference, loop.state.step);
-  // The policy before training is told nothing: it has not learned what a preference means.
+  // The policy before training gets no preference: it has not learned what one means.
   const untold = prompts.map(({ tokenIds }) => tokenIds);
   const { conditioning } = training;
   const promptIds =
@@ -291,7 +294,9 @@ function interval({ value, low, high }: Estimate): IntervalInput {
   return { mean: value, low, high };
 }
 
-/** Returns the mean per prompt. The bootstrap resamples these, since completions of one prompt are not independent. */
+/**
+ * Returns the mean per prompt. The bootstrap resamples these means because completions of one prompt are not independent.
+ */
 function meansByPrompt(promptOf: readonly number[], values: Float64Array): Float64Array {
   const sums = new Map<number, { sum: number; count: number }>();
   for (const [i, prompt] of promptOf.entries()) {
@@ -302,8 +307,8 @@ function meansByPrompt(promptOf: readonly number[], values: Float64Array): Float
 }
 
 /**
- * Adds an objective's z-scores, standardized over the completions of both policies, so that the scale of an objective
- * does not matter. An objective whose scores are all equal adds nothing.
+ * Adds an objective's z-scores, standardized over the completions of both policies so that the scale of the objective does
+ * not matter. Adds nothing if all scores are equal.
  */
 function addStandardized(zScores: Policies<Float64Array>, scores: Policies<Float64Array>): void {
   const all = [...scores.before, ...scores.after];

@@ -1,6 +1,6 @@
 /**
- * The results of a run's evaluations, without samples: DATA_DIR/RUN/evaluations/VERSION.json, and VERSION-told-SHARES.json of a policy
- * that is told a preference.
+ * The results of a run's evaluations, without samples: DATA_DIR/RUN/evaluations/VERSION.json, and VERSION-told-SHARES.json for a
+ * policy that takes a preference.
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import type { RunDirectory } from './runDirectory.js';
 
 const fileName = /^([0-9]{1,15})(?:-told-[0-9.-]+)?\.json$/;
 
-/** Keeps the evaluations of one run. */
+/** Stores the evaluations of one run. */
 export class Evaluations {
   readonly #directory: RunDirectory;
   readonly #path: string;
@@ -21,7 +21,7 @@ export class Evaluations {
     this.#path = join(directory.path, 'evaluations');
   }
 
-  /** Keeps a result in place of an earlier one of the same version and preference. @throws UserError if it cannot be written */
+  /** Stores a result. Replaces an earlier one of the same version and preference. @throws UserError if it cannot be written */
   async keep(report: EvaluationReportInput): Promise<void> {
     this.#directory.assertWritable();
     await mkdir(this.#path, { recursive: true });
@@ -48,7 +48,7 @@ export class Evaluations {
     const path = join(this.#path, name);
     try {
       const report = storedJson((await contentOf(path)).toString('utf8')) as EvaluationReport;
-      // Throws unless it can be sent.
+      // Throws if the report cannot be sent as a message.
       messageBytes('gapo.training.v1.EvaluationReport', report);
       return report;
     } catch (error) {

@@ -1,4 +1,4 @@
-/** A run's events, with ids that are the same whenever the same thing is published. */
+/** A run's events. Publishing the same thing again gives the same id. */
 import type { CloudEvent, EventInput, Outbox } from '@gapo/events';
 import {
   toJson,
@@ -14,19 +14,19 @@ import { newOf } from '../state/objectiveChanges.js';
 import type { Platform } from './platform.js';
 import type { RunDirectory } from './runDirectory.js';
 
-/** Kinds of events that stay in the log as long as the run. */
+/** Kinds of events that stay in the log as long as the run exists. */
 type LastingKind = 'state' | 'step' | 'checkpoint' | 'preference' | 'objective';
 
 /**
- * Publishes a run's events. A change of state or goals has its number as id, a step and its checkpoint the step's number. A
- * part of a step also has the number of resumptions, since a step that is repeated after a resumption has new parts. A step
- * that is repeated after its event was published, from an older checkpoint, is not published again, unless it turned out
- * differently: its id then has the number of resumptions too.
+ * Publishes a run's events. The id of a state or goal change contains its number; that of a step or checkpoint, the step
+ * number. Events within a step also contain the number of resumptions, because a step repeated after a resumption consists
+ * of new parts. If a step is repeated from an older checkpoint after its event was published, it is published again only if
+ * its result differs; its id then contains the number of resumptions too.
  */
 export class RunEvents {
   readonly #outbox: Outbox;
   #resumptions: number;
-  /** Called once an event that lasts is in the log. */
+  /** Called once a lasting event is in the log. */
   onLasting: () => void = () => undefined;
 
   constructor(outbox: Outbox, resumptions: number) {
@@ -87,7 +87,7 @@ export class RunEvents {
   /** @param number counts the run's changes of goals, from 1 */
   goals(number: number, { step, author, before, after }: GoalChange): void {
     const id = String(number);
-    // An objective with new settings is both added and removed.
+    // An objective with new settings counts as both removed and added.
     const [added, removed] = [namesOf(newOf(before, after)), namesOf(newOf(after, before))];
     const preference = after.preference ?? {};
     if (added.length + removed.length === 0) {
@@ -103,12 +103,15 @@ export class RunEvents {
     this.onLasting();
   }
 
-  /** Publishes what is left, for a few seconds, and closes the log. */
+  /** Publishes pending events for up to a few seconds, then closes the log. */
   close(): Promise<void> {
     return this.#outbox.close();
   }
 
-  /** Returns the id of a step's event: that of an earlier one that says the same, which is then dropped. */
+  /**
+   * Returns the id of a step's event. If an earlier event says the same, returns its id, and the new event is dropped as a
+   * duplicate.
+   */
   #idOf(kind: 'step' | 'checkpoint', step: number, isSame: (earlier: CloudEvent) => boolean): string {
     const earlier = this.#outbox.find(kind, String(step));
     return earlier === undefined || isSame(earlier) ? String(step) : `${step}.${this.#resumptions}`;

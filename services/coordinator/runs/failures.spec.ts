@@ -40,7 +40,8 @@ test('without any worker the run pauses, and the reason names their addresses', 
   const gone = at(world.gradients, 0);
   await gone.kill();
   await createRun(coordinator, world, runYaml());
-  // A busy machine may pause it before the rollout worker was asked; it then resumes by itself.
+  // On a busy machine the run may pause before the rollout worker is called; it then resumes
+  // automatically.
   const named = `no gradient worker has answered for 0.2 s: ${gone.address} (`;
   for await (const { run } of coordinator.client.WatchRun({ runId: 'bandit' }, { deadlineMs })) {
     if (run?.state === 'RUN_STATE_PAUSED' && run.reason.startsWith(named)) return;

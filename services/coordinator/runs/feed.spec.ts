@@ -1,4 +1,4 @@
-// Who follows a run.
+// Watchers of a run.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RunFeed } from './feed.js';

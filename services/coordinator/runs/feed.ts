@@ -2,13 +2,13 @@
 import type { ProgressInput, RunInput, StepReport, WatchRunResponseInput } from '@gapo/rpc';
 
 /**
- * Progress is shown to each watcher at most once in this time for each watcher that there is, so that many of them take a bounded
- * share of the coordinator's time: with 500 of them, every two seconds.
+ * Each watcher receives progress at most once per this many milliseconds times the number of watchers, so that many watchers take
+ * a bounded share of the coordinator's time: with 500 of them, every two seconds.
  */
 const progressMsPerFollower = 4;
 
 /**
- * Distributes state changes and steps in order, and the latest progress. Each change is one object for all watchers, which is
+ * Distributes state changes and steps in order, and the latest progress. All watchers share one object per change, so it is
  * serialized once.
  */
 export class RunFeed {
@@ -17,7 +17,7 @@ export class RunFeed {
   #shownAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Number of watchers, which changes are kept for. */
+  /** Number of watchers for which changes are kept. */
   get watchers(): number {
     return this.#followers.size;
   }
@@ -49,7 +49,7 @@ export class RunFeed {
   async *follow(ended: () => boolean, signal: AbortSignal): AsyncGenerator<WatchRunResponseInput, void, undefined> {
     const follower = new Follower(this.#progress);
     this.#followers.add(follower);
-    // A caller that has gone may leave the generator where it is, so that the end of this function is never reached.
+    // A caller that disconnects may abandon the generator, and then the end of this function is never reached.
     const leave = (): void => {
       this.#followers.delete(follower);
       follower.wake();
@@ -102,7 +102,7 @@ class Follower {
     this.wake();
   }
 
-  /** Returns the next change, otherwise progress that was not returned yet. */
+  /** Returns the next change or, if there is none, progress that has not been returned yet. */
   next(): WatchRunResponseInput | undefined {
     const change = this.#changes.shift();
     if (change !== undefined) return change;

@@ -1,4 +1,4 @@
-// A disk that is really full: a small file system in memory.
+// A disk that really fills up: a small in-memory file system.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
@@ -19,7 +19,7 @@ import {
 
 const bytes = 4 * 2 ** 20;
 
-/** Mounts a file system; undefined where this user may not. */
+/** Mounts a file system; undefined if this user is not allowed to. */
 async function smallDisk(t: TestContext): Promise<string | undefined> {
   const path = await scratch(t);
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path]);
@@ -70,7 +70,10 @@ test('a run on a full disk pauses with the path and what to do, and continues by
   }
 });
 
-/** Creates runs while a disk has room for none, some or all of their files: each is there with its audit log, or was refused. */
+/**
+ * Creates runs while the disk has room for none, some or all of their files. Each must either exist with its audit log or have
+ * been refused.
+ */
 async function assertCreatedOrRefused(coordinator: TestCoordinator, world: World, ballast: string): Promise<void> {
   const outcomes = new Set<string>();
   for (const pages of [0, 1, 2, 3, 4, 6]) {

@@ -16,18 +16,18 @@ export interface GenerationRequest {
   readonly version?: number | undefined;
   /** Turns of the user. */
   readonly prompts: readonly string[];
-  /** 0: 1. */
+  /** 0 means 1. */
   readonly samplesPerPrompt: number;
-  /** Shares by objective; empty: the configured preference. */
+  /** Shares by objective. Empty: the configured preference. */
   readonly preference: Readonly<Record<string, number>>;
-  /** Undefined: that of the run's evaluations. */
+  /** Undefined: the temperature of the run's evaluations. */
   readonly temperature?: number | undefined;
   readonly seed: number;
 }
 
 const mostPrompts = 256;
 const mostSamples = 64;
-/** Completions of one answer, which is one message. */
+/** Maximum number of completions in one response, which is a single message. */
 const mostCompletions = 1024;
 const promptsPerShard = 16;
 
@@ -35,7 +35,7 @@ const promptsPerShard = 16;
  * Samples completions of prompts.
  *
  * @throws RpcError INVALID_ARGUMENT for a request that is wrong, NOT_FOUND for a version that no longer exists, FAILED_PRECONDITION for
- *   a preference that the run's policy is not told
+ * a preference if the run's policy takes none
  */
 export async function generateCompletions(
   run: Run,

@@ -1,15 +1,17 @@
 /** The training loops of runs that neither train nor are evaluated: the last few stay in memory for the next use. */
 
-/** Loops that stay. Each has the parameters and moments of its run, and the versions that workers may fetch. */
+/**
+ * Maximum number of idle loops. Each holds the parameters and moments of its run, and the versions that workers may fetch.
+ */
 const mostIdle = 2;
 
 /** The idle loops of a coordinator, by run id. */
 export class IdleLoops {
-  /** The longest idle first. */
+  /** Longest idle first. */
   readonly #releases = new Map<string, () => void>();
 
   /**
-   * Adds the loop of a run that nothing uses any more. The one that has been idle longest is released if there are too many.
+   * Adds a loop that is no longer in use. If there are too many, releases the one that has been idle longest.
    *
    * @param release removes the loop from memory
    */
@@ -23,7 +25,7 @@ export class IdleLoops {
     }
   }
 
-  /** Removes a loop that is used again, which is not released then. */
+  /** Removes a loop that is in use again, without releasing it. */
   remove(id: string): void {
     this.#releases.delete(id);
   }

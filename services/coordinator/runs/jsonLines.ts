@@ -1,10 +1,10 @@
-/** Files of one JSON value a line, to which a process may have been writing when it ended. */
+/** Files with one JSON value per line. The process may have ended in the middle of a write. */
 import { contentIfPresent, UserError } from '@gapo/service';
 
 /** A line of a file. */
 export interface Line<T> {
   readonly value: T;
-  /** Offsets in bytes; the line's end is not part of it. */
+  /** Offsets in bytes, without the newline. */
   readonly start: number;
   readonly end: number;
 }
@@ -12,7 +12,8 @@ export interface Line<T> {
 const newline = 0x0a;
 
 /**
- * Reads a file of lines; none if it does not exist. Skips a last line without an end, which a crash has truncated.
+ * Reads a file of lines; none if it does not exist. Skips a last line without a newline, which a crash has
+ * truncated.
  *
  * @param parse throws if a line is not valid
  * @throws UserError that names the path, and the line if one is not valid

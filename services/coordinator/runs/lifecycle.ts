@@ -17,7 +17,7 @@ const transitions: Readonly<Record<Transition, { readonly from: readonly RunStat
   begin: { from: [RUN_STATE_STARTING], to: RUN_STATE_RUNNING },
   /** By a user, a fault of a service or worker, or the end of the process. */
   pause: { from: [RUN_STATE_STARTING, RUN_STATE_RUNNING], to: RUN_STATE_PAUSED },
-  /** A run that the coordinator would resume waits for a user instead. */
+  /** A run that would have been resumed automatically now waits for a user. */
   hold: { from: [RUN_STATE_PAUSED], to: RUN_STATE_PAUSED },
   /** By a user, or by the coordinator once it has started or the fault is over. */
   resume: { from: [RUN_STATE_PAUSED, RUN_STATE_FAILED], to: RUN_STATE_STARTING },
@@ -38,7 +38,7 @@ export function targetOf(transition: Transition, from: RunState): RunState | und
   return rule.from.includes(from) ? rule.to : undefined;
 }
 
-/** Whether watchers have nothing to wait for. A failed run can be resumed, but only by a user. */
+/** Whether watchers have nothing left to wait for. A failed run can be resumed, but only by a user. */
 export function hasEnded(state: RunState): boolean {
   return state === RUN_STATE_SUCCEEDED || state === RUN_STATE_FAILED || state === RUN_STATE_CANCELLED;
 }

@@ -1,4 +1,4 @@
-// Which training loops a coordinator holds in memory.
+// Which training loops a coordinator keeps in memory.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from '@gapo/rpc';

@@ -7,7 +7,7 @@ import type { TrainingLoop } from './trainingLoop.js';
 /** A training loop that stays in memory until it is released. */
 export interface HeldLoop {
   readonly loop: TrainingLoop;
-  /** The key by which workers fetch its versions, also after a resumption has given the run another. */
+  /** The key by which workers fetch its versions. Stays valid after a resumption has given the run another key. */
   readonly key: string;
   readonly release: () => void;
 }
@@ -21,43 +21,43 @@ export interface LoadedLoopOptions {
   /**
    * Reads the loop from disk.
    *
-   * @param known the loop that is in memory; its files are not read again
+   * @param known the loop in memory; its files are not read again
    */
   readonly read: (known: TrainingLoop | undefined, acceptChangedInputs: boolean) => Promise<RestoredLoop>;
-  /** Returns whether the run trains, which uses the loop. */
+  /** Returns whether the run is training and therefore uses the loop. */
   readonly isTraining: () => boolean;
-  /** Observes that a loop leaves memory. */
+  /** Called when a loop is removed from memory. */
   readonly released: (loop: TrainingLoop) => void;
 }
 
-/** Holds the loop of one run for as long as it is used, and for as long as few others were used since. */
+/** Keeps the loop of one run in memory while it is in use, and afterwards until enough other loops have been used. */
 export class LoadedLoop {
   readonly #options: LoadedLoopOptions;
   #current: TrainingLoop | undefined;
   #restoring: Promise<RestoredLoop> | undefined;
-  /** Number of {@link HeldLoop}s, with those that are read. */
+  /** Number of {@link HeldLoop}s, including those still being read. */
   #holders = 0;
   readonly #held = new Set<HeldLoop>();
-  /** Loops that were released while they were held. */
+  /** Loops that were released while still held. */
   readonly #abandoned: TrainingLoop[] = [];
 
   constructor(options: LoadedLoopOptions) {
     this.#options = options;
   }
 
-  /** The loop; undefined unless the run trains, is evaluated, or was until recently. */
+  /** The loop; undefined unless the run is being trained or evaluated, or was until recently. */
   get current(): TrainingLoop | undefined {
     return this.#current;
   }
 
-  /** Sets the loop of a run that starts. */
+  /** Sets the loop when the run starts. */
   start(loop: TrainingLoop): void {
     this.#current = loop;
   }
 
   /**
-   * Reads the loop of a run that resumes from its last checkpoint. Concurrent callers share one read, but no one that accepts changed
-   * inputs shares that of a caller who does not.
+   * Reads the loop of a run that resumes from its last checkpoint. Concurrent callers share one read, except that a caller who
+   * accepts changed inputs never shares the read of one who does not.
    *
    * @throws UserError if a file or service is not valid
    */
@@ -83,7 +83,7 @@ export class LoadedLoop {
   }
 
   /**
-   * Keeps the loop in memory until it is released. Reads it from disk if it is not there.
+   * Keeps the loop in memory until it is released. Reads it from disk if necessary.
    *
    * @throws UserError if a file or service is not valid
    */
@@ -111,7 +111,7 @@ export class LoadedLoop {
     }
   }
 
-  /** Returns the store of a version by its key, or where there is none, any store of the key; undefined without one. */
+  /** Returns the store that has a version of a key or, if none has it, any store of that key; undefined if there is none. */
   versionsOf(key: string, version: number): VersionStore | undefined {
     const held = [...this.#held].filter((each) => each.key === key).map(({ loop }) => loop.versions);
     const { current } = this;
@@ -119,14 +119,14 @@ export class LoadedLoop {
     return held.find((versions) => versions.get(version) !== undefined) ?? held[0];
   }
 
-  /** Leaves the loop to the idle ones if nothing uses it. */
+  /** Moves the loop to the idle ones if it is not in use. */
   retire(): void {
     const { runId, idleLoops, isTraining } = this.#options;
     if (this.#current === undefined || this.#holders > 0 || isTraining()) return;
     idleLoops.add(runId, () => this.release());
   }
 
-  /** Releases the loop: the next use reads it from disk. Who holds it keeps it. */
+  /** Releases the loop: the next use reads it from disk. Existing {@link HeldLoop}s stay valid. */
   release(): void {
     const loop = this.#current;
     this.#current = undefined;

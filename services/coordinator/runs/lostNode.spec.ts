@@ -1,4 +1,4 @@
-// A node that is lost with its DATA_DIR: another coordinator reads the runs back from the store, and they end in the same bytes.
+// A node that is lost with its DATA_DIR: another coordinator restores the runs from the store, and they end in the same bytes.
 import assert from 'node:assert/strict';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ import { RunDirectory } from './runDirectory.js';
 const config = runYaml({ steps: 4, extra: 'checkpoints: { every: 4, keep: 1 }' });
 const enough = 600_000;
 
-/** Ends a coordinator as the loss of its node does: the store has no more than it has now. */
+/** Ends a coordinator as if its node were lost: nothing more reaches the store. */
 async function lose(coordinator: TestCoordinator, dataDirectory: string): Promise<void> {
   await required(coordinator.archive, 'archive').close(enough);
   await coordinator.stop(0);

@@ -1,4 +1,4 @@
-/** The events that a process did not publish because it ended after it had written a file of the run. */
+/** Events that a process did not publish because it ended after writing a file of the run. */
 import { RunState } from '@gapo/rpc';
 import type { GoalChange } from '../state/goals.js';
 import type { RunEvents } from './events.js';
@@ -14,7 +14,7 @@ export interface RecordedRun {
   readonly checkpoint: { readonly step: number; readonly directory: string; readonly sha256: string } | undefined;
 }
 
-/** Publishes what the files of a run say and its events do not. A run of gapo 0.1, which kept no events, stays without. */
+/** Publishes what is in the files of a run but not in its events. A run of gapo 0.1, which kept no events, gets none. */
 export function publishMissed(events: RunEvents, { record, steps, goalChanges, checkpoint }: RecordedRun): void {
   const state = events.newest('state');
   if (state === undefined && steps.length > 0) return;
@@ -31,7 +31,7 @@ export function publishMissed(events: RunEvents, { record, steps, goalChanges, c
   events.state(record.changes, { from, to: record.state, reason: record.reason });
 }
 
-/** Returns the number that the id of a change ends with; 0 before the first change. */
+/** Returns the number at the end of a change's id; 0 before the first change. */
 function numberOf(event: { readonly id: string } | undefined): number {
   return event === undefined ? 0 : Number(event.id.slice(event.id.lastIndexOf('/') + 1));
 }

@@ -114,7 +114,7 @@ test('changes apply from the next step on; a run that is interrupted between the
   ]);
   await assert.rejects(change(coordinator, { remove: ['third'] }), /FAILED_PRECONDITION.*no step is left/s);
 
-  // The same changes; then the process ends in step 6, and the run resumes from before the first change.
+  // The same changes, but the process ends in step 6 and the run resumes from before the first change.
   const other = await startWorld(t);
   const first = await startCoordinator(t, other);
   const [heldSecond, heldFourth] = [holdAt(other, 2), holdAt(other, 4)];
@@ -170,7 +170,7 @@ test('a paused run can be changed, by a later process too; an objective whose se
   await next.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   await until(next, 'bandit', 'RUN_STATE_SUCCEEDED');
   assert.deepEqual((await stepsOf(next)).at(-1), ['letters', 4]);
-  // An evaluation calls the services of the objectives in force, not the two that are gone.
+  // An evaluation calls the services of the current objectives, not the two removed ones.
   const reported: string[][] = [];
   for await (const { report } of next.client.EvaluateRun({ runId: 'bandit' }, { deadlineMs })) {
     if (report) reported.push(report.objectives.map(({ name }) => name));
@@ -313,7 +313,7 @@ test('a run whose state or settings depend on its objectives refuses to change t
     const runId = `fixed-${i}`;
     const release = await createRunHeldAt(coordinator, world, runYaml({ steps: 2, extra }), 1, runId);
     await assert.rejects(change(coordinator, { remove: ['short'] }, runId), why);
-    // The method `single` accepts another objective, which it only measures.
+    // The method `single` accepts further objectives, which are only measured.
     const add = [{ name: 'third', service: third.address }];
     if (extra.includes('single')) assert.equal((await change(coordinator, { add }, runId)).changed, true);
     else await assert.rejects(change(coordinator, { add }, runId), /create a run with the objectives that you want/);

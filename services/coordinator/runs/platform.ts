@@ -16,13 +16,13 @@ export interface Platform {
   readonly rollout: RolloutPool;
   readonly gradient: GradientPool;
   readonly rewards: RewardAddresses;
-  /** Milliseconds over which a reward service may recover. */
+  /** How long, in milliseconds, a reward service may take to recover. */
   readonly rewardRetryMs: number;
   readonly data: DataReader;
   readonly projects: ProjectDirectories;
   readonly bus: EventBus;
   readonly tracking: Tracking;
-  /** Limits of new runs. */
+  /** Limits on new runs. */
   readonly admission: AdmissionLimits;
   readonly log: Logger;
 }
@@ -48,7 +48,7 @@ export interface PlatformSettings extends TrackingSettings {
   readonly CREATE_RUNS_PER_MINUTE: number;
 }
 
-/** Creates the platform. It connects to workers with their first job. */
+/** Creates the platform. It connects to workers on their first job. */
 export function createPlatform(settings: PlatformSettings, bus: EventBus, log: Logger): Platform {
   const limits = {
     deadlineMs: settings.WORKER_DEADLINE_SECONDS * 1000,
@@ -77,7 +77,7 @@ export function createPlatform(settings: PlatformSettings, bus: EventBus, log: L
     rewardRetryMs: settings.REWARD_RETRY_SECONDS * 1000,
     projects: new ProjectDirectories([
       ...(settings.PROJECT_DIRS ?? defaultProjectDirectories(settings.DATA_DIR)),
-      settings.DATA_DIR, // a run may start from the adapter of another
+      settings.DATA_DIR, // a run may start from another run's adapter
     ]),
     data: new DataReader({ limitMs: settings.DATA_SECONDS * 1000, memoryMiB: settings.DATA_MEMORY_MIB }),
     bus,

@@ -1,5 +1,6 @@
-// A power cut at any write: the run directory is copied at every write boundary of one step, and the run continues from each
-// copy to the bytes of an undisturbed one. By default from the first copy of each kind of write; with POWER_CUT=every from all.
+// A power cut at any write: the run directory is copied at every write boundary of one step, and the run resumed from each copy
+// must end in the bytes of an uninterrupted run. By default, only the first copy of each kind of write is tested; with
+// POWER_CUT=every, all of them are.
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -22,7 +23,7 @@ import {
 interface Boundary {
   readonly point: FaultPointName;
   readonly name: string;
-  /** Whether it is one of the run's log of events. */
+  /** Whether the write belongs to the run's event log. */
   readonly ofEvents: boolean;
 }
 
@@ -46,10 +47,10 @@ test('the run continues to the same bytes from a copy of its directory at every 
   });
   t.after(stop);
   await mkdir(copies);
-  // Critics have a file of their own, and so have the versions that later steps are sampled from.
+  // Critics have their own file, and so do the versions that later steps are sampled from.
   const config = runYaml({
     steps: 4,
-    // Completions are written behind a step, in no order with its other writes.
+    // Completions are written asynchronously, in no fixed order relative to the step's other writes.
     extra: 'ppo: { advantages: gae }\ncheckpoints: { every: 4, keep: 1 }\nsamples: off',
   }).replace('maxNewTokens: 6', 'maxNewTokens: 6, staleness: 1');
   const whole = await train(coordinator, world, config);

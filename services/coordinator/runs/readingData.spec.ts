@@ -1,4 +1,4 @@
-// While a coordinator reads a run's data, it answers other calls; errors are the answer of CreateRun.
+// While a coordinator reads a run's data, it answers other calls; CreateRun returns the errors.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,8 @@ test('health checks and other calls are answered while a large file is read', as
   await writeFile(join(world.directory, 'train.jsonl'), manyPrompts);
   let created = false;
   const creating = createRun(coordinator, world, runYaml({ steps: 1 })).then(() => (created = true));
-  // Each round trip needs the coordinator's event loop: one that reads would answer only after CreateRun.
+  // Each round trip needs the coordinator's event loop: if reading blocked it, they would complete only
+  // after CreateRun.
   for (let answered = 0; answered < 20; answered++) {
     assert.equal(await checkHealth(world.coordinator.address, 600_000), 'SERVING');
     await coordinator.client.ListRuns({}, { deadlineMs });

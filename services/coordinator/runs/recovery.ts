@@ -1,20 +1,22 @@
-/** The wait of a paused run for the end of the fault that paused it. */
+/** Waits for the fault that paused a run to pass. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, type RecoveryInput } from '@gapo/rpc';
 import type { Fault } from '../state/interruption.js';
 import { timestampOf } from './timestamp.js';
 
-/** Seconds before the first check. Each further one waits twice as long, up to the longest. */
+/** Seconds before the first check. The delay doubles with each further check, up to the longest. */
 const [firstSeconds, longestSeconds] = [1, 60];
 
 /** What to wait for, and how long. */
 export interface Wait {
   readonly fault: Fault;
-  /** Times that the run has been resumed at its step so far. They lengthen the pause before the first check. */
+  /**
+   * How often the run has been resumed at its current step. Each resumption lengthens the delay before the first check.
+   */
   readonly attempts: number;
-  /** Times that it may be. */
+  /** How often it may be resumed. */
   readonly maxAttempts: number;
-  /** Milliseconds until the wait is given up. */
+  /** Milliseconds after which to give up. */
   readonly limitMs: number;
   /** The run's reason after that. */
   readonly givenUp: string;
@@ -26,16 +28,18 @@ export interface RecoveryObserver {
   changed(): void;
   /** The fault is over. If this rejects, the wait continues with the reason. */
   over(): Promise<void>;
-  /** The fault has lasted longer than the limit. @param reason of {@link Wait.givenUp} */
+  /** The fault has lasted longer than the limit. @param reason from {@link Wait.givenUp} */
   givenUp(reason: string): void;
 }
 
-/** Returns the pause before a check, in seconds. @param before checks and resumptions before it */
+/** Returns the delay before a check, in seconds. @param before checks and resumptions so far */
 export function pauseSeconds(before: number): number {
   return Math.min(firstSeconds * 2 ** before, longestSeconds);
 }
 
-/** Checks whether a fault is over, with growing pauses, until it is, or the wait ends otherwise. One wait at a time. */
+/**
+ * Checks with exponential backoff whether a fault is over, until it is or the wait ends otherwise. One wait at a time.
+ */
 export class Recovery {
   readonly #observer: RecoveryObserver;
   #ended = new AbortController();
@@ -50,7 +54,7 @@ export class Recovery {
     return this.#state;
   }
 
-  /** Begins to wait, in place of any wait before. */
+  /** Begins to wait. Replaces any wait in progress. */
   begin(wait: Wait): void {
     this.end();
     void this.#wait(wait, this.#ended.signal);

@@ -1,4 +1,4 @@
-// What callers may not reach through the coordinator: files outside of the project, addresses, names that lead elsewhere.
+// What callers may not reach through the coordinator: files outside the project, addresses, names that lead elsewhere.
 import assert from 'node:assert/strict';
 import { readdir, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';

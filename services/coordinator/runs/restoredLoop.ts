@@ -9,7 +9,7 @@ import { TrainingLoop, type LoopContext } from './trainingLoop.js';
 
 /** A resumption by a user. */
 export interface Resumption {
-  /** Resume also if files that the run is trained from have changed. */
+  /** Whether to resume even if the run's input files have changed. */
   readonly acceptChangedInputs: boolean;
   readonly author: string;
 }
@@ -25,7 +25,7 @@ export interface RestoredLoop {
 export interface LoopSource {
   readonly context: LoopContext;
   readonly record: RunRecord;
-  /** The training of a loop that was read before; its files are not read again. */
+  /** The training context of a loop that was read before; its files are not read again. */
   readonly known: TrainingContext | undefined;
   /** The step whose goals the loop begins with. */
   readonly nextStep: number;
@@ -60,7 +60,7 @@ export async function readLoop(
   }
 }
 
-/** Warns if a file of data has other contents than when the run was created: its steps then draw other records. */
+/** Warns if a data file has changed since the run was created: steps then draw different records. */
 function warnOfChangedData({ platform, runId }: LoopContext, { data }: RunRecord, { files }: TrainingContext): void {
   for (const { key, file, sha256 } of files) {
     const before = data?.find((each) => each.key === key);
@@ -70,10 +70,10 @@ function warnOfChangedData({ platform, runId }: LoopContext, { data }: RunRecord
 }
 
 /**
- * Compares the files that a run is trained from with those of the checkpoint.
+ * Compares the run's input files with those of the checkpoint.
  *
- * @returns the changes that a user accepted, with the new ones
- * @throws UserError if files have changed, and no user accepts that
+ * @returns the changes accepted so far, including the new ones
+ * @throws UserError if files have changed and the user does not accept that
  */
 export function inputsToAccept(
   { loop, content }: RestoredLoop,

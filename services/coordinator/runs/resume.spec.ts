@@ -1,4 +1,4 @@
-// Pauses, stops and resumptions: an interrupted run ends in the bytes of an undisturbed one.
+// Pauses, stops and resumptions: an interrupted run ends in the same bytes as an uninterrupted one.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFile, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
@@ -34,7 +34,10 @@ const numbers = ({ step, objectives, kl, updateNorm, tokens }: StepReport): unkn
   [kl, updateNorm, tokens],
 ];
 
-/** The options with the most state: critics, an adaptive controller, a schedule, several epochs. */
+/**
+ * The options that keep the most state: critics, an adaptive controller, a schedule, several
+ * epochs.
+ */
 const config = runYaml({
   steps: 6,
   extra: [
@@ -224,7 +227,7 @@ test('a run whose state cannot be written is not resumed, and stays as it is', a
   await client.PauseRun({ runId: 'bandit' }, { deadlineMs });
   release();
   await until(coordinator, 'bandit', 'RUN_STATE_PAUSED');
-  // A directory in place of the file, which a rename cannot replace: as if the disk were full.
+  // A rename cannot replace a directory, so this fails as a full disk would.
   const record = join(world.directory, 'runs', 'bandit', 'run.json');
   await rename(record, `${record}.kept`);
   await mkdir(join(record, 'inside'), { recursive: true });
@@ -295,7 +298,7 @@ test('a run whose files are damaged is listed with the reason, and does not dist
   const steps = join(world.directory, 'runs', 'damaged', 'steps.jsonl');
   const [, second = ''] = (await readFile(steps, 'utf8')).split('\n');
   await writeFile(steps, `{"step": 1, "obj\n${second}\n`);
-  // Reading a pipe would wait for ever.
+  // Reading a pipe would block forever.
   const pipe = join(world.directory, 'runs', 'pipe', 'run.json');
   await mkdir(dirname(pipe));
   execFileSync('mkfifo', [pipe]);
@@ -337,7 +340,7 @@ test('a run is not resumed over other weights, another tokenizer or other prompt
     const path = join(world.directory, name);
     const kept = await readFile(path);
     const changed = Buffer.from(kept);
-    // Any other weight; another order of prompts; the same JSON with another spelling.
+    // A different weight; a different order of prompts; the same JSON formatted differently.
     if (key === 'data.prompts')
       changed.set(Buffer.from(`${kept.toString().trim().split('\n').reverse().join('\n')}\n`));
     else if (key === 'policy.model weights') changed.writeFloatLE(0.125, kept.length - 4);

@@ -1,8 +1,8 @@
 /**
- * The files of a run in DATA_DIR/<runId>/: config.yaml as submitted, run.json with the state, steps.jsonl with a report
- * per line, aims.jsonl with a change of objectives or preference per line, events/ with what was published, samples/
- * with completions, and checkpoints/. Small files are written
- * synchronously, so that they are on disk before a caller is answered.
+ * The files of a run in DATA_DIR/<runId>/: config.yaml as submitted, run.json with the state, steps.jsonl with one
+ * report per line, aims.jsonl with one change of objectives or preference per line, events/ with published events,
+ * samples/ with completions, and checkpoints/. Small files are written synchronously, so that they are on disk before
+ * the caller gets a response.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
@@ -30,15 +30,15 @@ const recordSchema = z.object({
   id: word,
   /** When it was created, RFC 3339. */
   created: z.iso.datetime(),
-  /** The directory that relative paths of the configuration refer to. */
+  /** The directory against which relative paths in the configuration are resolved. */
   baseDirectory: z.string(),
   state: z.enum(RunState),
   reason: z.string(),
-  /** Number of state changes, which numbers their events. */
+  /** Number of state changes so far; events are numbered by it. */
   changes: z.int().min(0),
   /** Number of resumptions. */
   resumptions: z.int().min(0),
-  /** The weights of the runs that it averages; absent in a trained run. */
+  /** The weights of the averaged runs; absent in a trained run. */
   ingredients: z.record(z.string(), z.number()).optional(),
   /** The files that its data was read from when it was created; absent in an average of runs. */
   data: z
@@ -53,20 +53,20 @@ const recordSchema = z.object({
       }),
     )
     .optional(),
-  /** A user's request to stop, until it has been carried out: it outlives the process. */
+  /** A user's request to stop that has not been carried out yet. It survives a restart of the process. */
   requested: z.object({ transition: z.enum(['pause', 'cancel']), reason: z.string() }).optional(),
-  /** Whether the coordinator resumes the run, which is paused, by itself: at its next start, or once a fault is over. */
+  /** Whether the coordinator will resume the paused run automatically: when it next starts, or once a fault is over. */
   continues: z.boolean().optional(),
-  /** Resumptions without a user; absent before the first. */
+  /** Automatic resumptions; absent before the first. */
   attempts: attemptsSchema.optional(),
-  /** Changes of the files that the run is trained from which users accepted, in order. */
+  /** Changes to the run's input files that users accepted, in order. */
   acceptedInputs: acceptedInputsSchema.optional(),
 });
 
 /** The content of run.json. */
 export type RunRecord = z.output<typeof recordSchema>;
 
-/** Characters of a message that says what is wrong with run.json, which a person may have filled with anything. */
+/** Maximum length of a message about a damaged run.json, in characters: someone may have put anything into the file. */
 const longestReason = 1000;
 
 /**
@@ -83,7 +83,9 @@ export function versionKey({ id, created, resumptions }: RunRecord): string {
 export interface WriteGuard {
   /** @throws UserError if another coordinator has taken over */
   assertHeld(): void;
-  /** Called after each write of a run's record, goals, steps or audit log. A checkpoint is followed by one. */
+  /**
+   * Called after each write of a run's record, goals, steps or audit log. Each checkpoint is followed by such a write.
+   */
   onWritten?(directory: RunDirectory): void;
 }
 
@@ -94,7 +96,7 @@ export class RunDirectory {
   readonly checkpoints: string;
   /** The directory of its events. Call {@link assertWritable} before a write there. */
   readonly events: string;
-  /** The directory of the completions that are kept. Call {@link assertWritable} before a write there. */
+  /** The directory of the stored completions. Call {@link assertWritable} before a write there. */
   readonly samples: string;
   readonly #guard: WriteGuard;
 
@@ -106,7 +108,7 @@ export class RunDirectory {
     this.#guard = guard;
   }
 
-  /** The run's id, by its name. */
+  /** The run's id, which is the directory's name. */
   get id(): string {
     return basename(this.path);
   }
@@ -116,7 +118,7 @@ export class RunDirectory {
     this.#guard.assertHeld();
   }
 
-  /** Call it after a write to a file of the run that this class does not write. */
+  /** Call this after writing a file of the run that this class does not write. */
   noteWritten(): void {
     this.#guard.onWritten?.(this);
   }
@@ -145,7 +147,7 @@ export class RunDirectory {
     return directory;
   }
 
-  /** Whether a directory exists for a run id, readable or not. */
+  /** Whether a run id has a directory, readable or not. */
   static exists(dataDirectory: string, id: string): boolean {
     return existsSync(join(dataDirectory, id));
   }
@@ -167,7 +169,9 @@ export class RunDirectory {
     }
   }
 
-  /** Removes what a process left that ended during a write. @throws UserError if the directory cannot be written */
+  /**
+   * Removes the leftovers of a process that ended during a write. @throws UserError if the directory cannot be written
+   */
   async removeLeftovers(): Promise<void> {
     this.#guard.assertHeld();
     for (const folder of [this.path, this.checkpoints, this.samples]) await removeLeftovers(folder);
@@ -211,7 +215,7 @@ export class RunDirectory {
     return join(this.path, configFile);
   }
 
-  /** Reads all changes of goals, in order. Skips a last line that a crash truncated: its request was not answered. */
+  /** Reads all changes of goals, in order. Skips a last line that a crash truncated: its request was never answered. */
   readGoalChanges(): GoalChange[] {
     const read = readLines(join(this.path, goalChangesFile), (line) => goalChangeSchema.parse(JSON.parse(line)));
     return read.map(({ value }) => value);

@@ -16,11 +16,11 @@ import type { RunEvents } from './events.js';
 import type { Platform } from './platform.js';
 import type { RunDirectory } from './runDirectory.js';
 
-/** Where a run is when its goals change. */
+/** How far a run has got when its goals change. */
 export interface RunPosition {
   /** The first step whose goals can still change. */
   readonly step: number;
-  /** The run's state if it takes no more steps. */
+  /** The run's state if it takes no further steps; otherwise undefined. */
   readonly ended: string | undefined;
 }
 
@@ -30,9 +30,9 @@ export interface ObjectivesAnswer {
   readonly changed: boolean;
   /** The first step with the requested objectives. */
   readonly step: number;
-  /** The goals in force before. */
+  /** The goals before the change. */
   readonly before: Goals;
-  /** The goals in force from then on. */
+  /** The goals from that step on. */
   readonly after: Goals;
 }
 
@@ -70,7 +70,7 @@ export class RunGoals {
     return goalsOf(this.configAt(step), step);
   }
 
-  /** Returns the objectives that a step has and the previous one does not. */
+  /** Returns the objectives of a step that the previous step did not have. */
   addedAt(step: number): ObjectiveConfig[] {
     return newOf(this.configAt(step - 1), this.configAt(step));
   }
@@ -79,7 +79,7 @@ export class RunGoals {
    * Changes the preference. The change is on disk and published when this returns.
    *
    * @throws RpcError INVALID_ARGUMENT for a preference that does not match the objectives
-   * @throws RpcError FAILED_PRECONDITION if the method takes none, the policy is told one for each prompt, or no step is left
+   * @throws RpcError FAILED_PRECONDITION if the method takes none, the policy gets one with each prompt, or no step is left
    */
   setPreference(position: RunPosition, preference: Readonly<Record<string, number>>, author: string): GoalChange {
     const { runId, platform, events } = this.#context;
@@ -103,10 +103,10 @@ export class RunGoals {
   }
 
   /**
-   * Adds and removes objectives, after checking the services of those that are added. The change is on disk and
-   * published when this resolves. A request that changes nothing records nothing.
+   * Adds and removes objectives, after checking the services of the added ones. The change is on disk and published when this
+   * resolves. A request that changes nothing records nothing.
    *
-   * @param position called again once the services have answered, since the run continues training
+   * @param position called again once the services have answered, because training continues meanwhile
    * @throws RpcError as {@link changedObjectives}; FAILED_PRECONDITION if no step is left
    * @throws UserError if a service does not answer or scores another objective
    */
@@ -123,7 +123,7 @@ export class RunGoals {
     if (isSame(before, after)) return { changed: false, step, before, after: before };
     const change = this.#record({ step, author, before, after });
     const objectives = namesOf(after.objectives);
-    // An objective with new settings is both added and removed.
+    // An objective with new settings counts as both removed and added.
     const [added, removed] = [namesOf(newOf(before, after)), namesOf(newOf(after, before))];
     const event = { step, author, added, removed, objectives, preference: after.preference ?? {} };
     platform.log.info(
@@ -135,7 +135,7 @@ export class RunGoals {
   }
 
   /**
-   * Checks that the changes that led to a state are still present, since later steps need them.
+   * Checks that the changes behind a state are still recorded, because later steps need them.
    *
    * @throws UserError if they are not
    */

@@ -28,7 +28,7 @@ const recentSteps = 10;
 
 /** The checkpoint that a run continues from. */
 export interface StoredState extends CheckpointContent {
-  /** What is wrong with later ones that were passed over; empty if there were none. */
+  /** What is wrong with the later checkpoints that were skipped; empty if there were none. */
   readonly refused: string;
 }
 
@@ -62,12 +62,14 @@ export class RunHistory {
     return this.#checkpoint;
   }
 
-  /** Wall seconds of the last steps. With the step in progress they predict the time left. */
+  /** Wall-clock seconds of the last steps. Together with the step in progress they predict the time left. */
   get recentSeconds(): readonly number[] {
     return this.steps.recent.slice(1 - recentSteps).map(({ seconds }) => seconds);
   }
 
-  /** Finds the newest checkpoint of a run that an earlier process left, without one whose state.json cannot be read. */
+  /**
+   * Finds the newest checkpoint of a run from an earlier process. Ignores checkpoints whose state.json cannot be read.
+   */
   async find(): Promise<void> {
     for (const place of [...(await listCheckpoints(this.#directory.checkpoints))].reverse()) {
       const sha256 = await sha256OfCheckpoint(place);
@@ -79,7 +81,7 @@ export class RunHistory {
   }
 
   /**
-   * Reads the newest checkpoint that is whole; undefined if there is none at all. Damaged ones are renamed, see
+   * Reads the newest intact checkpoint; undefined if there are no checkpoints. Damaged ones are renamed, see
    * {@link StoredState.refused}.
    *
    * @throws UserError if all are damaged; otherwise as {@link readCheckpoint}
@@ -127,7 +129,7 @@ export class RunHistory {
     ));
   }
 
-  /** Whether the checkpoint of a step stays longer than the newest ones. */
+  /** Whether the checkpoint of a step is kept when it is no longer among the newest. */
   isMilestone(step: number): boolean {
     return isMilestone(step, this.#retention);
   }
@@ -138,16 +140,16 @@ export class RunHistory {
   }
 
   /**
-   * Drops reports of later steps and a truncated line, and restores the checkpoint's report if it was not written.
+   * Drops the reports of later steps and a truncated line. Restores the checkpoint's report if it was not written.
    *
-   * @returns the report that it restored, which was not published yet
+   * @returns the restored report, which has not been published yet
    */
   rewindTo(content: CheckpointContent | undefined): StepReport | undefined {
     const added = this.steps.rewindTo(content?.state.step ?? 0, content?.report);
     return added ? content?.report : undefined;
   }
 
-  /** Returns the checkpoints by their versions, oldest first. */
+  /** Returns the checkpoints by version, oldest first. */
   async versions(): Promise<ReadonlyMap<number, CheckpointPlace>> {
     const places = await listCheckpoints(this.#directory.checkpoints);
     return new Map(places.map((place) => [place.step * updatesPerStep(this.#config), place]));
@@ -162,7 +164,7 @@ export class RunHistory {
     return (await readCheckpoint(place, this.#owner(training))).state.trained.parameters;
   }
 
-  /** Checkpoints belong to the run's initial configuration, whatever its present goals are. */
+  /** Checkpoints belong to the run's initial configuration, whatever its current goals. */
   #owner({ shapes, adapter, inputs }: TrainingContext): CheckpointOwner {
     const { acceptedInputs } = this;
     return { runId: this.#runId, config: this.#config, shapes, adapter, inputs, acceptedInputs };

@@ -1,10 +1,10 @@
-/** The metrics of one run: counters and durations of its steps, and the gauges of its last step while it goes on. */
+/** The metrics of one run: counters and durations of its steps, and gauges of its last step while it is active. */
 import type { RunConfig } from '@gapo/config';
 import { stateWord, type RunState, type StepReport } from '@gapo/rpc';
 import { count, record, type Observe } from '@gapo/tracing';
 import { measurementsOf, observeAll } from '../step/stepMeasurements.js';
 
-/** What is known of a run when its metrics are collected. */
+/** What is known about a run when its metrics are collected. */
 export interface RunReading {
   readonly state: RunState;
   /** The report of its last step; undefined before the first. */
@@ -44,7 +44,7 @@ export class RunMetrics {
     if (phases.checkpoint > 0) record('checkpointDuration', phases.checkpoint);
   }
 
-  /** Reports the run as it is. */
+  /** Reports the current state of the run. */
   observe(observe: Observe, { state, last }: RunReading): void {
     const run = { runId: this.#runId };
     observe('runState', 1, { ...run, runState: stateWord(state) });

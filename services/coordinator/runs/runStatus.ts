@@ -13,10 +13,10 @@ export interface RunStatusOptions {
   readonly changed: (change: StateEvent) => void;
 }
 
-/** Transitions that are not made if they cannot be written: a user, or the next check of a fault, makes them again. */
+/** Transitions that are not made if they cannot be written: a user, or the next check of a fault, tries again. */
 const needsDisk: ReadonlySet<Transition> = new Set(['hold', 'resume']);
 
-/** The record of one run, and its transitions. */
+/** The record of one run and its transitions. */
 export class RunStatus {
   readonly #directory: RunDirectory;
   readonly #log: Logger;
@@ -59,15 +59,15 @@ export class RunStatus {
   }
 
   /**
-   * Makes a transition and writes it to disk, then to the log and the observer. The run no longer continues by itself
-   * unless the changes say so. The begin of training leaves a request to stop open.
+   * Makes a transition and writes it to disk, then to the log and the observer. The run is no longer resumed
+   * automatically unless the changes say so. `begin` keeps a pending request to stop.
    *
-   * @param changes of the rest of the record
+   * @param changes to the rest of the record
    * @throws RangeError if the state does not allow it
-   * @throws UserError if a resumption, or a hold, cannot be written; the run then stays as it is
+   * @throws UserError if a resumption or a hold cannot be written; the run then stays as it is
    */
   change(transition: Transition, why: string, changes: Partial<RunRecord> = {}): void {
-    // Often the words of a service of somebody else.
+    // Often the message of a third-party service.
     const reason = plainText(why).replaceAll(/\s*\n\s*/g, ' ');
     const { id, state: from, changes: count } = this.#record;
     const to = targetOf(transition, from);

@@ -20,16 +20,16 @@ import { Run } from './run.js';
 import { RunDirectory, type RunRecord, type WriteGuard } from './runDirectory.js';
 import { averageOf, sharesOf, type Ingredient } from './soup.js';
 
-/** How long a run that continues may take to start before the next one does. */
+/** How long to wait for a resumed run to start before starting the next one. */
 const longestStartMs = 60_000;
 
-/** How long the last copies to the archive and to trackers may take when the coordinator stops. */
+/** How long the final copies to the archive and trackers may take when the coordinator stops. */
 const copiesGraceMs = 8000;
 
 /** A request to create a run. */
 export interface NewRun {
   readonly configYaml: string;
-  /** The directory that relative paths of the configuration refer to. */
+  /** The directory against which relative paths in the configuration are resolved. */
   readonly baseDirectory: string;
   /** The run's id; empty: its name and the time. */
   readonly runId: string;
@@ -37,12 +37,12 @@ export interface NewRun {
   readonly configName: string;
 }
 
-/** A new run's record, without what its source determines. */
+/** A new run's record, without the fields that depend on its source. */
 type NewRecord = Omit<RunRecord, 'baseDirectory' | 'ingredients'>;
 
 const expectedWord = metaOf(word, 'expected') ?? '';
 
-/** Returns an id that a caller gave as it appears in errors and logs: quoted, without control characters, not at any length. */
+/** Returns a caller's id as shown in errors and logs: quoted, without control characters, and truncated. */
 function shown(id: string): string {
   return id.length > 80 ? `${JSON.stringify(id.slice(0, 80))}… (${id.length} characters)` : JSON.stringify(id);
 }
@@ -77,10 +77,10 @@ export class Runs {
   }
 
   /**
-   * Opens a data directory, which is created if missing. Runs that were active when their process ended are paused until
-   * {@link continueRuns}. Runs with damaged files are listed as failed, and cannot be used.
+   * Opens a data directory, creating it if it is missing. Runs that were active when their process ended stay paused until
+   * {@link continueRuns}. Runs with damaged files are listed as failed and cannot be used.
    *
-   * @param archive where runs that the directory lacks are read back from, and all are copied to; closed by {@link stop}
+   * @param archive from which runs missing in the directory are restored, and to which all are copied; closed by {@link stop}
    * @throws UserError if the directory cannot be used, or another coordinator uses it; if it has no runs and the archive cannot be read
    */
   static async open(platform: Platform, dataDirectory: string, archive?: RunArchive): Promise<Runs> {
@@ -115,8 +115,8 @@ export class Runs {
   }
 
   /**
-   * Reads runs back that only the archive has. If the archive does not answer, the coordinator continues with the runs of this
-   * directory. It does not start without any, since a lost directory looks like one that never had runs.
+   * Restores runs that only the archive has. If the archive does not answer, the coordinator continues with the runs in this directory.
+   * If there are none, it does not start: a lost directory looks the same as one that never had runs.
    *
    * @throws UserError if the directory has no runs and the archive cannot be read
    */
@@ -136,19 +136,18 @@ export class Runs {
   }
 
   /**
-   * Checks a configuration and everything that it refers to, then creates and starts the run. If a check fails, nothing
-   * has been written.
+   * Checks a configuration and everything it refers to, then creates and starts the run. If a check fails, nothing is written.
    *
    * @throws ConfigError, ModelError, UserError for an invalid configuration, file or service
-   * @throws RefusedError for a file outside of the project directories, or an address that is not allowed
+   * @throws RefusedError for a file outside the project directories, or an address that is not allowed
    * @param by who creates it
-   * @param signal ends the checks: the caller has gone
+   * @param signal aborts the checks when the caller disconnects
    * @throws RpcError ALREADY_EXISTS, INVALID_ARGUMENT for the run's id; RESOURCE_EXHAUSTED beyond the limits of new runs;
    *   UNAVAILABLE when stopping; CANCELLED
    */
   async create(request: NewRun, by: AuditRecord['by'], signal: AbortSignal): Promise<Run> {
     const { configYaml, baseDirectory, runId, configName } = request;
-    // Costs less than reading the configuration.
+    // Cheaper than reading the configuration.
     this.#admission.check(this.#counts);
     const config = parseRunConfig(configYaml, configName || 'run.yaml', this.#platform.rewards);
     this.#platform.projects.assertInside(config, baseDirectory);
@@ -170,8 +169,8 @@ export class Runs {
   }
 
   /**
-   * Creates a run whose policy is the average of other runs' newest policies. Its state is succeeded, its configuration
-   * and goals are those of the first ingredient.
+   * Creates a run whose policy is the average of other runs' newest policies. Its state is succeeded; it has the configuration and
+   * goals of the first ingredient.
    *
    * @param ingredients weights by run id
    * @param runId the run's id; empty: `soup` and the time
@@ -201,7 +200,7 @@ export class Runs {
    * Checks whether runs can be averaged.
    *
    * @param ingredients weights by run id
-   * @throws RpcError, UserError as {@link createSoup}, but for the new run's id
+   * @throws RpcError, UserError as {@link createSoup}, except for those about the new run's id
    */
   async checkSoup(ingredients: Readonly<Record<string, number>>): Promise<void> {
     await averageOf(this.#ingredientsOf(ingredients));
@@ -269,7 +268,7 @@ export class Runs {
     return run;
   }
 
-  /** Rejects if another coordinator has taken over the data directory. This one then has to end. */
+  /** Rejects if another coordinator has taken over the data directory. This one must then exit. */
   get lost(): Promise<never> {
     return this.#lease.lost;
   }
@@ -301,7 +300,7 @@ export class Runs {
   /**
    * Returns a run's versions for workers.
    *
-   * @param key the run's {@link Run.key}, that of an evaluation which began before the last resumption, or the run's id
+   * @param key the run's {@link Run.key}, the key of an evaluation that began before the last resumption, or the run's id
    * @throws RpcError NOT_FOUND if the run is unknown, was resumed since, or has no versions in memory
    */
   versionsOf(key: string, version: number): VersionStore {
@@ -315,9 +314,9 @@ export class Runs {
   }
 
   /**
-   * Resumes the runs that an earlier coordinator left, oldest first: those that were active when it ended, and those that wait for
-   * the end of a fault. They start one after another, since each reads its model and data; one that takes long
-   * does not delay the next. The outcome is the state of each run; this never rejects.
+   * Resumes the runs that an earlier coordinator left, oldest first: those that were active when it ended, and those waiting for a
+   * fault to pass. They start one after another because each reads its model and data, but a slow one does not hold up the next for
+   * long. The outcome is the state of each run; this never rejects.
    */
   async continueRuns(): Promise<void> {
     const left = [...this.#runs.values()].filter(({ continues }) => continues);
@@ -333,7 +332,7 @@ export class Runs {
     }
   }
 
-  /** Pauses every active run. Steps in progress have the grace period to finish. */
+  /** Pauses every active run. Steps in progress have until the end of the grace period to finish. */
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
     this.#unobserve();
@@ -360,7 +359,7 @@ export class Runs {
     run.track();
   }
 
-  /** Runs that are being created are active. */
+  /** Runs being created count as active. */
   get #counts(): RunCounts {
     const [runs, reserved] = [[...this.#runs.values()], this.#reserved.size];
     const all = this.#runs.size + this.#unreadable.size + reserved;

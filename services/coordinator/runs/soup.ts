@@ -1,6 +1,6 @@
 /**
- * Rewarded Soups (Ramé et al. 2023, arXiv 2306.04488): a policy whose trained tensors are the weighted averages of
- * those of other runs. This requires that the runs started from the same parameters, which is checked. The low-rank
+ * Rewarded Soups (Ramé et al. 2023, arXiv 2306.04488): a policy whose trained tensors are weighted averages of the
+ * tensors of other runs. The runs must have started from the same parameters, which is checked. The low-rank
  * factors of adapters are averaged like every other tensor.
  */
 import { updatesPerStep } from '@gapo/config';
@@ -19,7 +19,7 @@ export interface Ingredient {
 
 /** An average of runs. */
 export interface Average {
-  /** The first ingredient, whose configuration the average has. */
+  /** The first ingredient; the average takes its configuration. */
   readonly first: Run;
   readonly training: TrainingContext;
   /** The state after all steps, without moments. */
@@ -27,7 +27,7 @@ export interface Average {
 }
 
 /**
- * Normalizes the weights of an average to shares.
+ * Normalizes the weights of an average to shares that sum to 1.
  *
  * @throws RpcError INVALID_ARGUMENT if there are none, one is negative or not finite, or all are 0
  */
@@ -49,7 +49,7 @@ export function sharesOf(ingredients: Readonly<Record<string, number>>): Readonl
  * Averages the newest versions of runs.
  *
  * @param ingredients at least one
- * @throws RpcError FAILED_PRECONDITION that names a run that differs from the first, and the difference
+ * @throws RpcError FAILED_PRECONDITION naming a run that differs from the first, and the difference
  * @throws UserError if files of a run are invalid
  */
 export async function averageOf(ingredients: readonly Ingredient[]): Promise<Average> {

@@ -1,4 +1,5 @@
-// Sampling ahead of training: the schedule alone decides what a step learns from, whichever workers run it and whatever interrupts it.
+// Sampling ahead of training: the schedule alone decides what a step learns from, regardless of which workers run it and what interrupts
+// it.
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -31,7 +32,7 @@ import {
   until,
 } from '../fixtures/world.fixture.js';
 
-/** Returns a configuration whose sampling runs some steps ahead. */
+/** Returns a configuration that samples some steps ahead. */
 function stale(staleness: number, { steps = 5, extra = '' } = {}): string {
   return runYaml({ steps, extra }).replace('maxNewTokens: 6', `maxNewTokens: 6, staleness: ${staleness}`);
 }
@@ -123,12 +124,12 @@ test('sampling of the next step runs while a step trains, and not further ahead 
   assert.equal(started.length, 5 * 3, 'every shard of every step is sampled once');
 });
 
-/** What gradient workers are asked at a version. */
+/** The requests that gradient workers receive for a version. */
 interface Asked {
   readonly gradients: ComputeGradientsRequest[];
 }
 
-/** Trains two steps, and returns what the gradients of the second were computed from, in the order of shards. */
+/** Trains two steps and returns what the gradients of the second were computed from, in shard order. */
 async function secondStep(t: TestContext, config: string): Promise<Asked & Awaited<ReturnType<typeof trainAlone>>> {
   const gradients: ComputeGradientsRequest[] = [];
   const trained = await trainAlone(t, config, {
@@ -263,7 +264,7 @@ test('the gap between sampler and trainer is measured under the version that sam
     asked
       .filter(({ policy }) => policy?.version === version)
       .reduce((sum, request) => sum + request.sequences.length, 0);
-  // All 32 completions of a step under its newest version, and one in eight of each shard under the one that sampled, if that is another.
+  // All 32 completions of a step under its newest version, and one in eight of each shard under the version that sampled, if it differs.
   assert.deepEqual([0, 1, 2, 3].map(sequences), [32 + 5, 32 + 5, 32 + 5, 32]);
 });
 
@@ -334,7 +335,7 @@ test('killed in any phase of a step, a run continues to the same bytes', async (
   const whole = await train(coordinator, world, stale(2, { steps: 7 }));
   await coordinator.stop();
   copy = () => undefined;
-  // When step 4 begins, sampling of step 6 does.
+  // Sampling for step 6 begins when step 4 does.
   assert.deepEqual(
     [...copies].sort(),
     ['ComputeGradients', 'LogProbs', 'scoring', ...[1, 2, 3, 4, 5, 6, 7].map((step) => `sampling step ${step}`)].sort(),

@@ -1,4 +1,4 @@
-// The log of a run's steps: what was appended is read in order, a few reports at a time, also after the run was set back.
+// The log of a run's steps: what was appended is read in order, a few reports at a time, even after a rewind.
 import assert from 'node:assert/strict';
 import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { temporaryDirectory } from '@gapo/service/testing';
 import { RunDirectory } from './runDirectory.js';
 import { StepLog } from './stepLog.js';
 
-/** @param seconds tells reports of the same step apart */
+/** @param seconds distinguishes reports of the same step */
 function report(step: number, seconds = step): StepReport {
   return { step, seconds, objectives: [{ name: 'é👋', rewardMean: NaN }], traceId: '' } as unknown as StepReport;
 }
@@ -116,7 +116,7 @@ test('a line that is not a report is an error that names it; empty lines are pas
   log.rewindTo(2, undefined);
   log.append(report(3));
   for (const each of [log, new StepLog(directory)]) assert.deepEqual(steps(each.after(0)), [1, 2, 3]);
-  // A report that cannot be sent is none either.
+  // A report that cannot be sent is invalid too.
   const unsendable = [{ tokens: '1-2' }, { objectives: [{ name: 'short', cosines: 1 }] }];
   const wrongs = unsendable.map((fields) => JSON.stringify({ ...report(1), ...fields }));
   for (const wrong of ['{"step": 0}', ...wrongs]) {

@@ -1,4 +1,4 @@
-/** The reports of a run's steps. They are kept on disk: memory holds where each begins, and the last ones. */
+/** The reports of a run's steps, kept on disk. Memory holds only the offset of each report, and the last few reports. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { at } from '@gapo/numeric';
@@ -11,11 +11,11 @@ import type { RunDirectory } from './runDirectory.js';
 
 /** Reports in memory. */
 const mostRecent = 10;
-/** Reports that are read at once. */
+/** Maximum number of reports read at once. */
 const mostRead = 32;
 const newline = 0x0a;
 
-/** What is read of a report. Numbers that JSON does not have are NaN. */
+/** The fields read from a report. Numbers that JSON cannot represent are NaN. */
 const reportSchema = z.looseObject({
   step: z.int().min(1),
   seconds: z.union([z.number(), z.nan()]),
@@ -24,10 +24,10 @@ const reportSchema = z.looseObject({
   traceId: z.string().optional(),
 });
 
-/** Where a report is in the file. */
+/** Position of a report in the file. */
 interface Place {
   readonly step: number;
-  /** Offsets in bytes; the line's end is not part of it. */
+  /** Offsets in bytes, without the newline. */
   readonly start: number;
   readonly end: number;
 }
@@ -59,7 +59,7 @@ export class StepLog {
   }
 
   /**
-   * Returns the reports of the steps after `step` that are in the log now. Reads a few at once, so that a slow reader takes no memory.
+   * Returns the reports after `step` that are in the log now. Reads a few at a time, so that a slow reader takes no memory.
    *
    * @throws UserError, with the next report, if the file cannot be read
    */
@@ -74,7 +74,7 @@ export class StepLog {
     }
   }
 
-  /** @throws UserError if the report cannot be written; the file is then as before */
+  /** @throws UserError if the report cannot be written; the file is then unchanged */
   append(report: StepReport): void {
     const line = JSON.stringify(report);
     this.#directory.assertWritable();
@@ -85,10 +85,10 @@ export class StepLog {
   }
 
   /**
-   * Drops the reports of later steps, empty lines and a truncated one, and adds the report of the step if there is none.
+   * Drops the reports of later steps, empty lines and a truncated line. Adds the report of the step if it is missing.
    *
    * @returns whether the report was added
-   * @throws UserError if the file cannot be read or written; it is then as before
+   * @throws UserError if the file cannot be read or written; it is then unchanged
    */
   rewindTo(step: number, report: StepReport | undefined): boolean {
     const later = this.#places.findIndex((place) => place.step > step);
@@ -113,7 +113,7 @@ export class StepLog {
     this.#recent = [...this.#recent, report].slice(-mostRecent);
   }
 
-  /** Notes where a line is that follows the others. */
+  /** Records the position of the next line. */
   #place(step: number, line: string): void {
     const start = (this.#places.at(-1)?.end ?? -1) + 1;
     this.#places.push({ step, start, end: start + Buffer.byteLength(line) });
@@ -161,7 +161,7 @@ export class StepLog {
     return places.map(({ start, end }) => bytes.toString('utf8', start - first, end - first));
   }
 
-  /** @param step whose line is not in its place */
+  /** @param step the step whose line is not where it was written */
   #changed(step: number, cause?: unknown): UserError {
     const what = `${this.#path} was changed by another program, or is damaged, from the report of step ${step} on`;
     return new UserError(`${what}; restore the file, or restart the coordinator to read it as it is`, { cause });
@@ -172,7 +172,7 @@ export class StepLog {
 function reportOf(line: string): StepReport {
   const report = storedJson(line);
   reportSchema.parse(report);
-  // Throws unless it can be sent to those who watch the run.
+  // Throws if it cannot be sent to watchers of the run.
   messageBytes('gapo.training.v1.StepReport', report as StepReport);
   return report as StepReport;
 }

@@ -1,4 +1,4 @@
-/** The preference that a policy is told outside of training: by an evaluation, or for completions that someone asks for. */
+/** The preference given to a policy outside training: by an evaluation, or by a request for completions. */
 import { conditionOf, objectiveNames } from '@gapo/config';
 import { at } from '@gapo/numeric';
 import { completePreference, preferenceLevels } from '@gapo/objectives';
@@ -7,7 +7,7 @@ import { configuredPreference } from '../state/goals.js';
 import { preferenceOf, type Levels } from '../step/context/conditioning.js';
 import type { Run } from './run.js';
 
-/** A preference that a policy is told. */
+/** A preference given to a policy. */
 export interface ToldPreference {
   readonly levels: Levels;
   /** The levels as shares, by objective. */
@@ -15,12 +15,12 @@ export interface ToldPreference {
 }
 
 /**
- * Returns the preference that a run's policy is told; undefined if it is told none.
+ * Returns the preference given to a run's policy; undefined if it takes none.
  *
- * @param run whose policy it is
- * @param given shares by objective; those without one share the rest equally, and without any the configured preference applies
- * @param step of which the configured preference is
- * @throws RpcError FAILED_PRECONDITION for shares that a run's policy is not told, INVALID_ARGUMENT for wrong ones
+ * @param run whose policy is used
+ * @param given shares by objective; objectives without one split the rest equally. If empty, the configured preference applies
+ * @param step whose configured preference applies
+ * @throws RpcError FAILED_PRECONDITION for shares if the run's policy takes none, INVALID_ARGUMENT for invalid shares
  */
 export function toldPreference(
   run: Pick<Run, 'id' | 'config'>,

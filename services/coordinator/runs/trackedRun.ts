@@ -1,4 +1,4 @@
-/** A run as trackers read it. */
+/** The view of a run that trackers read. */
 import { auditProblemText, verifyAudit } from '@gapo/access';
 import { toJson } from '@gapo/rpc';
 import type { TrackedRun } from '../tracking/tracked/tracker.js';
@@ -32,7 +32,7 @@ export function trackedRun({ run, directory, steps, log }: TrackedParts): Tracke
   };
 }
 
-/** Returns the web page of a run as one file. The page's files are loaded only where it is used. */
+/** Returns the web page of a run as one file. The page's files are loaded only when needed. */
 async function reportOf(run: Run, steps: StepLog): Promise<string> {
   const { renderReport } = await import('@gapo/page');
   const { lines, head } = run.audit.read();

@@ -1,15 +1,15 @@
-/** How long at least one of several concurrent pieces of work was in progress. */
+/** How long at least one of several concurrent tasks was in progress. */
 export class BusyTime {
   #running = 0;
   #since = 0;
   #millis = 0;
 
-  /** Wall seconds in which work was in progress, up to the last end. */
+  /** Wall-clock seconds with at least one task in progress, up to the end of the last one. */
   get seconds(): number {
     return this.#millis / 1000;
   }
 
-  /** Runs work, whose time counts once however much runs beside it. */
+  /** Runs a task. Time in which several tasks run counts once. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running++ === 0) this.#since = performance.now();
     try {

@@ -1,4 +1,4 @@
-// What a reward service gets of a completion, in both forms of text, over a real connection.
+// What a reward service receives for a completion, in both text forms, over a real connection.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Tokenizer } from '@gapo/model';

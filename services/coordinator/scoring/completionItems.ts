@@ -1,4 +1,6 @@
-/** Completions as the items of a reward service, in the form of text that the service reads. */
+/**
+ * Converts completions to the items of a reward service, in the text form that the service reads.
+ */
 import type { TextForm } from '@gapo/config';
 import type { Tokenizer } from '@gapo/model';
 import { at } from '@gapo/numeric';
@@ -7,16 +9,16 @@ import type { PromptRecord } from '@gapo/run-data';
 
 /** A completion to score. */
 export interface Completion {
-  /** Distinct within a batch. */
+  /** Unique within a batch. */
   readonly id: string;
   readonly prompt: Pick<PromptRecord, 'metadata' | 'text' | 'tokenIds' | 'turns'>;
   readonly tokenIds: readonly number[];
 }
 
-/** Returns a batch's items in a form of text. Ids and order are the same in every form. */
+/** Returns a batch's items in a text form. Ids and order are the same in every form. */
 export type ItemsOf = (form: TextForm) => Promise<readonly Item[]>;
 
-/** Returns the items of completions. Each form is decoded at its first use. */
+/** Returns the items of completions. Each form is decoded on first use. */
 export function completionItems(tokenizer: Pick<Tokenizer, 'decodeAll'>, completions: readonly Completion[]): ItemsOf {
   const decoded = new Map<TextForm, Promise<readonly Item[]>>();
   return (form) => {

@@ -3,7 +3,9 @@ import { at } from '@gapo/numeric';
 import { currentRunId, recordEvent, recordsEvents } from '@gapo/tracing';
 import type { ObjectiveScores } from './scoring.js';
 
-/** Records the scores of one objective, one event for each completion. Does nothing where the trace is not sampled or logs stay here. */
+/**
+ * Records the scores of one objective, one event for each completion. Does nothing if the trace is not sampled or logs are not exported.
+ */
 export function recordScores(
   step: number,
   completions: readonly { readonly id: string }[],

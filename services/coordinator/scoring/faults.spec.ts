@@ -1,5 +1,5 @@
 // Faults of a reward service: the objective's policy applies, and the reason names objective, service and item. If a
-// retry succeeds, the run ends in the same bytes as an undisturbed one.
+// retry succeeds, the run ends in the same bytes as an uninterrupted one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectEvents } from '@gapo/events';
@@ -36,7 +36,8 @@ test('faults of a reward service', async (t) => {
 
   const others = new Set<Promise<unknown>>();
   const alone = async (): Promise<Relay> => {
-    // Once Describe is answered, earlier requests on the connection have arrived; after the next one, their answers.
+    // One Describe round trip shows that earlier requests on the connection have arrived; a second, that their
+    // responses have.
     do {
       await Promise.allSettled(others);
       await client.Describe({}, { deadlineMs });

@@ -16,15 +16,15 @@ export function isScore(outcome: Outcome): outcome is number {
   return typeof outcome === 'number';
 }
 
-/** Whether an outcome is a failure that may pass. */
+/** Whether an outcome is a transient failure. */
 export function isRetryable(outcome: Outcome | undefined): boolean {
   return outcome !== undefined && !isScore(outcome) && outcome.retryable;
 }
 
-/** The longest text of a service that messages quote, in characters: it goes to logs, events and the run's reason. */
+/** The longest service text quoted in messages, in characters: it ends up in logs, events and the run's reason. */
 const longestQuote = 500;
 
-/** Returns a service's own words, cut where they are long. */
+/** Quotes a service's text, truncated if it is long. */
 export function quote(text: string): string {
   return text.length <= longestQuote ? text : `${text.slice(0, longestQuote)}…`;
 }

@@ -1,4 +1,4 @@
-// Score requests within the limits of items and bytes, over real connections.
+// Score requests stay within the item and byte limits, over real connections.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
@@ -11,7 +11,7 @@ import { RewardSource } from './rewardSource.js';
 
 const forever = new AbortController().signal;
 
-/** A completion's score is its length, so that an item in another's place would show. */
+/** A completion's score is its length, so that swapped items would be noticed. */
 const scored = (items: readonly Item[]) => items.map(({ id, completion }) => ({ id, score: completion.length }));
 
 describe('the ranges of requests', () => {
@@ -74,7 +74,7 @@ test('the words of servers in several languages for a request above their limit'
   assert.ok(isTooLarge(new RpcError('OUT_OF_RANGE', at(words, 6)), 4_490_700));
   for (const details of ['too many calls wait', 'quota exceeded', 'the queue has 4096 items'])
     assert.ok(!isTooLarge(new RpcError('RESOURCE_EXHAUSTED', details), 4_490_700), details);
-  // The response was above this side's limit: a smaller request would not help.
+  // The response exceeded the client's limit: a smaller request would not help.
   const response = 'Received message larger than max (70000000 vs 67108864)';
   assert.ok(!isTooLarge(new RpcError('RESOURCE_EXHAUSTED', response), 4_490_700));
 });
@@ -83,11 +83,14 @@ describe('a reward service', () => {
   interface Service {
     readonly source: RewardSource;
     readonly reward: TestReward;
-    /** The bytes of each request that it received. */
+    /** The size in bytes of each request received. */
     readonly bytes: number[];
   }
 
-  /** @param receives the bytes above which it refuses a request, in the words of gRPC's C core */
+  /**
+   * @param receives the size in bytes above which it refuses a request, with the error message of
+   * gRPC's C core
+   */
   async function serviceOf(t: TestContext, describe: DescribeResponseInput, receives = Infinity): Promise<Service> {
     const bytes: number[] = [];
     const reward = await rewardServer(

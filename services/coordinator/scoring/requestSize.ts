@@ -1,10 +1,10 @@
-/** How many bytes a Score request has, and which limit of the service it meets. gRPC servers receive 4 MiB unless told otherwise. */
+/** Keeps Score requests within the service's size limit. gRPC servers accept 4 MiB by default. */
 import { messageBytes, type Item, type RpcError } from '@gapo/rpc';
 
-/** The largest request to a service that states no limit: under the 4 MiB that most servers receive, with room for proxies. */
+/** The largest request to a service that states no limit: below the 4 MiB that most servers accept, with a margin for proxies. */
 export const defaultBytes = 3 * 2 ** 20;
 
-/** Returns the bytes that an item takes in a request, whose size is the sum over its items. */
+/** Returns the bytes that an item takes in a request. A request's size is the sum over its items. */
 export function itemBytes(item: Item): number {
   return messageBytes('gapo.reward.v1.ScoreRequest', { items: [item] });
 }
@@ -16,10 +16,10 @@ export interface RequestLimits {
 }
 
 /**
- * Splits items into requests, in order. Each has as many items as both limits allow, and at least one.
+ * Splits items into requests, in order. Each request has as many items as both limits allow, but at least one.
  *
  * @param sizes the bytes of each item
- * @returns the first item of each request, and the one after its last
+ * @returns for each request, the index of its first item and the index after its last
  */
 export function requestRanges(sizes: readonly number[], limits: RequestLimits): readonly (readonly [number, number])[] {
   const ranges: [number, number][] = [];
@@ -49,10 +49,10 @@ const tooLarge = [
 ];
 
 /**
- * Whether a call failed because its request is larger than the server receives. This side's own limit, which a response
- * exceeded, is worded alike, but the request is smaller than it.
+ * Whether a call failed because its request is larger than the server accepts. The error for a response above the client's own limit
+ * has the same wording, but then the request is smaller than the limit.
  *
- * @param bytes the request's
+ * @param bytes the size of the request
  */
 export function isTooLarge({ code, details }: RpcError, bytes: number): boolean {
   if (code !== 'RESOURCE_EXHAUSTED' && code !== 'OUT_OF_RANGE') return false;

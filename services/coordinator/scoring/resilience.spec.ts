@@ -1,4 +1,5 @@
-// Protection of a run from a bad reward service: its start, the score cache, the circuit breaker, hedging, outliers.
+// Protection of a run from an unreliable reward service: start-up, the score cache, the circuit breaker, hedging,
+// outliers.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
@@ -38,7 +39,7 @@ async function sourceOf(
 }
 
 describe('a service that is not ready', () => {
-  const unready = 3; // Describe calls, as many as are made without patience
+  const unready = 3; // Describe calls: as many as the coordinator makes with no patience
 
   async function startingSource(t: TestContext): Promise<RewardSource> {
     let calls = 0;
@@ -81,7 +82,7 @@ describe('a service that is not ready', () => {
 });
 
 describe('the score cache', () => {
-  /** Scores by length, and records the completions that it is sent. */
+  /** Scores by length and records the completions it receives. */
   const asVersion =
     (version: string, sent: string[]): Scorer =>
     ({ items }) => ({
@@ -261,7 +262,7 @@ test('running moments match those of all scores; a score far from those before i
   for (const score of scores) assert.deepEqual(fresh.add([score]), []);
   const mean = scores.reduce((sum, x) => sum + x, 0) / 300;
   const std = Math.sqrt(scores.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 300);
-  // Two outliers determine mean and deviation.
+  // Two outliers determine the mean and deviation.
   const outliers = fresh.add([mean, undefined, mean + 9 * std, mean - std, mean - 10 * std]);
   assert.deepEqual(
     outliers.map(({ index }) => index),

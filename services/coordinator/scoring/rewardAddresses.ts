@@ -1,4 +1,4 @@
-/** Addresses of reward services, by the names that configurations use. */
+/** Addresses of reward services, by the names used in configurations. */
 import { grpcTarget, word } from '@gapo/service';
 import { RefusedError } from '../state/refusedError.js';
 import { isAllowed } from './rewardAllow.js';
@@ -16,7 +16,7 @@ export function isRewardEntry(entry: string): boolean {
   return word.safeParse(name).success && grpcTarget.safeParse(target).success;
 }
 
-/** The listed addresses, an optional rule for unlisted names, and the addresses that configurations may give themselves. */
+/** The listed addresses, an optional rule for unlisted names, and the addresses that configurations may give directly. */
 export class RewardAddresses implements Iterable<string> {
   readonly #listed: ReadonlyMap<string, string>;
   readonly #rule: string | undefined;

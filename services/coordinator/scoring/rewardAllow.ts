@@ -1,10 +1,10 @@
 /** The addresses that runs may name as reward services, in addition to the names of REWARD_SERVICES. */
 import { grpcTarget } from '@gapo/service';
 
-/** A host (`*`: any; `*.example.org`: those below it) and a port (`*`: any). */
+/** A host (`*`: any; `*.example.org`: its subdomains) and a port (`*`: any). */
 const pattern = /^(\*|(?:\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\*|\d{1,5})$/;
 
-/** A resolver that takes its names from the system. Another name server would answer with any address. */
+/** Schemes that resolve names through the system. A name server of the caller's choice could answer with any address. */
 const scheme = /^(?:dns:(?:\/\/\/)?|ipv[46]:)/;
 
 const unixScheme = 'unix:';
@@ -15,8 +15,7 @@ export function isAllowPattern(text: string): boolean {
 }
 
 /**
- * Returns the patterns that apply where none are given: this machine's own addresses for a coordinator that only this machine reaches, none
- * otherwise.
+ * Returns the default patterns: this machine's own addresses if the coordinator is reachable only from this machine, none otherwise.
  */
 export function defaultRewardAllow(isLocal: boolean): readonly string[] {
   return isLocal ? ['127.0.0.1:*', 'localhost:*', '[::1]:*'] : [];

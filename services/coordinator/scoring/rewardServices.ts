@@ -1,4 +1,4 @@
-/** The reward services of a run, each connected when an objective first uses it. */
+/** The reward services of a run. Each is connected when an objective first uses it. */
 import type { ObjectiveConfig, RunConfig } from '@gapo/config';
 import { UserError, type Logger } from '@gapo/service';
 import { allFaults, PauseNeeded } from '../state/interruption.js';
@@ -9,7 +9,7 @@ import type { ScoredObjective } from './scoring.js';
 /** Addresses of reward services, and a logger. */
 export interface RewardPlatform {
   readonly rewards: RewardAddresses;
-  /** Milliseconds over which a reward service may start or recover. */
+  /** How long, in milliseconds, a reward service may take to start or recover. */
   readonly rewardRetryMs: number;
   readonly log: Logger;
 }
@@ -19,7 +19,7 @@ export function needsRewards({ algorithm }: Pick<RunConfig, 'algorithm'>): boole
   return algorithm === 'ppo';
 }
 
-/** Connections by objective. An objective that is removed and added again finds its connection open. */
+/** Connections by objective. An objective that is removed and added again reuses its connection. */
 export class RewardServices {
   readonly #platform: RewardPlatform;
   /** By the objective's settings. */
@@ -83,16 +83,18 @@ async function describeAll(
 }
 
 /**
- * Asks every reward service to describe itself, for a request of a user. Waits only for servers that listen but are not ready.
+ * Asks every reward service to describe itself, on behalf of a user's request. Waits only for servers that listen but are not
+ * ready.
  *
- * @throws UserError that names a service that does not answer or scores another objective
+ * @throws UserError naming a service that does not answer or scores another objective
  */
 export async function describeRewards(objectives: readonly ScoredObjective[], signal?: AbortSignal): Promise<void> {
   await describeAll(objectives, 'starting', signal);
 }
 
 /**
- * Asks every reward service of a run that exists to describe itself. Waits for those that do not answer: they are expected back.
+ * Asks every reward service of an existing run to describe itself. Waits for those that do not answer: they are expected to come
+ * back.
  *
  * @throws PauseNeeded in place of the UserError of {@link describeRewards}
  */
@@ -109,7 +111,7 @@ export async function describeRewardsOrPause(
 }
 
 /**
- * Checks the services of objectives that are not in force yet, over temporary connections.
+ * Checks the services of objectives that do not apply yet, over temporary connections.
  *
  * @throws UserError as {@link describeRewards}
  */

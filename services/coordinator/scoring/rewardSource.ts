@@ -25,18 +25,18 @@ import { itemKey, ScoreCache } from './scoreCache.js';
 /** Options of a {@link RewardSource}. */
 export interface RewardOptions {
   objective: string;
-  /** The service's address; dns:///name:port balances calls over every address of the name. */
+  /** The service's address; dns:///name:port balances calls over all addresses of the name. */
   target: string;
   /** Milliseconds that one Score call may take. */
   timeoutMs: number;
   /**
-   * Milliseconds over which failures of the moment are retried; at most `timeoutMs`.
+   * How long, in milliseconds, transient failures are retried; at most `timeoutMs`.
    * @default timeoutMs
    */
   retryMs?: number;
   /** Milliseconds until an unanswered call is hedged. @default never */
   hedgeAfterMs?: number | undefined;
-  /** The form of text that the service gets. @default the one that it describes, else clean */
+  /** The text form sent to the service. @default the one that it describes, otherwise clean */
   text?: TextForm | undefined;
   log: Logger;
   /** The circuit breaker's clock, in milliseconds. @default performance.now */
@@ -56,42 +56,42 @@ export interface Scores {
   readonly values: readonly (number | undefined)[];
   /** The items without a score, ascending. */
   readonly failures: readonly ScoreFailure[];
-  /** Scores far from the mean of all before them. */
+  /** Scores far from the mean of all scores before them. */
   readonly outliers: readonly Outlier[];
-  /** Milliseconds of the slowest call; 0 if every score was cached. */
+  /** Duration of the slowest call, in milliseconds; 0 if every score was cached. */
   readonly latencyMs: number;
-  /** Wall seconds in which items of the batch waited for their scores. */
+  /** Wall-clock seconds during which items of the batch waited for their scores. */
   readonly seconds: number;
 }
 
 /** Items per call if the service states no limit. */
 const defaultBatch = 64;
 
-/** Calls of different parts have different seeds of their retries' jitter, as have those of one part. */
+/** Every call, within a part and across parts, has its own seed for the jitter of its retries. */
 const seedStride = 1_000_003;
 
 /** Concurrent calls: one is on the wire while the other computes. */
 const concurrentCalls = 2;
 
 /**
- * Which services {@link RewardSource.describe} waits for, over `retryMs`, before it fails:
+ * Which services {@link RewardSource.describe} waits for, for up to `retryMs`, before it fails:
  *
- * - `none`: it fails within a second, for a caller that asks again later.
- * - `starting`: a server that listens but is not ready. A person waits for the answer, and an address where nothing listens is more often wrong
- *   than early.
- * - `any`: also one where nothing listens. It has answered before, and is expected back.
+ * - `none`: none. It fails within a second, for callers that ask again later.
+ * - `starting`: servers that listen but are not ready. A user is waiting for the response, and if nothing listens at an address, it is more
+ *   likely wrong than not up yet.
+ * - `any`: all of them, even if nothing listens. The service has answered before and is expected to come back.
  */
 export type Patience = 'none' | 'starting' | 'any';
 
 /** Retries that fail within a second. */
 const quickRetries = { attempts: 3, baseDelayMs: 100, maxDelayMs: 200 } as const;
 
-/** Milliseconds that a server has to show that it listens. */
+/** Timeout, in milliseconds, for finding out whether a server listens. */
 const listeningMs = 2000;
 
 /**
- * Retries of a call, and of items that fail for the moment: a service that restarts or is overloaded has
- * `retryMs` to recover. The delays are 1/15, 2/15 and three times 1/5 of it, each shortened by up to a half.
+ * Retries of calls, and of items with transient failures: a service that restarts or is overloaded has `retryMs` to recover. The delays are
+ * 1/15, 2/15 and three times 1/5 of it, each shortened by up to half.
  */
 const patientRetries = (retryMs: number): Pick<RetryPolicy, 'attempts' | 'baseDelayMs' | 'maxDelayMs'> => {
   return { attempts: 6, baseDelayMs: retryMs / 15, maxDelayMs: retryMs / 5 };
@@ -111,7 +111,7 @@ export class RewardSource {
   readonly #cache = new ScoreCache(cacheCapacity);
   readonly #breaker: CircuitBreaker;
   readonly #running = new RunningScores();
-  /** The largest request that the service received after it had refused one of twice the size. */
+  /** The largest request that the service has accepted since it refused one of twice the size. */
   #receivedBytes = Infinity;
   #description: DescribeResponse | undefined;
 
@@ -126,7 +126,7 @@ export class RewardSource {
   /**
    * Fetches the service's description. Must be called before the first batch.
    *
-   * @throws UserError that names the service if it does not answer or scores another objective; the signal's reason
+   * @throws UserError naming the service if it does not answer or scores another objective; the signal's reason
    */
   async describe(patience: Patience, signal?: AbortSignal): Promise<void> {
     let description: DescribeResponse;
@@ -178,8 +178,8 @@ export class RewardSource {
   }
 
   /**
-   * Returns the fault of a service that does not answer, or has no score for an item. It is over once the service describes
-   * itself and scores that item.
+   * Returns the fault of a service that does not answer or has no score for an item. The fault is over once the service describes itself and
+   * scores that item.
    */
   fault(item?: Item): Fault {
     const check = async (signal: AbortSignal): Promise<void> => {
@@ -204,14 +204,14 @@ export class RewardSource {
     return threshold === undefined ? undefined : this.#oriented(threshold);
   }
 
-  /** The form of text that the service gets. */
+  /** The text form sent to the service. */
   get text(): TextForm {
     return this.#options.text ?? (this.#description?.textForm === 'TEXT_FORM_RAW' ? 'raw' : 'clean');
   }
 
   /**
-   * Scores items in calls that the service's limits of items and bytes allow. Equal items are sent once, cached ones not at all. An error of the
-   * service is a failure of its items; it is never thrown.
+   * Scores items in calls within the service's item and byte limits. Equal items are sent once, cached ones not at all. An error from the
+   * service becomes a failure of its items and is never thrown.
    *
    * @param onItems receives the number of items processed so far
    * @throws the signal's reason
@@ -221,11 +221,11 @@ export class RewardSource {
   }
 
   /**
-   * Scores parts of a batch, each as soon as it is there and as {@link score} does. No call has items of two parts, so that what is asked for
-   * together does not depend on the order in which parts arrive.
+   * Scores the parts of a batch like {@link score}, each as soon as it arrives. No call mixes items of two parts, so the composition of a call
+   * does not depend on the order in which parts arrive.
    *
    * @param onItems receives the number of items processed so far
-   * @throws the signal's reason; what a part is rejected with
+   * @throws the signal's reason; the reason with which a part rejects
    */
   async scoreParts(
     parts: readonly Promise<readonly Item[]>[],
@@ -286,7 +286,7 @@ export class RewardSource {
     this.#client.close();
   }
 
-  /** Returns the items to send, and puts cached scores into `outcomes`. */
+  /** Returns the items to send. Puts cached scores into `outcomes`. */
   #grouped(items: readonly Item[], outcomes: Outcome[]): readonly Group[] {
     const version = this.#description?.version ?? '';
     const groups = new Map<string | number, Group>();
@@ -294,7 +294,7 @@ export class RewardSource {
     items.forEach((item, index) => {
       const key = itemKey(item);
       const cached = this.#cache.get(version, key);
-      // A service without a version may score equal items differently: each is sent.
+      // A service without a version may score equal items differently, so each one is sent.
       const groupKey = version === '' ? index : key;
       const group = groups.get(groupKey);
       if (cached === undefined) misses++;
@@ -371,7 +371,7 @@ export class RewardSource {
       `call ${attempt} failed: ${quote(error.details)}`,
     );
 
-  /** Makes one call, or two if it is hedged. */
+  /** Makes one call, or two if the call is hedged. */
   async #call(groups: readonly Group[], signal: AbortSignal): Promise<Outcome[]> {
     const items = groups.map(({ item }) => item);
     const { timeoutMs: deadlineMs, hedgeAfterMs } = this.#options;
@@ -414,14 +414,14 @@ export class RewardSource {
   }
 }
 
-/** Equal items. */
+/** A group of equal items. */
 interface Group {
   readonly key: string;
   /** The one that is sent. */
   readonly item: Item;
   /** Their indices in the batch. */
   readonly indices: number[];
-  /** Of the item in a request. */
+  /** Size of the item in a request. */
   readonly bytes: number;
 }
 
@@ -429,7 +429,7 @@ function byteCount(groups: readonly Group[]): number {
   return groups.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** The failure of an item that the service does not receive even by itself. */
+/** The failure of an item that is too large even in a request of its own. */
 function tooLargeAlone(bytes: number, { details }: RpcError): ItemFailure {
   const message =
     `the item has ${bytes} bytes, more than the service receives (${quote(details)}); raise its limit ` +

@@ -129,7 +129,7 @@ test('a call is retried five times, after delays that double up to a fifth of th
   assert.equal(calls.length, 6);
   const delays = calls.slice(1).map((time, i) => time - at(calls, i));
   const longest = [1 / 15, 2 / 15, 1 / 5, 1 / 5, 1 / 5].map((share) => share * timeoutMs);
-  // Jitter shortens a delay by up to a half, and a timer may be a millisecond early.
+  // Jitter shortens a delay by up to half, and a timer may fire a millisecond early.
   for (const [i, delay] of delays.entries()) assert.ok(delay >= at(longest, i) / 2 - 1, `${delays.join(', ')} ms`);
 });
 

@@ -23,7 +23,7 @@ export class RunningScores {
   #squares = 0;
 
   /**
-   * Adds a batch and returns its outliers with respect to the scores before it.
+   * Adds a batch and returns its outliers relative to the scores before it.
    *
    * @param scores undefined for an item without a score
    */

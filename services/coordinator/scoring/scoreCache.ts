@@ -1,8 +1,13 @@
-/** A cache of scores by service version and item: by contract, a version scores the same item the same. */
+/**
+ * A cache of scores by service version and item: by contract, a version always gives the same item the same score.
+ */
 import { createHash } from 'node:crypto';
 import type { Item } from '@gapo/rpc';
 
-/** Returns the cache key of an item: a hash of all that a service scores it by, which is everything but the id. */
+/**
+ * Returns the cache key of an item: a hash of everything that affects its score, which is all fields except the
+ * id.
+ */
 export function itemKey({ prompt, completion, metadata, turns }: Omit<Item, 'id'>): string {
   const columns = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
   const said = turns.map(({ role, content }) => [role, content]);
@@ -41,7 +46,9 @@ export class ScoreCache {
   }
 }
 
-/** Returns 16 bytes of a hash as characters: a version's name may be long, and the cache holds many keys. */
+/**
+ * Returns 16 bytes of a hash as characters, because a version's name may be long and the cache holds many keys.
+ */
 function fullKey(version: string, key: string): string {
   return createHash('sha256').update(`${version} ${key}`).digest().toString('latin1', 0, 16);
 }

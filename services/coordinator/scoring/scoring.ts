@@ -27,7 +27,7 @@ export interface ObjectiveScores extends Scores {
 export interface MissingScores {
   /** Names the objective, its service, the number of missing scores, and the first item's error. */
   readonly message: string;
-  /** Over once the service scores the first item without a score. */
+  /** The fault; over once the service scores the first item that lacked a score. */
   readonly fault: Fault;
 }
 
@@ -35,7 +35,7 @@ export interface MissingScores {
 export interface ScoredBatch {
   /** Indices of the items that every objective scored, ascending. */
   readonly kept: readonly number[];
-  /** One array per objective with the scores of the kept items. */
+  /** One array per objective: the scores of the kept items. */
   readonly scores: readonly Float64Array[];
   /** One entry per objective, in order. */
   readonly objectives: readonly ObjectiveScores[];
@@ -45,13 +45,13 @@ export interface ScoredBatch {
 
 /** Observes the scoring. */
 export interface ScoringObserver {
-  /** Number of items processed over all objectives, their total, and the objectives that are furthest behind. */
+  /** Number of items processed across all objectives, the total, and the objectives that are furthest behind. */
   progress(done: number, total: number, waitingFor: string): void;
   /** An objective has processed all items. */
   scored(scores: ObjectiveScores): void;
 }
 
-/** Number of failures that an event quotes. */
+/** Number of failures quoted in an event. */
 const quoted = 3;
 
 /** Milliseconds between progress reports while no service answers. */
@@ -75,23 +75,24 @@ export function quotedOutliers(items: readonly Identified[], { outliers }: Score
 export interface ItemParts {
   /** Items of all parts. */
   readonly count: number;
-  /** Each part's items, in the form of text that an objective's service gets. */
+  /** Each part's items, in the text form that an objective's service gets. */
   readonly parts: readonly Promise<ItemsOf>[];
 }
 
-/** Items that are all there. */
+/** Wraps items that are all available already. */
 export function atOnce(count: number, itemsOf: ItemsOf): ItemParts {
   return { count, parts: [Promise.resolve(itemsOf)] };
 }
 
 /**
- * Scores the items with every objective in parallel, each part as soon as it is there, then applies the failure policies, in the
- * order fail, pause, drop. A missing score never becomes a number: it fails the run, pauses it, or drops its item for every objective.
+ * Scores the items with every objective in parallel, each part as soon as it arrives. Then applies the failure policies, in the order
+ * fail, pause, drop. A missing score never becomes a number: it fails the run, pauses it, or drops its item for every objective.
  *
- * @param items ids and order are the same in every form of text
- * @param label what is scored, for example `step 12`
+ * @param items ids and order are the same in every text form
+ * @param label names what is scored, for example `step 12`
  * @param remindMs milliseconds between progress reports while no service answers
- * @throws PauseNeeded, RunFailure that name the objective, its service, the first item and its error; what a part is rejected with
+ * @throws PauseNeeded, RunFailure naming the objective, its service, the first item and its error; the reason with which a part
+ * rejects
  */
 export async function scoreItems(
   objectives: readonly ScoredObjective[],
@@ -105,7 +106,7 @@ export async function scoreItems(
   const done = objectives.map(() => 0);
   let answeredAt = performance.now();
   const batches = objectives.map(({ source }) => parts.map(async (part) => (await part)(source.text)));
-  // No service is late with what it has not been asked for yet.
+  // A service is not late with items it has not received yet.
   const asked = (): void => void (answeredAt = performance.now());
   for (const part of parts) part.then(asked, () => undefined);
   const report = (): void => {
@@ -160,9 +161,9 @@ export function tooFewScores(what: string, missing: readonly MissingScores[]): P
 }
 
 /**
- * Returns an entry for each objective that lacks scores, if its policy is to drop the items.
+ * Returns an entry for each objective that lacks scores and whose policy is to drop the items.
  *
- * @param batches the items, in the form that each objective's service gets
+ * @param batches the items, in the text form that each objective's service gets
  * @throws PauseNeeded, RunFailure if a policy is to pause or to fail
  */
 function applyPolicies(

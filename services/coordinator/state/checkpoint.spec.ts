@@ -37,7 +37,7 @@ const owner: CheckpointOwner = {
 
 const retention = { every: 1, keep: 2, steps: 10 };
 
-/** A directory of checkpoints that no other coordinator takes over. */
+/** A checkpoint directory that no other coordinator takes over. */
 function folder(checkpoints: string): CheckpointFolder {
   return { checkpoints, assertWritable: () => undefined };
 }
@@ -105,7 +105,7 @@ test('a version that was hashed before is not hashed again when it is written, b
   const place = await writeCheckpoint(folder(parent), owner, state, undefined, retention);
   assert.equal(await sha256OfCheckpoint(place), sha256);
   await readCheckpoint(place, owner);
-  // A vector is never modified: that this one is shows when it is hashed.
+  // Vectors are never modified; changing this one shows when it is hashed.
   parameters.fill(0);
   const damaged = await writeCheckpoint(folder(parent), owner, state, undefined, retention);
   assert.equal(await sha256OfCheckpoint(damaged), sha256);
@@ -160,7 +160,10 @@ test('a coordinator that is replaced while it writes changes no checkpoint', asy
   }
 });
 
-/** Changes the text of state.json, and its hash as far as there can be one: nothing else gives the damage away. */
+/**
+ * Changes the text of state.json and updates its hash where there is one, so that the hash does not reveal the
+ * damage.
+ */
 function signed(before: string, after: string): (directory: string) => Promise<void> {
   return async (directory) => {
     const path = join(directory, 'state.json');

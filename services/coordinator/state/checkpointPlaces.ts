@@ -1,4 +1,4 @@
-/** The directories of a run's checkpoints: which there are, which are kept, and after which steps there is one. */
+/** The directories of a run's checkpoints: which exist, which are kept, and after which steps one is written. */
 import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { removeDirectory, UserError } from '@gapo/service';
@@ -9,17 +9,17 @@ export interface CheckpointPlace {
   readonly directory: string;
 }
 
-/** Which checkpoints stay. */
+/** Which checkpoints are kept. */
 export interface Retention {
-  /** Steps between those that stay longer. */
+  /** Steps between the checkpoints that are kept longer. */
   readonly every: number;
-  /** How many of them stay. */
+  /** How many of them are kept. */
   readonly keep: number;
-  /** The last step, whose checkpoint stays like them. */
+  /** The last step, whose checkpoint is kept like them. */
   readonly steps: number;
 }
 
-/** Newest checkpoints that always stay: the last one, and the one before in case that one is damaged. */
+/** Number of newest checkpoints that are always kept: the last one, and the one before it in case the last is damaged. */
 const newestKept = 2;
 
 /** Returns the directory of a step's checkpoint. */
@@ -32,14 +32,14 @@ export function checkpointName(step: number): string {
   return `step-${String(step).padStart(6, '0')}`;
 }
 
-/** Returns the step of the checkpoint that a directory's name stands for; undefined if it is that of something else. */
+/** Returns the step of a checkpoint directory, by its name; undefined if it is not a checkpoint. */
 export function stepOf(name: string): number | undefined {
   const match = /^step-(\d+)$/.exec(name);
   return match === null ? undefined : Number(match[1]);
 }
 
 /**
- * Lists the checkpoints under a directory, oldest first, without unfinished ones.
+ * Lists the checkpoints in a directory, oldest first. Omits unfinished ones.
  *
  * @throws UserError if the directory cannot be read
  */
@@ -56,12 +56,12 @@ export async function listCheckpoints(parent: string): Promise<readonly Checkpoi
     .sort((a, b) => a.step - b.step);
 }
 
-/** Whether the checkpoint of a step stays longer than the newest ones. */
+/** Whether the checkpoint of a step is kept when it is no longer among the newest. */
 export function isMilestone(step: number, { every, steps }: Retention): boolean {
   return step % every === 0 || step === steps;
 }
 
-/** Returns those of the steps that are not kept. */
+/** Returns the steps whose checkpoints are not kept. */
 export function superfluous(steps: readonly number[], retention: Retention): readonly number[] {
   const ascending = [...steps].sort((a, b) => a - b);
   const milestones = ascending.filter((step) => isMilestone(step, retention)).slice(-retention.keep);
@@ -70,8 +70,8 @@ export function superfluous(steps: readonly number[], retention: Retention): rea
 }
 
 /**
- * Removes the checkpoints up to a step that are not kept. Later ones belong to an earlier attempt that was refused, and are
- * replaced when the run reaches them.
+ * Removes the checkpoints up to a step that are no longer kept. Later ones belong to an earlier attempt that was refused; they
+ * are replaced when the run reaches them.
  */
 export async function prune(parent: string, step: number, retention: Retention): Promise<void> {
   const reached = (await listCheckpoints(parent)).filter((place) => place.step <= step);
@@ -83,8 +83,8 @@ export async function prune(parent: string, step: number, retention: Retention):
 }
 
 /**
- * Renames damaged checkpoints, so that they are neither read nor counted again. Their files stay for inspection until checkpoints
- * are set aside the next time.
+ * Renames damaged checkpoints so that they are neither read nor counted again. Their files stay for inspection until the next
+ * time checkpoints are set aside.
  */
 export async function setAside(parent: string, places: readonly CheckpointPlace[]): Promise<void> {
   for (const name of await readdir(parent)) {
@@ -97,15 +97,15 @@ export async function setAside(parent: string, places: readonly CheckpointPlace[
 
 const damagedPrefix = 'damaged-';
 
-/** Bytes of trained tensors and moments up to which a checkpoint after every step costs nothing worth saving. */
+/** Bytes of trained tensors and moments up to which a checkpoint after every step is cheap enough. */
 const cheapBytes = 64 * 2 ** 20;
 
-/** The most of a run's time that checkpoints of larger states take, apart from those that the configuration asks for. */
+/** Maximum share of a run's time spent on checkpoints of larger states, not counting those that the configuration requests. */
 const largestShare = 0.05;
 
 /**
- * Decides after which steps a checkpoint is written: after every one if the state is small. Otherwise so that writing takes at
- * most a twentieth of the time: after every step that takes at least 19 times as long as a checkpoint.
+ * Decides after which steps a checkpoint is written. Small states: after every step. Larger ones: so that writing takes at most a
+ * twentieth of the time, which means after every step if a step takes at least 19 times as long as a checkpoint.
  */
 export class CheckpointPace {
   readonly #cheap: boolean;
@@ -122,7 +122,7 @@ export class CheckpointPace {
     return this.#cheap || now - this.#endedAt >= this.#cost * (1 / largestShare - 1);
   }
 
-  /** Notes how long a checkpoint took. Times in seconds. */
+  /** Records how long a checkpoint took. Times in seconds. */
   wrote(startedAt: number, endedAt: number): void {
     this.#cost = endedAt - startedAt;
     this.#endedAt = endedAt;

@@ -30,7 +30,7 @@ const config = runYaml({
 
 const parsed = parseRunConfig(config, 'run.yaml', undefined);
 
-/** A change to the first objective alone, with that preference. */
+/** A change to the first objective alone, with the given preference. */
 function change(step: number, letters: number): GoalChange {
   const before = goalsOf(parsed, step);
   const after = { objectives: before.objectives.slice(0, 1), preference: { letters } };

@@ -14,7 +14,7 @@ const goalsSchema = z.object({
 /** The goals of a step. */
 export type Goals = z.output<typeof goalsSchema>;
 
-/** A change of goals as it is stored. */
+/** A change of goals as stored. */
 export const goalChangeSchema = z.object({
   /** The first step that it applies to. */
   step: z.int().min(1),
@@ -22,7 +22,7 @@ export const goalChangeSchema = z.object({
   author: z.string(),
   /** When it was made, RFC 3339. */
   at: z.string(),
-  /** The goals in force before. */
+  /** The goals before the change. */
   before: goalsSchema,
   /** The complete goals from that step on. */
   after: goalsSchema,
@@ -35,7 +35,8 @@ export type GoalChange = z.output<typeof goalChangeSchema>;
  * Returns the configuration of a step: the run's, with the goals of the newest change that applies to the step. These
  * override a configured schedule of the preference.
  *
- * The newest change wins even over one for a later step: the run resumed from an earlier checkpoint between the two.
+ * The newest change wins even over one for a later step, because the run must have resumed from an earlier checkpoint
+ * in between.
  *
  * @param changes in the order in which they were made
  */
@@ -73,7 +74,7 @@ export function configuredPreference(config: RunConfig, step: number): Record<st
  * Checks a requested preference.
  *
  * @param names the run's objectives
- * @throws RpcError INVALID_ARGUMENT that lists every problem
+ * @throws RpcError INVALID_ARGUMENT listing every problem
  */
 export function checkPreference(names: readonly string[], preference: Readonly<Record<string, number>>): void {
   const problems = [
@@ -93,7 +94,7 @@ export function checkPreference(names: readonly string[], preference: Readonly<R
   );
 }
 
-/** Creates the error for a preference that is given to a run whose method takes none. */
+/** Creates the error for giving a preference to a run whose method takes none. */
 export function takesNoPreference(runId: string, { combine: { method } }: RunConfig): RpcError {
   return new RpcError(
     'FAILED_PRECONDITION',

@@ -1,18 +1,18 @@
-/** Errors that stop a run before its last step, by the state that they lead to. */
+/** Errors that stop a run before its last step, by the resulting state. */
 
 /** A fault outside a run, such as a reward service that does not answer. */
 export interface Fault {
   /** What the run waits for, such as `reward harmless at 127.0.0.1:50062`. */
   readonly waitingFor: string;
   /**
-   * Checks whether the fault is over. It is called repeatedly, and must end by itself.
+   * Checks whether the fault is over. Called repeatedly; must always settle.
    *
-   * @throws Error whose message says why it is not, in a few words
+   * @throws Error saying in a few words why it is not over
    */
   readonly check: (signal: AbortSignal) => Promise<void>;
 }
 
-/** Returns the fault that is over once all of several are. */
+/** Combines several faults into one that is over once all of them are. */
 export function allFaults(faults: readonly Fault[]): Fault {
   return {
     waitingFor: faults.map(({ waitingFor }) => waitingFor).join(', '),
@@ -24,11 +24,11 @@ export function allFaults(faults: readonly Fault[]): Fault {
 
 /**
  * Something outside the run must be fixed first: the run pauses, and can be resumed. The message says what is wrong, where,
- * and what to do; the run adds whether it resumes by itself.
+ * and what to do; the run adds whether it will resume automatically.
  */
 export class PauseNeeded extends Error {
   override readonly name = 'PauseNeeded';
-  /** Logs omit the stack. */
+  /** Logs omit the stack trace. */
   readonly expected = true;
   readonly fault: Fault;
 
@@ -44,7 +44,7 @@ export class RunFailure extends Error {
   readonly expected = true;
 }
 
-/** Returns the reason that a signal aborted for. */
+/** Returns a signal's abort reason. */
 export function abortReason(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
 }

@@ -19,22 +19,22 @@ import { goalsOf, checkPreference, takesNoPreference, withGoals, type Goals } fr
 
 /** A request to change objectives. */
 export interface ObjectivesRequest {
-  /** Objectives to append, as a configuration has them. */
+  /** Objectives to append, in the form of the configuration. */
   readonly add: readonly z.input<typeof objective>[];
   /** Names of objectives to remove. */
   readonly remove: readonly string[];
-  /** A number for each resulting objective; empty: the numbers in force stay. */
+  /** A number for each resulting objective. Empty: the current numbers stay. */
   readonly preference: Readonly<Record<string, number>>;
 }
 
 /** The state that a request is checked against. */
 export interface ObjectivesInForce {
   readonly runId: string;
-  /** The configuration in force in `step`. */
+  /** The configuration that applies in `step`. */
   readonly config: RunConfig;
   /** The first step whose goals can still change. */
   readonly step: number;
-  /** Names of all present and past objectives. Removing a past one is a no-op. */
+  /** Names of all current and past objectives. Removing a past one is a no-op. */
   readonly known: ReadonlySet<string>;
   /** Names of the reward services that the coordinator knows. */
   readonly services: ServiceNames;
@@ -49,7 +49,7 @@ export interface ChangedObjectives {
   readonly added: readonly ObjectiveConfig[];
 }
 
-/** What to do if a run's objectives cannot change. */
+/** Advice for a run whose objectives cannot change. */
 const instead = "create a run with the objectives that you want; its policy.adapter can name this run's adapter";
 
 /** Returns why a configuration's objectives cannot change during training; undefined if they can. */
@@ -116,7 +116,7 @@ function requireKnown(name: string, objectives: readonly ObjectiveConfig[], { ru
   );
 }
 
-/** Returns the objectives to add, with defaults applied; one that exists with the same settings is omitted. */
+/** Returns the objectives to add, with defaults applied. Omits those that exist with the same settings. */
 function newObjectives(
   add: ObjectivesRequest['add'],
   kept: readonly ObjectiveConfig[],
@@ -139,7 +139,8 @@ function newObjectives(
 /**
  * Returns the preference after the request; undefined if the method takes none.
  *
- * @throws RpcError FAILED_PRECONDITION if it is given one nevertheless, INVALID_ARGUMENT for an invalid one
+ * @throws RpcError FAILED_PRECONDITION if the method takes none but the request gives one, INVALID_ARGUMENT for an
+ * invalid one
  */
 function preferenceAfter(
   given: Readonly<Record<string, number>>,
@@ -170,7 +171,7 @@ function checkRules(config: RunConfig, { runId, services }: ObjectivesInForce): 
 }
 
 /**
- * Calls a function that checks part of a request.
+ * Runs a check of part of a request.
  *
  * @throws RpcError INVALID_ARGUMENT in place of a ConfigError
  */

@@ -1,22 +1,22 @@
-/** The files that a run was trained from. A run that continues from others would not end in the bytes of an undisturbed one. */
+/** A run's input files. A run that continued with different ones would not end in the same bytes as an uninterrupted run. */
 import { UserError } from '@gapo/service';
 
-/** SHA-256 (hex) by the configuration's key, such as `policy.model weights` or `data.prompts`. */
+/** SHA-256 (hex) by configuration key, such as `policy.model weights` or `data.prompts`. */
 export type RunInputs = Readonly<Record<string, string>>;
 
-/** Keys of what a policy is made of. Without the same, even an evaluation measures another policy. */
+/** Keys of the inputs that make up the policy. If they differ, even an evaluation measures another policy. */
 export const isPolicyInput = (key: string): boolean => key.startsWith('policy.');
 
 /** Two states of the same files. */
 export interface InputsComparison {
-  /** Those of a checkpoint. Keys that it lacks are not compared. */
+  /** The inputs of a checkpoint. Keys that it lacks are not compared. */
   readonly recorded: RunInputs;
   readonly present: RunInputs;
-  /** Those that a user accepted in place of the recorded ones. */
+  /** The inputs that a user accepted in place of the recorded ones. */
   readonly accepted: RunInputs;
 }
 
-/** Returns what has changed, before and after (empty where the file is not there), by key. */
+/** Returns the changed inputs by key, before and after (empty if the file is missing). */
 export function changedInputs({
   recorded,
   present,
@@ -33,7 +33,7 @@ export function changedInputs({
  * Checks that files have not changed.
  *
  * @param counts the keys to check
- * @throws UserError that names every file that changed
+ * @throws UserError naming every changed file
  */
 export function assertSameInputs(
   comparison: InputsComparison,

@@ -1,4 +1,4 @@
-// Which version samples which step, as a table.
+// Which version is sampled for which step, as a table.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRunConfig, type RunConfig } from '@gapo/config';
@@ -11,7 +11,10 @@ function config(staleness: number, epochs = 1): RunConfig {
   return parseRunConfig(`${text}rollout: { staleness: ${staleness} }\nppo: { epochs: ${epochs} }\n`, 'x', undefined);
 }
 
-/** Returns for each step of the run: the version that samples it, the steps in flight, the versions that the state before it needs. */
+/**
+ * Returns for each step of the run: the version it is sampled from, the steps in flight, and the versions that the state before it
+ * needs.
+ */
 function schedule(of: RunConfig): unknown[] {
   return [1, 2, 3, 4, 5, 6].map((step) => [
     sampledVersion(of, step),

@@ -6,20 +6,20 @@ import { stalenessOf, updatesPerStep, type RunConfig } from '@gapo/config';
 
 type Scheduled = Pick<RunConfig, 'steps' | 'rollout' | 'ppo'>;
 
-/** Returns the version that samples the completions of a step, from 1. */
+/** Returns the version that the completions of a step are sampled from. @param step counts from 1 */
 export function sampledVersion(config: Scheduled, step: number): number {
   return Math.max(0, step - 1 - stalenessOf(config)) * updatesPerStep(config);
 }
 
-/** Returns the steps whose sampling may have started when a step begins: itself, and up to S later ones. */
+/** Returns the steps whose sampling may have started when a step begins: that step, and up to S later ones. */
 export function stepsInFlight(config: Scheduled, step: number): readonly number[] {
   const last = Math.min(step + stalenessOf(config), config.steps);
   return Array.from({ length: last - step + 1 }, (_, i) => step + i);
 }
 
 /**
- * Returns the versions that the state after a step needs beside version 0 and the newest, oldest first: those that completions of later
- * steps are sampled from. There are at most S.
+ * Returns the versions that the state after a step needs besides version 0 and the newest: at most S versions from which later steps
+ * are sampled, oldest first.
  */
 export function earlierVersions(config: Scheduled, step: number): readonly number[] {
   const newest = step * updatesPerStep(config);

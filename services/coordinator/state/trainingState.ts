@@ -5,7 +5,7 @@ import { combinerOf, weightingOf, type KlController, type Memory } from '@gapo/o
 import type { GoalChange } from './goals.js';
 import { earlierVersions } from './samplingSchedule.js';
 
-/** The weights that were chosen last, with the measurements of that step. Arrays have one entry per objective. */
+/** The last chosen weights, with the measurements of that step. Arrays have one entry per objective. */
 export interface ChosenWeights {
   /** The step that chose them. */
   readonly step: number;
@@ -16,9 +16,11 @@ export interface ChosenWeights {
   readonly norms: readonly number[];
   readonly progress: readonly number[];
   readonly stationarity: number;
-  /** Cosines of the gradients of all pairs i < j, row by row; null where one is zero. Absent in checkpoints of earlier releases. */
+  /** Cosines of the gradients of all pairs i < j, row by row; null if one is zero. Absent in checkpoints of earlier releases. */
   readonly cosines?: readonly (number | null)[] | undefined;
-  /** The relative residual of the solver's certificate; absent where the method solves no problem, and in earlier checkpoints. */
+  /**
+   * The relative residual of the solver's certificate; absent if the method has no solver, and in checkpoints of earlier releases.
+   */
   readonly residual?: number | undefined;
 }
 
@@ -30,7 +32,7 @@ export interface CombinationState {
   readonly chosen?: ChosenWeights;
 }
 
-/** Vectors that every checkpoint has; empty unless the combiner uses them. */
+/** Vectors present in every checkpoint; empty unless the combiner uses them. */
 const emptyMemory = { rewards: [], multipliers: [] };
 
 /** The trained parameters and the optimizer's state. */
@@ -42,7 +44,7 @@ export interface Trained {
 
 /** What the workers of one kind have in common. */
 export interface WorkersRecord {
-  /** Undefined until a worker was admitted. */
+  /** Undefined until a worker has been admitted. */
   readonly build: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -56,7 +58,7 @@ export interface EarlierVersion {
   readonly parameters: Float32Array;
 }
 
-/** The state after a step. Immutable: an abandoned step leaves it unchanged. */
+/** The state after a step. Immutable, so an abandoned step leaves it unchanged. */
 export interface TrainingState {
   /** Steps taken. */
   readonly step: number;
@@ -68,7 +70,7 @@ export interface TrainingState {
   /** Changes of goals made before the step began, in order. */
   readonly goalChanges: readonly GoalChange[];
   readonly trained: Trained;
-  /** Those of {@link earlierVersions}: with `rollout.staleness`, completions of later steps are sampled from them. */
+  /** The versions of {@link earlierVersions}: with `rollout.staleness`, completions of later steps are sampled from them. */
   readonly earlier: readonly EarlierVersion[];
   /** The workers that computed the last step; absent before the first one. */
   readonly workers?: WorkersRecords;
@@ -79,7 +81,7 @@ export function versionOf({ trained }: TrainingState): number {
   return trained.optimizer.step;
 }
 
-/** Returns the earlier versions of the state after the step that follows a state. */
+/** Returns the earlier versions for the next state, the one after the step that starts from the given state. */
 export function earlierAfter(config: RunConfig, { step, earlier, trained }: TrainingState): readonly EarlierVersion[] {
   const held = [...earlier, { version: trained.optimizer.step, parameters: trained.parameters }];
   return earlierVersions(config, step + 1).map((version) => {

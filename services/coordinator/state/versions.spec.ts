@@ -1,4 +1,4 @@
-// Policy versions: which are held, and that the assembler accepts their streams.
+// Policy versions: which are kept in memory, and that the assembler accepts their streams.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {

@@ -1,4 +1,4 @@
-/** The policy versions that a run holds in memory, and their streams to workers. */
+/** The policy versions that a run keeps in memory, and how they are streamed to workers. */
 import { sha256OfTensors, sizeOf, split, type TensorShape } from '@gapo/model';
 import { chunks, RpcError, toHeader, type GetVersionResponseInput, type TensorChunk } from '@gapo/rpc';
 
@@ -10,10 +10,10 @@ export interface PolicyVersion {
   readonly sha256: string;
 }
 
-/** SHA-256 (hex) of parameters that were hashed before. They are immutable, and each is hashed once, though several parts need the hash. */
+/** SHA-256 (hex) of parameters that have been hashed. Parameters are immutable, so each is hashed once for all users of the hash. */
 export const versionHashes = new WeakMap<Float32Array, string>();
 
-/** Versions kept besides version 0 and pinned ones. Sampling uses the version before the step's updates. */
+/** Number of versions kept besides version 0 and pinned ones. Sampling uses the version before a step's updates. */
 const newestKept = 3;
 
 interface Held extends PolicyVersion {
@@ -22,7 +22,7 @@ interface Held extends PolicyVersion {
   pins: number;
 }
 
-/** Holds version 0, the newest few, and pinned versions. */
+/** Keeps version 0, the newest few, and pinned versions. */
 export class VersionStore {
   readonly #shapes: readonly TensorShape[];
   readonly #held = new Map<number, Held>();
@@ -39,7 +39,7 @@ export class VersionStore {
    *
    * @param version number of optimizer updates; 0 is the start of training
    * @param parameters must not be modified afterwards
-   * @throws RangeError if their number is not that of the trained tensors
+   * @throws RangeError if their number does not match the trained tensors
    */
   put(version: number, parameters: Float32Array): void {
     this.#hold(version, parameters);
@@ -75,7 +75,7 @@ export class VersionStore {
   }
 
   /**
-   * Keeps a version that is held in memory until the returned function is called.
+   * Keeps a version that is already in memory until the returned function is called.
    *
    * @throws RangeError if it is not held
    */
@@ -100,8 +100,8 @@ export class VersionStore {
   /**
    * Yields the messages that carry a version: its header, then its chunks.
    *
-   * @param runId the run as the request named it
-   * @throws RpcError NOT_FOUND that lists the held versions
+   * @param runId the run id as given in the request
+   * @throws RpcError NOT_FOUND listing the held versions
    */
   *messages(runId: string, version: number): Generator<GetVersionResponseInput, void, undefined> {
     const held = this.#held.get(version);

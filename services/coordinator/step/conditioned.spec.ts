@@ -1,4 +1,5 @@
-// Policies that are told the preference: what they are told and rewards are not, and that only the configuration determines the result.
+// Preference-conditioned policies: the policy sees the preference, reward services do not, and only the configuration determines the
+// result.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, required } from '@gapo/numeric';
@@ -16,7 +17,7 @@ import {
   type TestCoordinator,
 } from '../fixtures/world.fixture.js';
 
-/** A b for each quarter of letters and a c for each of short, after the prompt, which ends with e. */
+/** The prompt, which ends with e, is followed by one b per quarter of letters and one c per quarter of short. */
 const conditioned = (steps: number, extra = ''): string =>
   runYaml({
     steps,
@@ -64,7 +65,7 @@ test('a run that is interrupted ends in the bytes of an undisturbed one', async 
 /** Tokens of the test's model. */
 const [begin, a] = [1, 3];
 
-/** The prompts of Generate or LogProbs requests, with the version that they are for. */
+/** The prompts of Generate or LogProbs requests, with the policy version requested. */
 interface Prompts {
   readonly policy: { readonly version: number };
   readonly prompts?: readonly { readonly tokenIds: readonly number[] }[];

@@ -58,7 +58,7 @@ test('GAPO p = 1, P-GAPO and GDPO do not depend on how loud a reward is; MORLHF 
   };
   for (const [method, extra] of Object.entries(methods)) {
     const quiet = await trained(`${method}-quiet`, extra);
-    // A power of two: every product is exact.
+    // A power of two, so every product is exact.
     const loud = await trained(`${method}-loud`, extra, [32, 1]);
     assert.equal(at(loud, 0).objectives[0]?.scale, 32);
     assert.equal(at(loud, 0).objectives[0]?.rewardMean, at(quiet, 0).objectives[0]?.rewardMean);

@@ -1,11 +1,11 @@
-/** The measurements of a step: what its report says, as metrics. */
+/** The measurements of a step: its report as metrics. */
 import type { StepReport } from '@gapo/rpc';
 import type { MetricAttributes, Observe, ReadingKey } from '@gapo/tracing';
 
 /** The value of a metric, with its attributes. */
 export interface Measurement<K extends ReadingKey = ReadingKey> {
   readonly metric: K;
-  /** Undefined where the step did not measure it. */
+  /** Undefined if the step did not measure it. */
   readonly value: number | undefined;
   readonly attributes: MetricAttributes<K>;
 }

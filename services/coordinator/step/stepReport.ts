@@ -60,7 +60,7 @@ export function findingsOf(
 /**
  * Returns, for each objective, its cosines with those after it.
  *
- * @param pairs of all pairs i < j, row by row; null where there is none
+ * @param pairs of all pairs i < j, row by row; null if undefined
  */
 export function cosinesOf(names: readonly string[], pairs: readonly (number | null)[]): Record<string, number>[] {
   let next = 0;

@@ -1,6 +1,6 @@
 /**
  * One training step: the algorithm's strategy provides the learning signal; combination, updates and report follow. A step
- * is a function from the state before to the state after, so a failed step leaves the state unchanged.
+ * is a function from the old state to the new one, so a failed step leaves the state unchanged.
  */
 import { objectiveNames, type RunConfig } from '@gapo/config';
 import type { Combination, Gram, Memory } from '@gapo/objectives';
@@ -20,7 +20,7 @@ import { makeUpdates } from './updates/updates.js';
 export interface StepResult {
   readonly state: TrainingState;
   readonly findings: StepFindings;
-  /** The completions that are kept for people to read; undefined where none are. */
+  /** The completions to store for people to read; undefined if there are none. */
   readonly samples: StepSamples | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Brings the events of runs to one tracker in the background, through outages of any length. */
+/** Delivers the events of runs to one tracker in the background, through outages of any length. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { isActive, messageOf, settlesWithin } from '@gapo/rpc';
 import { isExpected, type Logger } from '@gapo/service';
@@ -11,17 +11,17 @@ const roundMs = 1000;
 /** The first and the longest pause after a failure, in milliseconds. The pause doubles. */
 const [firstPauseMs, longestPauseMs] = [2000, 60_000];
 
-/** A run on its way to the tracker. */
+/** A run that is delivered to the tracker. */
 interface Followed {
   readonly run: TrackedRun;
   /** The number of the last event to deliver. */
   wanted: number;
-  /** The number of the last event that the tracker has, as far as is known. */
+  /** The number of the last event known to have reached the tracker. */
   delivered: number;
-  /** The session, and the number of the last event that it was given. */
+  /** The session, and the number of the last event passed to it. */
   open: { readonly session: TrackerSession; position: number } | undefined;
   failures: number;
-  /** When the next delivery may begin, by the clock of `performance`. */
+  /** When the next delivery may begin, by performance.now(). */
   dueAt: number;
 }
 
@@ -34,7 +34,7 @@ export class Delivery {
   #working: Promise<void> | undefined;
   /** Ends the pause in progress. */
   #pause = new AbortController();
-  /** Whether the process ends: there are no more pauses, and a run that fails is given up. */
+  /** Whether the process is ending: there are no more pauses, and a run whose delivery fails is abandoned. */
   #hurries = false;
   #gaveUp = false;
   /** The last problem that was logged; empty while the tracker works. */
@@ -46,9 +46,9 @@ export class Delivery {
   }
 
   /**
-   * Delivers a run's events: those that the tracker lacks, then new ones.
+   * Delivers a run's events: first those that the tracker lacks, then new ones.
    *
-   * @returns what to call when there are new ones
+   * @returns a function to call when there are new events
    */
   follow(run: TrackedRun): () => void {
     const delivered = positionOf(run, this.#tracker.place);
@@ -62,7 +62,7 @@ export class Delivery {
     return wake;
   }
 
-  /** Delivers what is left within the time, and ends. */
+  /** Delivers what is left within the time limit, and stops. */
   async close(timeoutMs: number): Promise<void> {
     this.#hurries = true;
     for (const followed of this.#runs) followed.dueAt = 0;
@@ -84,14 +84,14 @@ export class Delivery {
   }
 
   async #work(): Promise<void> {
-    // Later, so that the caller continues first.
+    // Deferred, so that the caller continues first.
     await Promise.resolve();
     while (!this.#closing.signal.aborted) {
       const pending = [...this.#runs].filter(({ wanted, delivered }) => wanted > delivered);
       if (pending.length === 0) break;
       const now = performance.now();
       const due = pending.filter(({ dueAt }) => dueAt <= now);
-      // What trains now comes before what trained some time.
+      // Active runs come before ended ones.
       const next = due.find(({ run }) => isActive(run.state())) ?? due[0];
       if (next === undefined) await this.#wait(Math.min(...pending.map(({ dueAt }) => dueAt)) - now);
       else await this.#deliver(next);
@@ -126,7 +126,7 @@ export class Delivery {
     const { signal } = this.#closing;
     run.assertWritable();
     const until = run.lastEvent();
-    // A session begins with the first event: it knows what the tracker has, which may be more or less than is known here.
+    // A session starts from the first event: it knows what the tracker has, which may be more or less than recorded here.
     const open = (followed.open ??= { session: await this.#tracker.open(run, signal), position: 0 });
     for await (const events of run.eventsAfter(open.position)) {
       await open.session.write(events, signal);

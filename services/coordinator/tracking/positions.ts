@@ -1,4 +1,4 @@
-/** How far trackers have a run: trackers.json in its directory. It spares a question to the tracker; what a tracker has, it knows itself. */
+/** How far each tracker has recorded a run: trackers.json in its directory. This only saves asking the tracker, which is authoritative. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomically, z } from '@gapo/service';
@@ -6,16 +6,16 @@ import type { TrackedRun } from './tracked/tracker.js';
 
 const fileName = 'trackers.json';
 
-/** The number of the last event that a tracker has, by its place. */
+/** By tracker location, the number of the last event that the tracker has. */
 const positionsSchema = z.record(z.string(), z.int().min(0));
 
-/** Returns the number of the last event that a tracker has of a run; 0 if that is not known. */
+/** Returns the number of a run's last event that a tracker has; 0 if unknown. */
 export function positionOf({ directory }: TrackedRun, place: string): number {
   return read(directory)[place] ?? 0;
 }
 
 /**
- * Writes the number of the last event that a tracker has.
+ * Saves the number of the last event that a tracker has.
  *
  * @throws UserError if the file cannot be written
  */
@@ -25,7 +25,7 @@ export async function savePosition(run: TrackedRun, place: string, position: num
   await writeAtomically(join(run.directory, fileName), `${JSON.stringify(positions, null, 2)}\n`);
 }
 
-/** A file that is missing or damaged says nothing: trackers are then asked. */
+/** A missing or damaged file counts as empty: the trackers are then asked. */
 function read(directory: string): Readonly<Record<string, number>> {
   try {
     return positionsSchema.parse(JSON.parse(readFileSync(join(directory, fileName), 'utf8')));

@@ -1,4 +1,4 @@
-/** A run for tests of trackers: its events are those of a list, whose times never change. */
+/** A run for tests of trackers. Its events come from a list and have fixed times. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRunConfig } from '@gapo/config';
@@ -22,13 +22,13 @@ const configYaml = [
 export interface TestRun extends TrackedRun {
   /** Adds an event, a second after the one before. */
   add<K extends EventKind>(kind: K, id: string, data: EventInput<K>): void;
-  /** Adds the change to a state, which the run then has. */
+  /** Adds a change of state; the run is in that state afterwards. */
   become(state: RunState): void;
   /** Returns its events, as trackers get them. */
   readonly events: readonly LoggedEvent[];
 }
 
-/** @param directory of the run's files and of a checkpoint; created */
+/** @param directory for the run's files and a checkpoint; created */
 export function testRun(directory: string): TestRun {
   const checkpoint = join(directory, 'checkpoint');
   mkdirSync(checkpoint, { recursive: true });
@@ -85,7 +85,7 @@ export function testRun(directory: string): TestRun {
   };
 }
 
-/** Returns the report of a step whose numbers follow from the step and `shift`. */
+/** Returns the report of a step. Its numbers are derived from the step and `shift`. */
 export function stepReport(step: number, shift = 0): StepReport {
   const objective = (name: string, k: number): StepReport['objectives'][number] => ({
     name,
@@ -121,14 +121,14 @@ export function stepReport(step: number, shift = 0): StepReport {
   };
 }
 
-/** Adds the first part of the usual history: two steps, of which the second has a KL that is not finite, and a pause. */
+/** Adds the first part of the usual history: two steps, the second with a non-finite KL, and a pause. */
 export function beforeTheKill(run: TestRun): void {
   run.become('RUN_STATE_RUNNING');
   run.add('step', '1', stepReport(1));
   run.add('step', '2', stepReport(2));
 }
 
-/** Adds the rest: step 2 is repeated with another outcome, the preference changes, and the run ends. */
+/** Adds the rest: step 2 is repeated with a different outcome, the preference changes, and the run ends. */
 export function afterTheKill(run: TestRun): void {
   run.become('RUN_STATE_PAUSED');
   run.become('RUN_STATE_RUNNING');

@@ -46,7 +46,7 @@ test('a run that another coordinator continues has every point once, and its poi
   const record = JSON.parse(readFileSync(join(world.directory, 'runs/bandit/trackers.json'), 'utf8')) as object;
   assert.deepEqual(Object.keys(record), [`TensorBoard ${logs}`]);
 
-  // A run that has ended is not read again, unless the record of what was delivered is gone.
+  // A run that has ended is not read again, unless the recorded position is gone.
   rmSync(join(logs, 'bandit'), { recursive: true });
   await (await startCoordinator(t, world)).stop();
   assert.equal(existsSync(join(logs, 'bandit')), false);

@@ -1,4 +1,7 @@
-/** The trackers of a coordinator: everything that its runs do is recorded where people already look. */
+/**
+ * The trackers of a coordinator: everything that its runs do is recorded in the tools people already
+ * use.
+ */
 import type { Logger } from '@gapo/service';
 import { Delivery } from './delivery.js';
 import { MlflowTracker } from './mlflow/mlflowTracker.js';
@@ -15,7 +18,7 @@ export interface TrackingSettings {
   readonly TENSORBOARD_DIR?: string | undefined;
 }
 
-/** Records runs. Nothing that it does delays or fails a step. */
+/** Records runs. It never delays or fails a step. */
 export class Tracking {
   readonly #deliveries: readonly Delivery[];
 
@@ -23,7 +26,9 @@ export class Tracking {
     this.#deliveries = trackers.map((tracker) => new Delivery(tracker, log));
   }
 
-  /** Records a run's events, those of the past too. Returns what to call when there are new ones. */
+  /**
+   * Records a run's events, including past ones. Returns a function to call when there are new events.
+   */
   follow(run: TrackedRun): () => void {
     const wakes = this.#deliveries.map((delivery) => delivery.follow(run));
     return () => {
@@ -31,7 +36,7 @@ export class Tracking {
     };
   }
 
-  /** Records what is left within the time, and ends. */
+  /** Records what is left within the time limit, and stops. */
   async close(timeoutMs: number): Promise<void> {
     await Promise.all(this.#deliveries.map((delivery) => delivery.close(timeoutMs)));
   }

@@ -13,9 +13,9 @@ export function namedHost(target: string): { readonly host: string; readonly por
   return match?.[1] === undefined || match[2] === undefined ? undefined : { host: match[1], port: match[2] };
 }
 
-/** Observes what a name resolves to. */
+/** Observes the addresses that a name resolves to. */
 export interface AddressObserver {
-  /** Called at every change with the targets, each as address:port, sorted. */
+  /** Called on every change with the sorted targets, each as address:port. */
   changed(targets: readonly string[]): void;
   /** Called when the name does not resolve; the known targets stay valid. */
   failed(reason: string): void;

@@ -1,4 +1,7 @@
-/** Which workers may share a run: the release of this coordinator, and one build and one environment for all of a kind. */
+/**
+ * Which workers may share a run: they must match this coordinator's release, and all workers of a kind must have the same
+ * build and environment.
+ */
 import { ownProtocol, type IdentifyResponse } from '@gapo/rpc';
 import { PauseNeeded } from '../state/interruption.js';
 import type { WorkersRecord } from '../state/trainingState.js';
@@ -7,11 +10,14 @@ import type { WorkersRecord } from '../state/trainingState.js';
 export interface Verdict {
   /** Why not. */
   readonly problem?: string;
-  /** What its results may differ by, where that is allowed. */
+  /** How its results may differ, if that is allowed. */
   readonly warning?: string;
 }
 
-/** What the workers of a pool agree on. The first one sets it; it lasts as long as one of them serves, or a run holds it. */
+/**
+ * The build and environment that the workers of a pool agree on. The first worker sets the reference; it lasts as long as
+ * any of them serves or a run holds it.
+ */
 export class Agreement {
   readonly #what: string;
   readonly #allowUnlike: boolean;
@@ -19,8 +25,8 @@ export class Agreement {
   #holds = 0;
 
   /**
-   * @param what what messages call a worker
-   * @param allowUnlike whether workers of another environment are admitted, with a warning
+   * @param what name of a worker in messages
+   * @param allowUnlike whether workers with a different environment are admitted, with a warning
    */
   constructor(what: string, allowUnlike: boolean) {
     this.#what = what;
@@ -51,7 +57,7 @@ export class Agreement {
    * Keeps the reference until the returned function is called.
    *
    * @param recorded the reference that a run needs; undefined if it has none yet
-   * @throws PauseNeeded where another one is in force
+   * @throws PauseNeeded if a different reference is set
    */
   hold(recorded: WorkersRecord | undefined): () => void {
     this.#reference ??= recorded && { environment: recorded.environment, build: undefined };
@@ -77,13 +83,13 @@ export class Agreement {
     return () => void (this.#holds -= 1);
   }
 
-  /** Forgets the reference, unless a run holds it: the next worker sets another. */
+  /** Forgets the reference unless a run holds it. The next worker then sets a new one. */
   forget(): void {
     if (this.#holds === 0) this.#reference = undefined;
   }
 }
 
-/** Returns why a worker and this coordinator do not understand each other; undefined if they do. */
+/** Returns why a worker's protocol is incompatible with this coordinator's; undefined if it is compatible. */
 function protocolProblem({ version, protocol }: IdentifyResponse): string | undefined {
   const own = ownProtocol();
   if (version === own.version && protocol === own.protocol) return undefined;
@@ -93,18 +99,18 @@ function protocolProblem({ version, protocol }: IdentifyResponse): string | unde
   );
 }
 
-/** Returns why a worker's code is another than that of the others; undefined if it is the same. */
+/** Returns how a worker's build differs from that of the others; undefined if it is the same. */
 function buildProblem({ build }: IdentifyResponse, reference: WorkersRecord): string | undefined {
   if (reference.build === undefined || build === reference.build) return undefined;
   return `it is build ${build}, the others are build ${reference.build}; run the same build everywhere`;
 }
 
-/** Returns the engine that workers compute with: `native`, or that of the servers that they call. */
+/** Returns the engine that workers compute with: `native`, or the engine of the servers they call. */
 export function engineOf(environment: Readonly<Record<string, string>>): string {
   return environment['engine'] ?? 'native';
 }
 
-/** Returns why a worker of another engine cannot share a run with the others; undefined if it has the same. */
+/** Returns why a worker with a different engine cannot share a run with the others; undefined if the engine is the same. */
 function engineProblem(environment: Readonly<Record<string, string>>, reference: WorkersRecord): string | undefined {
   const [own, others] = [engineOf(environment), engineOf(reference.environment)];
   return own === others ? undefined : `its engine is ${own}, the others' is ${others}; give all the same engine`;

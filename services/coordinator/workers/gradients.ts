@@ -29,11 +29,11 @@ export interface BatchLogProbs {
 export interface GradientCall {
   readonly pool: GradientPool;
   readonly signal: AbortSignal;
-  /** What logs call the request, for example `step 12`. */
+  /** The request's name in logs, for example `step 12`. */
   readonly label: string;
 }
 
-/** What log-probabilities are computed from. */
+/** The inputs of a log-probability computation. */
 export interface LogProbsInput {
   readonly policy: PolicyRefInput;
   readonly batch: Batch;
@@ -75,7 +75,7 @@ export async function batchLogProbs(
 /**
  * Returns the elements of a worker's tensor.
  *
- * @throws RpcError if the tensor is missing, has another shape or holds a number that is not finite
+ * @throws RpcError if the tensor is missing, has another shape or contains a non-finite number
  */
 function elements(tensor: Tensor | null, shape: readonly number[], name: string, target: string): Float32Array {
   const invalid = invalidResponse('LogProbs', target);
@@ -87,7 +87,7 @@ function elements(tensor: Tensor | null, shape: readonly number[], name: string,
   return data;
 }
 
-/** What the gradients of a batch are computed from, for K objectives. */
+/** The inputs of the gradients of a batch, for K objectives. */
 export interface GradientInput {
   readonly policy: PolicyRefInput;
   readonly batch: Batch;
@@ -148,7 +148,7 @@ export async function batchGradients(
   return { objectives: flat.slice(0, names), regularizer: flat[names], statistics };
 }
 
-/** Expects one gradient per objective, and one of the regularizers if there are any. */
+/** Expects one gradient per objective, and one for the regularizers if there are any. */
 function expectedGradients({ loss, parameters, returns }: GradientInput): Expectation {
   const shape = [parameters];
   const objectives = loss.objectives.map((name) => ({ name, shape }));

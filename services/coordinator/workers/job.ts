@@ -19,17 +19,19 @@ export interface JobResult<T> {
   readonly value: T;
   /** The worker, as host:port. */
   readonly worker: string;
-  /** Wall seconds of the successful attempt, without the time that it waited for the worker's previous job. */
+  /** Wall-clock seconds of the successful attempt, excluding the wait for the worker's previous job. */
   readonly seconds: number;
-  /** How many times longer than the others' median the worker takes, where it is a straggler; else 0. */
+  /**
+   * If the worker is a straggler, how many times longer it takes than the median of the others; otherwise 0.
+   */
   readonly slowness: number;
 }
 
-/** What a job is called. */
+/** The name of a job. */
 export interface JobName {
-  /** What messages call it, for example `gradients of shard 3 of step 12`. */
+  /** Its name in messages, for example `gradients of shard 3 of step 12`. */
   readonly label: string;
-  /** Jobs of a kind take about as long as each other. */
+  /** Jobs of the same kind take about the same time. */
   readonly kind: string;
 }
 
@@ -44,11 +46,11 @@ export class Job<S extends ServiceName> {
   readonly label: string;
   readonly kind: string;
   readonly signal: AbortSignal;
-  /** Runs a function in the caller's trace, not in that of the job whose end freed the worker. */
+  /** Runs a function in the caller's trace, not in the trace of the job whose end freed the worker. */
   readonly inTrace: InTrace = AsyncResource.bind(<T>(fn: () => T): T => fn());
-  /** The workers that failed it. */
+  /** The workers on which it failed. */
   readonly tried = new Set<Member<S>>();
-  /** Attempts in progress: one, or two where the first is overdue. */
+  /** Attempts in progress: one, or two if the first is overdue. */
   readonly running = new Map<Member<S>, AbortController>();
   attempts = 0;
   broken = 0;
@@ -67,7 +69,7 @@ export class Job<S extends ServiceName> {
     this.#run = run;
   }
 
-  /** Whether it has neither succeeded nor failed. */
+  /** Whether it has neither succeeded nor failed yet. */
   get open(): boolean {
     return this.#state === 'open';
   }
@@ -94,7 +96,7 @@ export class Job<S extends ServiceName> {
     this.#reject(error);
   }
 
-  /** Ends the attempts in progress: their results are of no use any more. */
+  /** Cancels the attempts in progress: their results are no longer needed. */
   #settle(state: 'succeeded' | 'failed'): void {
     if (this.open) this.#state = state;
     for (const attempt of this.running.values()) attempt.abort(new RpcError('CANCELLED', 'another worker was faster'));

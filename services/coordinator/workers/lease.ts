@@ -1,21 +1,27 @@
-/** The lease on a worker's jobs: it lapses once the worker has given no sign of life for long enough. */
+/** The lease on a worker's jobs. It expires if the worker gives no sign of life for too long. */
 
 /** Options of a {@link Lease}. */
 export interface LeaseOptions {
-  /** Milliseconds of silence after which it lapses. */
+  /** Milliseconds of silence after which it expires. */
   readonly leaseMs: number;
-  /** Asks the worker for a sign of life; rejects where there is none. */
+  /** Asks the worker for a sign of life; rejects if there is none. */
   readonly ask: () => Promise<unknown>;
-  /** Called once, when the lease lapses. */
+  /** Called once, when the lease expires. */
   readonly lapsed: () => void;
 }
 
-/** Silence is counted in this many ticks of a timer: however long this process itself was stopped, that is one tick. */
+/**
+ * Silence is counted in this many timer ticks. If this process itself is stopped, that counts as one tick, however long
+ * it lasts.
+ */
 const ticks = 8;
-/** Ticks of silence before the worker is asked. */
+/** Ticks of silence before asking the worker. */
 const patience = 2;
 
-/** A lease that signs of life renew. Every message of a worker is one; without messages, the worker is asked for one. */
+/**
+ * A lease that is renewed by signs of life. Every message from a worker is one; if there are no messages, the worker is
+ * asked for one.
+ */
 export class Lease {
   readonly #options: LeaseOptions;
   readonly #timer: NodeJS.Timeout;
@@ -32,7 +38,7 @@ export class Lease {
     this.#silent = 0;
   }
 
-  /** Stops the lease; it no longer lapses. */
+  /** Ends the lease; it no longer expires. */
   end(): void {
     clearInterval(this.#timer);
   }

@@ -19,7 +19,7 @@ interface Connection<S extends ServiceName> {
   close(): void;
 }
 
-/** Opens a connection with the first call. @param ended called when it ends */
+/** Creates a connection that opens with the first call. @param ended called when it ends */
 function open<S extends ServiceName>(service: S, target: string, ended: () => void): Connection<S> {
   const client = connect(service, target);
   const identify = connect('gapo.worker.v1.WorkerService', target, { beside: service });
@@ -35,21 +35,21 @@ function open<S extends ServiceName>(service: S, target: string, ended: () => vo
   };
 }
 
-/** A connected worker. Its pool decides what it gets. */
+/** A connected worker. Its pool decides which jobs it gets. */
 export class Member<S extends ServiceName> {
   readonly target: string;
   readonly number: number;
-  /** The attempts that it holds: it runs the first; the next is prefetched. */
+  /** The attempts assigned to it: it runs the first and prefetches the next. */
   readonly attempts = new Set<AbortController>();
   /** When its last attempt ended, by performance.now(). */
   endedAt = 0;
   /** Why it gets no jobs; undefined while it serves. */
   down: string | undefined = notAsked;
-  /** Whether it is being asked for its identity until it may serve. */
+  /** Whether its identity is being requested until it may serve. */
   joining = false;
   /** Its name no longer resolves to it: it gets no more jobs. */
   retired = false;
-  /** What it is, once it was admitted. */
+  /** Its identity, once it has been admitted. */
   identity: IdentifyResponse | undefined;
   readonly #service: S;
   readonly #disconnected: () => void;
@@ -65,7 +65,7 @@ export class Member<S extends ServiceName> {
     this.#connection = open(service, target, disconnected);
   }
 
-  /** Whether it has answered, or failed to. */
+  /** Whether it has answered or failed to answer. */
   get asked(): boolean {
     return this.down !== notAsked;
   }
@@ -76,23 +76,23 @@ export class Member<S extends ServiceName> {
   }
 
   /**
-   * Asks the worker what it is.
+   * Asks the worker for its identity.
    *
-   * @param deadlineMs milliseconds to connect and to answer
+   * @param deadlineMs milliseconds to connect and get a response
    * @throws RpcError
    */
   async identify(deadlineMs: number, signal: AbortSignal): Promise<IdentifyResponse> {
     return this.#connection.identify.Identify({}, { deadlineMs, signal });
   }
 
-  /** Drops the connection. The next call opens another, even where the old one neither answers nor breaks. */
+  /** Drops the connection. The next call opens a new one, even if the old one neither answers nor breaks. */
   reconnect(): void {
     this.close();
     this.#connection = open(this.#service, this.target, this.#disconnected);
   }
 
   /**
-   * Adds an attempt. While it holds any, it has a lease, which every answer of its health service renews.
+   * Adds an attempt. While it has any, it has a lease, which every response of its health service renews.
    *
    * @param lapsed called if the worker gives no sign of life for `leaseMs`
    */
@@ -102,7 +102,7 @@ export class Member<S extends ServiceName> {
       try {
         await checkHealth(this.target, leaseMs, this.#service);
       } catch (reason) {
-        // It has no health service, but it is alive.
+        // The worker has no health service, but it is alive.
         if (RpcError.from(reason).code !== 'UNIMPLEMENTED') throw reason;
       }
     };
@@ -116,7 +116,7 @@ export class Member<S extends ServiceName> {
     this.endedAt = performance.now();
   }
 
-  /** Records a sign of life: a message of one of its calls. */
+  /** Records a sign of life: a message from one of its calls. */
   alive(): void {
     this.#lease?.renew();
   }

@@ -1,4 +1,4 @@
-// Who may serve: workers that answer, of this release, and like each other. The others cost nothing and are named.
+// Which workers may serve: those that answer, have this release, and are alike. The others cost nothing and are named.
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
@@ -7,7 +7,7 @@ import { logger, type Logger } from '@gapo/service';
 import { poolOf, run, service, worker } from '../fixtures/pool.fixture.js';
 import { PauseNeeded } from '../state/interruption.js';
 
-/** An address that accepts connections and never says a word. */
+/** An address that accepts connections and never sends anything. */
 async function silentAddress(t: TestContext, port = 0): Promise<string> {
   const server = createServer((socket) => t.after(() => socket.destroy())).listen(port, '127.0.0.1');
   t.after(() => server.close());
@@ -15,7 +15,7 @@ async function silentAddress(t: TestContext, port = 0): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Jobs whose only workers are refused pause with this reason. */
+/** Jobs whose workers are all refused pause with this reason. */
 async function refused(t: TestContext, targets: string[], reason: RegExp, limits = {}): Promise<void> {
   // On a busy machine the wait may end before the workers have answered.
   for (let waitMs = 500; ; waitMs *= 2) {
@@ -27,7 +27,7 @@ async function refused(t: TestContext, targets: string[], reason: RegExp, limits
   }
 }
 
-/** A log, and the first message in it that a worker is refused. */
+/** A log, and its first message about a refused worker. */
 function refusals(): { readonly log: Logger; readonly refusal: Promise<string> } {
   const log = logger('test');
   const refusal = new Promise<string>((resolve) => {
@@ -50,7 +50,7 @@ test('an address that is silent gets no job, and is named once nobody else answe
 
 test('a worker that has closed its connection gets no job before it answers again', async (t) => {
   const [leaving, staying] = [await worker(t, (size) => size), await worker(t, (size) => size)];
-  // Nothing but the end of the connection tells that it is gone.
+  // Only the end of the connection shows that it is gone.
   const limits = { leaseMs: 600_000, hedgeMs: 600_000, connectMs: 600_000 };
   const pool = poolOf(t, [leaving.address, staying.address], limits);
   await pool.join();
@@ -78,7 +78,7 @@ test('a worker of an earlier release, which does not say what it is, is refused'
   await refused(t, [old.address], /it does not say what it is: it runs an earlier release/);
 });
 
-/** Workers with these identities in one pool, which has asked both; `used` has the addresses of those that it admitted. */
+/** Workers with these identities in one pool, which has asked both; `used` has the addresses of the admitted ones. */
 async function pair(t: TestContext, identities: readonly IdentifyResponseInput[], limits = {}) {
   const workers = await Promise.all(identities.map((identity) => worker(t, (size) => size, { identity })));
   const targets = workers.map(({ address }) => address);
@@ -159,7 +159,7 @@ test('a worker that was restarted as another is identified again before it gets 
   await run(pool, 1);
   await first.stop();
   const environment = { threads: '2', device: 'cpu' };
-  // As @gapo/worker does, it refuses work that is meant for another instance.
+  // Like @gapo/worker, it refuses work meant for another instance.
   await worker(
     t,
     () => {

@@ -1,13 +1,13 @@
 /** How fast the workers of a pool are, and which of them are stragglers. */
 import { median } from '@gapo/numeric';
 
-/** A worker's pace is the median of this many recent jobs of a kind. */
+/** A worker's pace is the median time of this many recent jobs of a kind. */
 const recent = 9;
-/** Jobs of a kind that a worker must have done before its pace counts. */
+/** Number of jobs of a kind that a worker must have done before its pace counts. */
 const enough = 3;
 /** A straggler's pace is at least this many times the median of the others', */
 const slowFactor = 2;
-/** and at least this many seconds longer: short jobs vary more than workers do. */
+/** and at least this many seconds longer, because short jobs vary more than workers do. */
 const slowSeconds = 1;
 
 /** How slow a worker is. */
@@ -25,7 +25,7 @@ export class Pace {
   /** Seconds of recent jobs by worker, by kind. */
   readonly #times = new Map<string, Map<string, number[]>>();
 
-  /** Records a job's wall seconds, or the seconds after which another worker was faster. */
+  /** Records a job's wall-clock seconds, or the seconds after which another worker was faster. */
   record(kind: string, worker: string, seconds: number): void {
     let workers = this.#times.get(kind);
     if (workers === undefined) this.#times.set(kind, (workers = new Map<string, number[]>()));
@@ -43,7 +43,7 @@ export class Pace {
     return times.length < enough ? undefined : median(times);
   }
 
-  /** Returns how much slower than the others a worker is; undefined where it is no straggler. */
+  /** Returns how much slower than the others a worker is; undefined unless it is a straggler. */
   slowness(kind: string, worker: string): Slowness | undefined {
     const workers = this.#times.get(kind) ?? new Map<string, number[]>();
     const paceOf = (times: readonly number[]): number[] => (times.length < enough ? [] : [median(times)]);

@@ -22,7 +22,7 @@ export interface PromptToSample {
 /** Prompts to sample, and how. */
 export interface SamplingRequest {
   readonly policy: PolicyRefInput;
-  /** All prompts, in order; they may still be encoded. */
+  /** All prompts, in order. A promise if they are still being encoded. */
   readonly prompts: readonly PromptToSample[] | Promise<readonly PromptToSample[]>;
   /** The prompts [start, end) of each shard. */
   readonly bounds: Ranges;
@@ -31,7 +31,7 @@ export interface SamplingRequest {
   readonly step: number;
   /** Size of the vocabulary: token ids are smaller. */
   readonly vocabulary: number;
-  /** What logs call the request, for example `step 12`. */
+  /** The request's name in logs, for example `step 12`. */
   readonly label: string;
 }
 
@@ -52,7 +52,7 @@ export function sampleShards(
 ): readonly Promise<readonly Sample[]>[] {
   const { bounds, label } = request;
   return bounds.map(async ([start, end], number) => {
-    await request.prompts; // before it takes a worker
+    await request.prompts; // before taking a worker
     const job = { kind: 'sampling', label: `sampling shard ${number} of ${label}` };
     const done = await pool.run(job, signal, (attempt) => generate(attempt, request, start, end));
     onShard(number, done);
@@ -118,7 +118,7 @@ function readLogprobs(bytes: Buffer, count: number, place: string, invalid: (wha
       `${place} with ${bytes.length} bytes of log-probabilities for ${count} tokens, expected ${4 * count}`,
     );
   }
-  // Copied, since the message's bytes may be unaligned.
+  // Copied because the message's bytes may be unaligned.
   const logprobs = new Float32Array(new Uint8Array(bytes).buffer);
   const bad = logprobs.findIndex((logprob) => !(logprob <= 1e-3 && Number.isFinite(logprob)));
   if (bad >= 0) throw invalid(`${place} with log-probability ${logprobs[bad]} of token ${bad}`);

@@ -1,4 +1,4 @@
-// A run continues only on workers that return the bytes of those before.
+// A run continues only on workers that return the same bytes as the previous ones.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gradientWorker } from '../fixtures/testPolicy.fixture.js';

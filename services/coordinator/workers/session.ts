@@ -18,7 +18,7 @@ const kinds = ['rollout', 'gradient'] as const;
  * Keeps the workers alike until the returned function is called.
  *
  * @param recorded the workers that computed the run's last step; undefined before the first
- * @throws PauseNeeded if the present workers would compute other bytes
+ * @throws PauseNeeded if the current workers would compute different bytes
  */
 export function holdWorkers(pools: Pools, recorded: WorkersRecords | undefined): () => void {
   const held: (() => void)[] = [];
@@ -34,7 +34,7 @@ export function holdWorkers(pools: Pools, recorded: WorkersRecords | undefined):
   return release;
 }
 
-/** Returns what the workers have in common; says in the log which of them have another build than before. */
+/** Returns what the workers have in common. Logs which of them have a different build than before. */
 export function workersOf(pools: Pools, before: WorkersRecords | undefined, runId: string): WorkersRecords {
   const records: Partial<Record<(typeof kinds)[number], WorkersRecord>> = { ...before };
   for (const kind of kinds) {

@@ -1,4 +1,4 @@
-// Stragglers are named, and what they hold for too long is given to another worker as well.
+// Stragglers are named, and jobs that they hold for too long are given to another worker as well.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hang, manual, poolOf, run, worker, type Work } from '../fixtures/pool.fixture.js';

@@ -1,16 +1,16 @@
-/** Which workers of a pool are slower than the others, by the kind of job. */
+/** Which workers of a pool are slower than the others, by kind of job. */
 import type { Logger } from '@gapo/service';
 import { addSpanEvent, attributeNames, telemetryEventNames } from '@gapo/tracing';
 import type { JobName } from './job.js';
 import { Pace, type Slowness } from './pace.js';
 
-/** What is known of a job that ended. */
+/** What is known about a job that ended. */
 interface EndedJob extends JobName {
   /** Runs a function in the job's trace. */
   readonly inTrace: <T>(fn: () => T) => T;
 }
 
-/** The stragglers of a pool. Each is logged when it becomes one, and when it is none any more. */
+/** The stragglers of a pool. A worker is logged when it becomes one and when it no longer is. */
 export class Stragglers {
   readonly #what: string;
   readonly #log: Logger;
@@ -18,7 +18,7 @@ export class Stragglers {
   /** By worker, the kinds of jobs in which it is one. */
   readonly #kinds = new Map<string, Set<string>>();
 
-  /** @param what what messages call a worker */
+  /** @param what name of a worker in messages */
   constructor(what: string, log: Logger) {
     this.#what = what;
     this.#log = log;

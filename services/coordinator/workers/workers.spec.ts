@@ -1,4 +1,4 @@
-// The worker pool: another worker retries what one could not finish, and every wait ends.
+// The worker pool: another worker retries what one could not finish, and no wait lasts forever.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { on } from 'node:events';

@@ -1,7 +1,6 @@
 /**
- * A pool of stateless workers. Any worker can run any job with the identical result, so a job that one fails is retried on
- * another, and one that takes too long is given to a second. A busy worker prefetches its next job, so that it computes while
- * messages are in flight.
+ * A pool of stateless workers. Any worker can run any job with an identical result, so a failed job is retried on another worker, and a
+ * slow one is given to a second worker as well. A busy worker prefetches its next job, so that it computes while messages are in flight.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
@@ -25,7 +24,7 @@ export interface PoolOptions<S extends ServiceName> {
   service: S;
   /** Their addresses. Each address that a name such as `dns:///rollout:50051` resolves to is one worker. */
   targets: readonly string[];
-  /** What messages call a worker, for example `rollout worker`. */
+  /** A worker's name in messages, for example `rollout worker`. */
   what: string;
   /** The setting that holds their addresses, for example ROLLOUT_WORKERS. */
   setting: string;
@@ -37,20 +36,20 @@ export interface PoolOptions<S extends ServiceName> {
    */
   leaseMs?: number;
   /**
-   * Milliseconds to connect to a worker and learn what it is.
+   * Milliseconds to connect to a worker and get its identity.
    * @default 5000
    */
   connectMs?: number;
   /**
-   * The shortest time in milliseconds after which a job is given to a second worker. It is also at least three times the
-   * median of such jobs.
+   * Minimum time, in milliseconds, after which a job is given to a second worker. The actual time is also at least three times the median
+   * of such jobs.
    * @default 2000
    */
   hedgeMs?: number;
   /** Milliseconds without any reachable worker after which queued jobs fail with PauseNeeded. */
   waitMs: number;
   /**
-   * Whether workers whose numbers may differ in the last bits are admitted, with a warning.
+   * Whether to admit, with a warning, workers whose results may differ in the last bits.
    * @default false
    */
   allowUnlike?: boolean;
@@ -66,10 +65,13 @@ const lostCodes: ReadonlySet<string> = new Set([
   'ABORTED',
 ]);
 
-/** The worker or the connection is broken: the job is retried. After three such errors the job itself is to blame. */
+/** The worker or the connection is broken: the job is retried. After three such errors the job itself is considered the cause. */
 const brokenCodes: ReadonlySet<string> = new Set(['INTERNAL', 'UNKNOWN', 'DATA_LOSS']);
 
-/** Why a worker gets no jobs whose connection ended: it may be gone, or its server renews connections that are five minutes old. */
+/**
+ * Why a worker gets no jobs after its connection ended. The worker may be gone, or its server may have closed a connection after five
+ * minutes.
+ */
 const connectionEnded = 'its connection ended';
 
 const maxJobsPerWorker = 2;
@@ -79,7 +81,7 @@ const maxAttempts = 8;
 /** A job is overdue after this many times the median. */
 const hedgeFactor = 3;
 const defaults = { leaseMs: 8000, connectMs: 5000, hedgeMs: 2000, allowUnlike: false };
-/** Pauses between two questions to a worker that does not serve. */
+/** Delays between checks of a worker that does not serve. */
 const probe = { baseDelayMs: 100, maxDelayMs: 1000 } as const;
 
 /** Returns a function that creates the error for an invalid response. */
@@ -99,7 +101,7 @@ export class WorkerPool<S extends ServiceName> {
   readonly #queue: Job<S>[] = [];
   /** Jobs with an attempt in progress. */
   readonly #running = new Set<Job<S>>();
-  /** Runs a function outside the trace of the job that happens to need it. */
+  /** Runs a function outside the trace of the job that happens to trigger it. */
   readonly #untraced = AsyncResource.bind(<T>(fn: () => T): T => fn());
   readonly #unobserve: () => void;
   #outageTimer: NodeJS.Timeout | undefined;
@@ -110,7 +112,7 @@ export class WorkerPool<S extends ServiceName> {
     this.#options = { ...defaults, ...options };
     this.#agreement = new Agreement(options.what, this.#options.allowUnlike);
     this.#stragglers = new Stragglers(options.what, options.log);
-    setMaxListeners(0, this.#closing.signal); // every worker that is down listens
+    setMaxListeners(0, this.#closing.signal); // one listener per worker that is down
     this.#unobserve = observeWith((observe) => this.#observe(observe));
     for (const target of options.targets) {
       const name = namedHost(target);
@@ -122,7 +124,7 @@ export class WorkerPool<S extends ServiceName> {
   /**
    * Runs a job on any worker.
    *
-   * @param call makes the job's calls; must be idempotent, since retries run it again, and two workers may run it at once
+   * @param call makes the job's calls; must be idempotent, because retries run it again and two workers may run it concurrently
    * @throws RpcError if a worker rejects the job, or after three internal errors
    * @throws PauseNeeded if no worker is reachable for `waitMs`, or if the job runs out of attempts
    */
@@ -133,7 +135,7 @@ export class WorkerPool<S extends ServiceName> {
       const { deadlineMs } = this.#options;
       const job = new Job<S>(name, signal, reject, async (worker, attemptSignal) => {
         const began = performance.now();
-        // A prefetched job first waits for the one before it.
+        // A prefetched job first waits for the job before it.
         const options = { deadlineMs: deadlineMs * worker.attempts.size, signal: attemptSignal };
         const { client, identity } = worker;
         const alive = (): void => worker.alive();
@@ -150,11 +152,11 @@ export class WorkerPool<S extends ServiceName> {
   }
 
   /**
-   * Keeps the workers alike until the returned function is called: meanwhile, none of another build or environment is
-   * admitted, even when all others have left.
+   * Keeps the workers alike until the returned function is called: no worker with a different build or environment is admitted, even when
+   * all others have left.
    *
-   * @param recorded what earlier jobs were computed by; undefined: whatever the first worker is
-   * @throws PauseNeeded if the workers that serve now are unlike that
+   * @param recorded the workers that computed earlier jobs; undefined: accept whatever the first worker is
+   * @throws PauseNeeded if the workers that serve now differ from it
    */
   hold(recorded?: WorkersRecord): () => void {
     this.#forgetReference();
@@ -165,12 +167,15 @@ export class WorkerPool<S extends ServiceName> {
     };
   }
 
-  /** Asks all workers what they are. Resolves once each has answered, or was not reached. A job asks them by itself. */
+  /**
+   * Asks all workers for their identity. Resolves once each has answered or could not be reached. Not needed before a job, which does this
+   * itself.
+   */
   async join(): Promise<void> {
     await Promise.all(this.#unasked().map((worker) => this.#join(worker)));
   }
 
-  /** What the workers have in common; undefined before the first was admitted. */
+  /** What the workers have in common; undefined before the first one is admitted. */
   get reference(): WorkersRecord | undefined {
     return this.#agreement.reference;
   }
@@ -221,7 +226,7 @@ export class WorkerPool<S extends ServiceName> {
     void followName(name, { changed, failed }, this.#closing.signal);
   }
 
-  /** Removes a worker, once it has finished its jobs. */
+  /** Removes a worker once it has finished its jobs. */
   #retire(target: string): void {
     for (const worker of this.#workers.filter((one) => one.target === target)) {
       worker.retired = true;
@@ -242,7 +247,7 @@ export class WorkerPool<S extends ServiceName> {
     return this.#workers.filter(({ down, retired }) => down === undefined && !retired);
   }
 
-  /** The workers that do not serve, and are not being asked whether they may. */
+  /** The workers that do not serve and are not being asked for their identity. */
   #unasked(): Member<S>[] {
     return this.#workers.filter(({ down, joining }) => down !== undefined && !joining);
   }
@@ -273,8 +278,8 @@ export class WorkerPool<S extends ServiceName> {
   }
 
   /**
-   * Chooses a worker that has not tried the job yet, or any if all have. A free worker comes first, stragglers last. Busy workers
-   * prefetch while there is a job for each that can; what is left goes to the workers that finish first.
+   * Chooses a worker that has not tried the job yet, or any if all have. Free workers come first, stragglers last. Busy workers prefetch
+   * while there is a job for each that can; the remaining jobs go to the workers that finish first.
    */
   #workerFor(job: Job<S>): Member<S> | undefined {
     const present = this.#present();
@@ -300,7 +305,7 @@ export class WorkerPool<S extends ServiceName> {
     try {
       await ended;
     } catch (reason) {
-      // Another worker was faster. This one would have taken longer than until now.
+      // Another worker was faster. This one would have taken at least this long.
       if (job.succeeded) this.#stragglers.record(job, worker.target, (performance.now() - began) / 1000);
       else this.#handleFailure(job, worker, reason);
     }
@@ -366,13 +371,13 @@ export class WorkerPool<S extends ServiceName> {
     job.fail(error);
   }
 
-  /** A worker gave no sign of life. Its connection may be as dead, and is replaced. */
+  /** A worker gave no sign of life. Its connection may be dead too, so it is replaced. */
   #lapse(worker: Member<S>): void {
     this.#markDown(worker, `it gave no sign of life for ${this.#options.leaseMs / 1000} s`);
     worker.reconnect();
   }
 
-  /** Gives a worker no jobs until it serves again, and retries those that it holds elsewhere at once. */
+  /** Gives a worker no jobs until it serves again, and immediately retries its current jobs elsewhere. */
   #markDown(worker: Member<S>, reason: string): void {
     worker.down ??= reason;
     for (const attempt of worker.attempts) attempt.abort(new RpcError('UNAVAILABLE', reason));
@@ -380,8 +385,8 @@ export class WorkerPool<S extends ServiceName> {
   }
 
   /**
-   * A connection ended. Its worker may be gone, and its address silent: it is asked what it is before it gets another job. A worker that is
-   * stopping still finishes those that it holds.
+   * A connection ended. The worker may be gone without its address refusing connections, so it must identify itself before it gets another
+   * job. A worker that is stopping still finishes its current jobs.
    */
   #disconnected(worker: Member<S>): void {
     if (worker.down !== undefined) return;
@@ -390,7 +395,7 @@ export class WorkerPool<S extends ServiceName> {
     this.#untraced(() => this.#dispatch());
   }
 
-  /** Asks a worker what it is, with backoff, until it may serve or no job waits. */
+  /** Asks a worker for its identity, with backoff, until it may serve or no job is waiting. */
   async #join(worker: Member<S>): Promise<void> {
     const { signal } = this.#closing;
     worker.joining = true;
@@ -451,7 +456,7 @@ export class WorkerPool<S extends ServiceName> {
     }, waitMs);
   }
 
-  /** Returns the fault of a pool that no job can use: it is over once a worker may serve. */
+  /** Returns the fault of a pool without a usable worker. It is over once a worker may serve. */
   #outage(): Fault {
     const check = async (): Promise<void> => {
       const answers = this.#workers.map(async (worker) => (worker.down = await this.#refusal(worker)));
@@ -461,7 +466,7 @@ export class WorkerPool<S extends ServiceName> {
     return { waitingFor: `a ${this.#options.what}`, check };
   }
 
-  /** Returns why no worker serves: each one with its problem, and the names that do not resolve. */
+  /** Returns why no worker serves: each worker's problem, and the names that do not resolve. */
   #causes(): string {
     const down = this.#workers.map(({ target, down: reason = '' }) => [target, reason] as const);
     return [...down, ...this.#unresolved].map(([target, reason]) => `${target} (${reason})`).join(', ');

@@ -91,7 +91,7 @@ for (const transport of ['nats', 'in-process'] as const) {
       const ids = async (from: typeof ofRun, count: number) => (await from.first(count)).map((event) => event.id);
       assert.deepEqual(await ids(ofBoth, 1), ['b/state/0']);
       assert.deepEqual(await ids(ofRun, 2), ['a/state/0', 'a/checkpoint/1']);
-      // The order of different runs is not promised.
+      // The order across runs is not guaranteed.
       assert.deepEqual((await ids(ofKind, 2)).sort(), ['a/checkpoint/1', 'b/checkpoint/1']);
     });
 

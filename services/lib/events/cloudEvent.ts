@@ -6,7 +6,7 @@ import { EventError } from './eventError.js';
 /** A kind of event, the last word of its subject: a field of gapo.events.v1.RunEvent. */
 export type EventKind = keyof RunEventJson;
 
-/** The data of an event as a publisher writes it: the message of the field of that kind. */
+/** The data of an event as a publisher writes it: the message type of the kind's field. */
 export type EventInput<K extends EventKind> = NonNullable<RunEventInput[K]>;
 
 /** Every kind of event. */
@@ -28,11 +28,11 @@ export interface EventOf<K extends EventKind> extends TraceHeaders {
   /** Numbers the events of a run from 000000000001 (the CloudEvents extension `sequence`). Absent in events of gapo 0.1. */
   sequence?: string;
   datacontenttype: 'application/json';
-  /** The JSON of the message of the field of that kind. */
+  /** The JSON of the message in the kind's field. */
   data: NonNullable<RunEventJson[K]>;
 }
 
-/** An event of any kind, told apart by `type`. */
+/** An event of any kind, discriminated by `type`. */
 export type CloudEvent = { [K in EventKind]: EventOf<K> }[EventKind];
 
 /** Whether a run's id can be part of a subject: letters, digits, `-` and `_` only. */
@@ -43,7 +43,7 @@ export function isRunId(runId: string): boolean {
 /**
  * Returns the subject of a run's events of a kind, with `*` for any run or kind where one is omitted.
  *
- * @throws TypeError where the run's id cannot be part of a subject
+ * @throws TypeError if the run's id cannot be part of a subject
  */
 export function subjectOf(runId: string | undefined, kind: EventKind | undefined): string {
   if (runId !== undefined && !isRunId(runId)) {
@@ -68,12 +68,15 @@ export function sequenceOf({ sequence }: CloudEvent): number {
   return sequence === undefined ? 0 : Number(sequence);
 }
 
-/** Whether an event of a run follows another one, rather than being it or one before it. A run that was created again counts from 1, later. */
+/**
+ * Whether an event of a run comes after another one, rather than being the same or an earlier one. A run that was created again counts from 1,
+ * with later times.
+ */
 export function follows(event: CloudEvent, other: CloudEvent): boolean {
   return sequenceOf(event) > sequenceOf(other) || event.time > other.time;
 }
 
-/** Writes the number of an event so that texts sort as their numbers do. */
+/** Formats an event's number so that text order matches numeric order. */
 export function sequenceText(sequence: number): string {
   return String(sequence).padStart(12, '0');
 }
@@ -81,7 +84,7 @@ export function sequenceText(sequence: number): string {
 /**
  * Creates an event with the current time and the active span as its parent.
  *
- * @throws TypeError where the data do not fit the message of the kind
+ * @throws TypeError if the data do not fit the message of that kind
  */
 export function createEvent<K extends EventKind>(
   { source, runId, id, sequence }: EventPlace,
@@ -111,7 +114,7 @@ export function encodeEvent(event: CloudEvent): Uint8Array {
 /**
  * Parses an event.
  *
- * @throws EventError `malformed` where the bytes are no CloudEvent of a known kind
+ * @throws EventError `malformed` if the bytes are not a CloudEvent of a known kind
  */
 export function decodeEvent(bytes: Uint8Array): CloudEvent {
   let parsed: unknown;
@@ -130,9 +133,9 @@ export function decodeEvent(bytes: Uint8Array): CloudEvent {
 }
 
 /**
- * Returns the event that the bytes are; undefined where they are none.
+ * Returns the event in the bytes; undefined if they are not an event.
  *
- * @throws Error for a defect of the decoding
+ * @throws Error for a bug in decoding
  */
 export function eventIn(bytes: Uint8Array): CloudEvent | undefined {
   try {

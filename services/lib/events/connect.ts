@@ -11,12 +11,12 @@ import { NatsBus, type Opened } from './natsBus.js';
 import { parseServers } from './serverUrl.js';
 import { assertMayRead, ensureStream, streamName, type StreamLimits, type StreamOptions } from './stream.js';
 
-/** The server's URL where neither `url` nor NATS_URL is set. */
+/** The server's URL if neither `url` nor NATS_URL is set. */
 const defaultNatsUrl = 'nats://127.0.0.1:4222';
 
 /** How to connect. */
 export interface ConnectOptions {
-  /** The server, or several separated by commas, optionally with `user:password@` or `token@`. @default NATS_URL, else defaultNatsUrl */
+  /** The server, or several separated by commas, optionally with `user:password@` or `token@`. @default NATS_URL, otherwise defaultNatsUrl */
   url?: string;
   /** A login that is not part of the URL. */
   login?: NatsLogin;
@@ -28,9 +28,9 @@ export interface ConnectOptions {
   source: string;
   /** Use no server: events stay in this process, and a bounded history can be replayed. @default false */
   inProcess?: boolean;
-  /** Whether this process publishes, and so needs more permissions than a reader. @default true */
+  /** Whether this process publishes and therefore needs more permissions than a reader. @default true */
   publishes?: boolean;
-  /** Start without a server that does not answer, and connect later. @default false */
+  /** If the server does not answer, start anyway and connect later. @default false */
   mayBeDown?: boolean;
   /** In process: events kept for replay. Beyond that the oldest are dropped. @default 10000 */
   historyLimit?: number;
@@ -41,11 +41,11 @@ export interface ConnectOptions {
 }
 
 /**
- * Connects to the server, and creates the stream where it is absent. From then on the connection reconnects by itself without limit: a server that
- * disconnects never stops the caller.
+ * Connects to the server and creates the stream if it does not exist. After that, the connection reconnects automatically without limit, so a
+ * server that disconnects never stops the caller.
  *
- * @throws UserError where no server answers (unless `mayBeDown`), it refuses the login, the login may not do what is needed, or the server has no
- *   JetStream or another stream of that name. No message has a password or token.
+ * @throws UserError if no server answers (unless `mayBeDown`), it refuses the login, the login lacks permissions, or the server has no JetStream
+ * or has a different stream of that name. Messages never contain a password or token.
  *
  * @example
  * ```ts
@@ -106,7 +106,7 @@ async function openBus(options: ConnectOptions): Promise<EventBus> {
   return new NatsBus({ opened, open, stream, source: options.source, onError });
 }
 
-/** Connects, and creates the stream where it is absent. */
+/** Connects and creates the stream if it does not exist. */
 async function openStream(url: string, stream: StreamOptions, options: ConnectOptions): Promise<Opened> {
   const connection = await connectTo(url, options);
   try {
@@ -121,7 +121,7 @@ async function openStream(url: string, stream: StreamOptions, options: ConnectOp
   }
 }
 
-/** A server that does not answer. An expected error. */
+/** The server does not answer. An expected error. */
 class ServerDown extends UserError {}
 
 async function connectTo(url: string, { source, login = {}, tls = {} }: ConnectOptions): Promise<NatsConnection> {
@@ -138,7 +138,7 @@ async function connectTo(url: string, { source, login = {}, tls = {} }: ConnectO
       maxReconnectAttempts: -1,
       reconnectTimeWait: 500,
       reconnectJitter: 250,
-      // A password that changes on the server first must not close the connection permanently.
+      // If a password changes on the server first, the connection must not close permanently.
       ignoreAuthErrorAbort: true,
       pingInterval: 20_000,
       maxPingOut: 2,
@@ -150,7 +150,7 @@ async function connectTo(url: string, { source, login = {}, tls = {} }: ConnectO
   }
 }
 
-/** Returns what was wrong and what to do, and whether no server answers there. */
+/** Returns what went wrong, what to do, and whether no server answers there. */
 function reason(error: unknown): { text: string; isDown: boolean } {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const start = 'start a server with `nats-server -js`, or set NATS_URL to a running one';

@@ -2,16 +2,16 @@
 import { Events, type NatsConnection, type Status } from 'nats';
 import { EventError } from './eventError.js';
 
-/** What a login may not do. */
+/** A permission that the login lacks. */
 type PermissionContext = NonNullable<Status['permissionContext']>;
 
-/** Denied subjects that are reported; a run has its own. */
+/** Maximum number of denied subjects to report; each run has its own. */
 const mostReported = 20;
 
 /** Delays between attempts, in milliseconds. The last one repeats. */
 const retryMs = [100, 250, 500, 1000, 2000, 5000];
 
-/** Follows a connection that reconnects by itself, once there is one. */
+/** Follows a connection, once there is one, that reconnects automatically. */
 export class ConnectionWatch {
   #connected = false;
   readonly #listeners = new Set<() => void>();
@@ -105,7 +105,9 @@ export class ConnectionWatch {
     }
   }
 
-  /** Reports what the server denies, once: nothing else does where no answer is awaited, as with requests for more messages. */
+  /**
+   * Reports each denial by the server once. Nothing else does if no response is awaited, as with requests for more messages.
+   */
   #denied({ operation, subject }: PermissionContext, onError: (error: EventError) => void): void {
     const what = `${operation === 'publish' ? 'publish to' : 'subscribe to'} ${subject}`;
     if (this.#reported.has(what) || this.#reported.size >= mostReported) return;

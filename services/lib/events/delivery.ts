@@ -6,8 +6,8 @@ import { kindOf, subjectOf, type CloudEvent } from './cloudEvent.js';
 import { EventError } from './eventError.js';
 
 /**
- * Runs the handler in a CONSUMER span, a child of the span that published the event. Never rejects: what the handler throws is recorded on
- * the span and passed to `onError`.
+ * Runs the handler in a CONSUMER span, a child of the span that published the event. Never rejects: errors from the handler are recorded
+ * on the span and passed to `onError`.
  */
 export async function deliver(
   event: CloudEvent,

@@ -4,15 +4,15 @@
 export type EventErrorCode =
   /** The event cannot be published: its data do not fit their message, or exceed a limit of the server. */
   | 'refused'
-  /** An event could not be written to its run's log yet, or can be written again. */
+  /** Events cannot be written to a run's log, or can be written again. */
   | 'unwritten'
-  /** Copying to the stream failed and is tried again. */
+  /** Copying to the stream failed and will be retried. */
   | 'retrying'
-  /** The stream does not have what a run's log has. */
+  /** The stream lacks events that a run's log has. */
   | 'differs'
   /** The connection was lost or is back, or a consumer has to be recreated. */
   | 'connection'
-  /** A message on the stream, or a line of a log, is no event of this platform. */
+  /** A message in the stream, or a line of a log, is not an event of this platform. */
   | 'malformed'
   /** A subscriber's handler threw; `cause` is what it threw. */
   | 'handler';

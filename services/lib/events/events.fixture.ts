@@ -17,16 +17,16 @@ import {
   type Outbox,
 } from './mod.js';
 
-/** Why tests with a server are skipped on this machine; false where they are not. */
+/** Why tests with a server are skipped on this machine; false if they are not. */
 export const noServer =
   findNatsServer() === undefined && 'nats-server is not installed: `apt-get install nats-server`, or put it on PATH';
 
-/** How long tests wait for what is queued to leave, in milliseconds: longer than a busy machine needs. */
+/** How long tests wait for queued events to be sent, in milliseconds: longer than a busy machine needs. */
 export const patienceMs = 600_000;
 
 const cleanups = new WeakMap<TestContext, (() => unknown)[]>();
 
-/** Runs cleanups at the end of the test, the last one first: node runs its hooks in the order in which they were added. */
+/** Runs cleanups at the end of the test in reverse order; node itself runs hooks in the order in which they were added. */
 function atEnd(t: TestContext, cleanup: () => unknown): void {
   const present = cleanups.get(t);
   if (present !== undefined) {
@@ -56,7 +56,7 @@ export async function testServer(t: TestContext, storeDir: string, port = 0): Pr
 }
 
 /**
- * Starts a server with a configuration, which stops with the test.
+ * Starts a server with a configuration. It stops with the test.
  *
  * @param config in which STORE is the line that enables JetStream
  */
@@ -80,7 +80,7 @@ export async function testBus(t: TestContext, options: Partial<ConnectOptions>) 
   return { bus, errors, directory };
 }
 
-/** Returns the message of an expected error. Fails where there is none. */
+/** Returns the message of an expected error. Fails if there is none. */
 export async function refusal(work: Promise<unknown>): Promise<string> {
   const error: unknown = await work.then(
     () => assert.fail('accepted'),
@@ -93,7 +93,7 @@ export async function refusal(work: Promise<unknown>): Promise<string> {
 const outboxes = new WeakMap<EventBus, Map<string, Outbox>>();
 const directories = new WeakMap<EventBus, string>();
 
-/** Returns the outbox of a run, which a test bus opens once, in a directory that is removed with the test. */
+/** Returns the outbox of a run. A test bus opens it once, in a directory that is removed with the test. */
 export function outboxOf(bus: EventBus, runId: string): Outbox {
   const opened = outboxes.get(bus) ?? new Map<string, Outbox>();
   outboxes.set(bus, opened);

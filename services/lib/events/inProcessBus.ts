@@ -17,7 +17,10 @@ import { Outboxes } from './outboxes.js';
 /** Options of the bus. */
 export interface InProcessBusOptions {
   source: string;
-  /** Events kept for replay and for subscriptions from the beginning. Beyond that the oldest are dropped. */
+  /**
+   * Number of events kept for replay and for subscriptions from the beginning. Beyond that, the oldest are
+   * dropped.
+   */
   historyLimit: number;
   onError: (error: EventError) => void;
 }
@@ -46,7 +49,7 @@ export class InProcessBus implements EventBus {
   }
 
   outbox(runId: string, options: OutboxOptions): Outbox {
-    // Encoded and decoded, as with a server: a subscriber cannot change what others receive.
+    // Encoded and decoded, as with a server, so that a subscriber cannot change what others receive.
     const onEvent = (event: CloudEvent): void => this.#keep(decodeEvent(encodeEvent(event)));
     return this.#outboxes.open(runId, options, () => ({ onEvent, onClose: async () => undefined }));
   }

@@ -1,4 +1,6 @@
-/** Logins at real servers: tokens, passwords, credentials files, nkeys, certificates, permissions. No message shows a secret. */
+/**
+ * Logins to real servers: tokens, passwords, credentials files, nkeys, certificates, permissions. No message reveals a secret.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -234,7 +236,7 @@ function hasOpenssl(): boolean {
   }
 }
 
-/** Writes a self-signed certificate of localhost and 127.0.0.1, for server, client and authority. */
+/** Writes a self-signed certificate for localhost and 127.0.0.1, used as server, client and authority. */
 function certificates(t: TestContext): { cert: string; key: string } {
   const directory = temporaryDirectory(t);
   const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];

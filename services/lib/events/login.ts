@@ -1,4 +1,4 @@
-/** How a connection proves who it is: user and password, token, credentials file or nkey, and a client certificate. */
+/** How a connection authenticates: user and password, token, credentials file or nkey, and a client certificate. */
 import { namedText, UserError } from '@gapo/service';
 import {
   credsAuthenticator,
@@ -10,7 +10,7 @@ import {
 } from 'nats';
 import type { UrlLogin } from './serverUrl.js';
 
-/** A login besides that in the URL. At most one kind may be set. */
+/** A login given outside the URL. At most one kind may be set. */
 export interface NatsLogin {
   /** A user; without a password, a token. */
   readonly user?: string | undefined;
@@ -29,10 +29,10 @@ export interface NatsTls {
 }
 
 /**
- * Returns what answers the server's challenge; undefined without a login. Files are read at each connection, so that a renewed one
- * is used.
+ * Returns the authenticator that answers the server's challenge; undefined without a login. Files are read on every connection, so
+ * that renewed ones are used.
  *
- * @throws UserError where two kinds of login are set, or a file cannot be read or is not what it should be
+ * @throws UserError if two kinds of login are set, or a file is unreadable or invalid
  */
 export function authenticatorOf(url: UrlLogin | undefined, login: NatsLogin): Authenticator | undefined {
   const { user, password, credentialsFile, nkeyFile } = login;
@@ -65,9 +65,9 @@ export function authenticatorOf(url: UrlLogin | undefined, login: NatsLogin): Au
 }
 
 /**
- * Returns the options for TLS; undefined where it is not asked for. A server that requires TLS gets it without being asked.
+ * Returns the TLS options; undefined if TLS is not requested. If the server requires TLS, it is used anyway.
  *
- * @throws UserError where a file cannot be read, or a certificate has no key
+ * @throws UserError if a file cannot be read, or a certificate has no key
  */
 export function tlsOf(required: boolean, { caFile, certFile, keyFile }: NatsTls): TlsOptions | undefined {
   if ((certFile === undefined) !== (keyFile === undefined)) {
@@ -92,9 +92,9 @@ export function tlsOf(required: boolean, { caFile, certFile, keyFile }: NatsTls)
 }
 
 /**
- * Reads a credentials file in the form that the client library accepts: Unix line ends, one at the end.
+ * Reads a credentials file in the form that the client library accepts: Unix line endings, with one at the end.
  *
- * @throws UserError where it is none
+ * @throws UserError if it is invalid
  */
 function credentials(path: string): string {
   const text = `${namedText('NATS_CREDS', path).replaceAll('\r\n', '\n')}\n`;
@@ -107,9 +107,9 @@ function credentials(path: string): string {
 }
 
 /**
- * Reads the seed from a file that may also have comments or dashed lines.
+ * Reads the seed from a file that may also contain comments or dashed lines.
  *
- * @throws UserError where it has none
+ * @throws UserError if it has none
  */
 function seed(path: string): string {
   const found = /^\s*(S[A-Z2-7]{50,})\s*$/m.exec(namedText('NATS_NKEY', path))?.[1] ?? '';

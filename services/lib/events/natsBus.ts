@@ -25,15 +25,15 @@ import { readStream, type ReaderContext } from './streamReader.js';
 export interface Opened {
   readonly connection: NatsConnection;
   readonly manager: JetStreamManager;
-  /** Creates the stream again on a server that lost it. */
+  /** Recreates the stream on a server that lost it. */
   readonly repairStream: () => Promise<void>;
 }
 
 /** Collaborators and options of the bus. */
 export interface NatsBusOptions {
-  /** The connection; undefined where the server does not answer yet. */
+  /** The connection; undefined if the server does not answer yet. */
   opened: Opened | undefined;
-  /** Connects again where the first attempt failed. */
+  /** Connects again if the first attempt failed. */
   open: () => Promise<Opened>;
   stream: StreamOptions;
   source: string;
@@ -58,7 +58,7 @@ export class NatsBus implements EventBus {
   readonly #closing = new AbortController();
   readonly #counts = { published: 0, refused: 0 };
   #opened: (Opened & { readonly client: JetStreamClient }) | undefined;
-  /** Time for an outbox to send the rest when it is closed. */
+  /** How long an outbox may keep sending when it is closed. */
   #closeMs = 5000;
 
   constructor(options: NatsBusOptions) {
@@ -104,7 +104,7 @@ export class NatsBus implements EventBus {
     }
   }
 
-  /** The connection. Only for use once {@link ConnectionWatch.whenConnected} has resolved. */
+  /** The connection. Use it only after {@link ConnectionWatch.whenConnected} has resolved. */
   get #server(): Opened & { readonly client: JetStreamClient } {
     if (this.#opened === undefined) throw new EventError('connection', 'the bus was closed before NATS answered');
     return this.#opened;
@@ -204,7 +204,8 @@ export class NatsBus implements EventBus {
     const ended = Promise.allSettled([...this.#subscriptions].map((subscription) => subscription.closed));
     await settlesWithin(ended, timeoutMs);
     const connection = this.#opened?.connection;
-    // Draining needs a connected server. It fails where the connection breaks, which is closed next anyway.
+    // Draining needs a connected server. It fails if the connection breaks, but the connection is closed next
+    // anyway.
     if (connection !== undefined && this.#watch.connected)
       await settlesWithin(
         connection.drain().catch(() => undefined),

@@ -12,7 +12,7 @@ export interface NatsServerOptions {
   binary?: string;
   /** The TCP port on 127.0.0.1; 0 is any free one. @default 0 */
   port?: number;
-  /** The directory of its streams; created where it is missing. */
+  /** The directory of its streams; created if missing. */
   storeDir: string;
   /** A configuration file, for logins, TLS and limits. It must enable JetStream itself, with a store_dir. @default JetStream alone */
   configFile?: string;
@@ -36,7 +36,7 @@ const extraDirectories = ['/usr/sbin', '/usr/local/sbin', '/usr/local/bin'];
 const startTimeoutMs = 10_000;
 const stopTimeoutMs = 5_000;
 
-/** Returns the path of a nats-server, on PATH or where Debian installs it; undefined where there is none. */
+/** Returns the path of a nats-server, on PATH or where Debian installs it; undefined if there is none. */
 export function findNatsServer(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const directories = [...(env['PATH'] ?? '').split(delimiter).filter((part) => part !== ''), ...extraDirectories];
   return directories.map((directory) => join(directory, 'nats-server')).find((path) => isExecutable(path));
@@ -52,11 +52,11 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Starts a server on 127.0.0.1 and waits until it accepts connections. It is killed when this process exits. A process that dies from a
- * signal that it does not handle leaves the server behind, so handle SIGTERM and SIGINT (`runService` does).
+ * Starts a server on 127.0.0.1 and waits until it accepts connections. It is killed when this process exits. A process that dies from
+ * an unhandled signal leaves the server behind, so handle SIGTERM and SIGINT (`runService` does).
  *
- * @returns undefined where no binary is given and none is installed
- * @throws UserError where it cannot start, for example on a port that is taken, with the last line of its output
+ * @returns undefined if no binary is given and none is installed
+ * @throws UserError if it cannot start, for example because the port is taken, with the last line of its output
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer | undefined> {
   const binary = options.binary ?? findNatsServer();
@@ -68,7 +68,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   const child = spawn(
     binary,
     ['-a', '127.0.0.1', '-p', String(port), ...configured, '--ports_file_dir', portsDir],
-    // A process group of its own: a terminal's Ctrl-C reaches only the parent, which then stops it in order.
+    // A separate process group: a terminal's Ctrl-C reaches only the parent, which then stops the server in order.
     { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );
   const kill = () => void child.kill('SIGKILL');
@@ -136,7 +136,7 @@ function readPorts(portsDir: string): string | undefined {
     const url: unknown = parsed.nats[0];
     return typeof url === 'string' ? url : undefined;
   } catch {
-    // Partly written: another change of the directory follows.
+    // Partly written; the directory will change again.
     return undefined;
   }
 }

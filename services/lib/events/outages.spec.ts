@@ -1,4 +1,7 @@
-/** Events through outages of a real server: it is absent, killed, frozen, full, wiped. Each is in the stream once, in order. */
+/**
+ * Events through outages of a real server: it is absent, killed, frozen, full, wiped. Each event is in the stream once, in
+ * order.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +31,7 @@ async function operatorOf(t: TestContext, url: string): Promise<JetStreamManager
   return connection.jetstreamManager();
 }
 
-/** Replays a run and checks that it is complete, ordered and without repeats. */
+/** Replays a run and checks that it is complete, ordered and free of duplicates. */
 async function assertComplete(bus: EventBus, runId: string, count: number): Promise<void> {
   assert.ok(await bus.flush(patienceMs));
   const events = await all(bus.replay(runId));

@@ -1,4 +1,4 @@
-/** The way in for the events of one run: each is in the run's log before anybody else sees it. */
+/** Accepts the events of one run: each is in the run's log before anyone else sees it. */
 import { messageOf } from '@gapo/rpc';
 import { attributeNames, spanNames } from '@gapo/tracing';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
@@ -18,13 +18,13 @@ export interface OutboxContext {
   /** Called with each event once it is in the log. */
   readonly onEvent: (event: CloudEvent) => void;
   readonly onRefused: (error: EventError) => void;
-  /** Called with lines of the log that are no events. */
+  /** Called for lines of the log that are not events. */
   readonly onMalformed: (error: EventError) => void;
   /** Ends the delivery; the log is closed next. */
   readonly onClose: () => Promise<void>;
 }
 
-/** Appends events to a log and hands them on. */
+/** Appends events to a log and passes them on. */
 export class LoggedOutbox implements Outbox {
   readonly #context: OutboxContext;
   #closed: Promise<void> | undefined;

@@ -10,7 +10,7 @@ import { LoggedOutbox, type OutboxContext } from './outbox.js';
 export interface OutboxesOptions {
   readonly source: string;
   readonly transport: EventBus['transport'];
-  /** Counts events that are refused. */
+  /** Counts refused events. */
   readonly counts: Pick<BusStats, 'refused'>;
   readonly onError: (error: EventError) => void;
 }
@@ -18,7 +18,7 @@ export interface OutboxesOptions {
 /** How the events of a log are delivered. */
 export type Delivery = Pick<OutboxContext, 'onEvent' | 'onClose'>;
 
-/** Opens outboxes, and closes those that are open with the bus. */
+/** Opens outboxes. Closes the open ones together with the bus. */
 export class Outboxes {
   readonly #options: OutboxesOptions;
   readonly #open = new Set<Outbox>();
@@ -30,8 +30,8 @@ export class Outboxes {
   /**
    * Opens the log of a run and its outbox.
    *
-   * @throws UserError where the log cannot be read
-   * @throws TypeError where the run's id cannot be part of a subject
+   * @throws UserError if the log cannot be read
+   * @throws TypeError if the run's id cannot be part of a subject
    */
   open(runId: string, options: OutboxOptions, deliver: (log: EventLog) => Delivery): Outbox {
     subjectOf(runId, undefined);

@@ -1,4 +1,4 @@
-/** What the login of a service must be allowed to do at the server. */
+/** The permissions that a service's login needs on the server. */
 import { UserError } from '@gapo/service';
 import { NatsError } from 'nats';
 

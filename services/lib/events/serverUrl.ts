@@ -13,14 +13,14 @@ export interface Servers {
   readonly login: UrlLogin | undefined;
 }
 
-/** The characters of user, password and token as RFC 3986 has them, without the comma, which separates servers. */
+/** The characters of user, password and token as in RFC 3986, except the comma, which separates servers. */
 const form =
   /^(?:(nats|tls):\/\/)?(?:((?:[\w.~!$&'()*+;=-]|%[0-9a-f]{2})*)(:(?:[\w.~!$&'()*+;=:-]|%[0-9a-f]{2})*)?@)?((?:\[[0-9a-f:.]+\]|[\w.-]+)(?::\d{1,5})?)\/?$/i;
 
 /**
  * Parses a URL, or several separated by commas.
  *
- * @throws UserError that does not quote a login
+ * @throws UserError; it never quotes a login
  */
 export function parseServers(url: string): Servers {
   const servers = url.split(',').map((part) => parseServer(part.trim(), url));
@@ -57,7 +57,7 @@ function problemOf(text: string, whole: string): string {
 function loginOf(user: string | undefined, password: string | undefined): UrlLogin | undefined {
   if (user === undefined || (user === '' && password === undefined)) return undefined;
   const name = decoded(user);
-  // The password follows its colon.
+  // The password starts after the colon.
   return password === undefined ? { token: name } : { user: name, password: decoded(password.slice(1)) };
 }
 

@@ -1,4 +1,6 @@
-/** The environment variables of every service that uses events. Those of the login have the names that the `nats` command uses. */
+/**
+ * The environment variables of every service that uses events. The login variables have the names that the `nats` command uses.
+ */
 import { filePath, positiveInt, positiveNumber, z } from '@gapo/service';
 import type { ConnectOptions } from './connect.js';
 
@@ -55,10 +57,10 @@ export const natsLoginVariables = [
   'NATS_KEY',
 ] as const;
 
-/** Those of them that are the path of a file. */
+/** The variables among them that are file paths. */
 export const natsFileVariables = ['NATS_CREDS', 'NATS_NKEY', 'NATS_CA', 'NATS_CERT', 'NATS_KEY'] as const;
 
-/** Returns the options that the settings ask for: no server where NATS_URL is unset. */
+/** Returns the connection options from the settings: no server if NATS_URL is unset. */
 export function connectOptionsOf(settings: NatsSettings): Omit<ConnectOptions, 'source'> {
   const url = settings.NATS_URL;
   if (url === undefined) return { inProcess: true };

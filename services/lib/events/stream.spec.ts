@@ -1,4 +1,7 @@
-/** The stream of a real server: created, changed where a person asks for it, and otherwise left as its operator has it. */
+/**
+ * The stream on a real server: created, changed only if a user requests it, and otherwise left as its operator configured
+ * it.
+ */
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { connect, RetentionPolicy, StorageType, type JetStreamManager, type StreamConfig } from 'nats';
@@ -15,14 +18,14 @@ import {
 } from './events.fixture.js';
 import { connectEvents, streamName, type StreamLimits } from './mod.js';
 
-/** Connects an operator to a server. */
+/** Connects to a server as an operator. */
 async function operatorOf(t: TestContext, url: string): Promise<JetStreamManager> {
   const connection = await connect({ servers: url });
   t.after(() => connection.close());
   return connection.jetstreamManager();
 }
 
-/** Starts a server with a stream of an operator. */
+/** Starts a server with a stream created by an operator. */
 async function withStream(t: TestContext, stream: Partial<StreamConfig>) {
   const { url } = await testServer(t, temporaryDirectory(t));
   const manager = await operatorOf(t, url);

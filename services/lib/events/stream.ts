@@ -1,6 +1,6 @@
 /**
- * The JetStream stream that stores the events. It is created with gapo's limits where it is absent. One that exists belongs to its
- * operator: only limits that a person set are changed in it, and a stream that is not for gapo's events is refused.
+ * The JetStream stream that stores the events. It is created with gapo's limits if it does not exist. An existing stream belongs
+ * to its operator: only limits set explicitly are changed, and a stream that is not for gapo's events is refused.
  */
 import { messageOf } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
@@ -15,14 +15,14 @@ import {
 } from 'nats';
 import { eventSubjects, permissionError } from './permissions.js';
 
-/** The stream's name where no other is set. */
+/** The default name of the stream. */
 export const streamName = 'GAPO';
 
-/** Limits of the stream. The oldest events are removed first. A limit that is undefined is not changed in a stream that exists. */
+/** Limits of the stream. The oldest events are removed first. Undefined limits are not changed in an existing stream. */
 export interface StreamLimits {
   /** Days for which an event is kept. @default 30 */
   maxAgeDays?: number | undefined;
-  /** Bytes of all events together, which the server reserves. @default 268435456 (256 MiB) */
+  /** Total bytes of all events, which the server reserves. @default 268435456 (256 MiB) */
   maxBytes?: number | undefined;
   /** Replicas in a cluster: 1, 3 or 5. @default 1 */
   replicas?: number | undefined;
@@ -40,17 +40,17 @@ export interface StreamOptions {
   readonly onChange: (text: string) => void;
 }
 
-/** The server drops an event whose id it has seen within this time. */
+/** The server drops an event if it has seen its id within this time. */
 const duplicateWindowMs = 2 * 60 * 1000;
 
-/** The largest event. A step with 32 objectives has about 10 KiB. */
+/** Maximum size of an event. A step with 32 objectives takes about 10 KiB. */
 const maxEventBytes = 1024 * 1024;
 
 const dayMs = 24 * 60 * 60 * 1000;
 
 const defaults = { maxAgeDays: 30, maxBytes: 256 * 1024 * 1024, replicas: 1, storage: 'file' } as const;
 
-/** Converts the limits that are set to those of the server. */
+/** Converts the limits that are set to the server's settings. */
 function settingsOf(limits: StreamLimits): Partial<StreamConfig> {
   const { maxAgeDays, maxBytes, replicas, storage } = limits;
   return {
@@ -62,9 +62,9 @@ function settingsOf(limits: StreamLimits): Partial<StreamConfig> {
 }
 
 /**
- * Creates the stream where it is absent, and sets the limits that are given where they differ.
+ * Creates the stream if it does not exist, and updates limits that are given and differ.
  *
- * @throws UserError where the server has no JetStream or no space, the login may not use it, or the stream is not for gapo's events
+ * @throws UserError if the server has no JetStream or no space, the login may not use it, or the stream is not for gapo's events
  */
 export async function ensureStream(manager: JetStreamManager, options: StreamOptions): Promise<void> {
   const { name, limits } = options;
@@ -94,16 +94,16 @@ export async function ensureStream(manager: JetStreamManager, options: StreamOpt
 }
 
 /**
- * Checks that single messages can be read, as a publisher does to find out which of its events the stream has.
+ * Checks that individual messages can be read, which a publisher does to find out which of its events the stream has.
  *
- * @throws UserError where the login may not
+ * @throws UserError if the login is not permitted to
  */
 export async function assertMayRead(manager: JetStreamManager, { name, url }: StreamOptions): Promise<void> {
   try {
     await manager.streams.getMessage(name, { last_by_subj: eventSubjects });
   } catch (error) {
     const denied = permissionError(error, url, name);
-    // Any other error, such as that of an empty stream, does not forbid reading.
+    // Other errors, such as for an empty stream, do not mean that reading is forbidden.
     if (denied !== undefined) throw denied;
   }
 }
@@ -112,7 +112,7 @@ function withoutUndefined(limits: StreamLimits): StreamLimits {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
-/** @throws UserError where a stream does not keep gapo's events for every reader */
+/** @throws UserError if a stream does not keep gapo's events for every reader */
 function requireOurs(present: StreamConfig, { name, url }: StreamOptions): void {
   const where = `the stream ${name} at NATS ${url}`;
   const otherwise = 'it was not changed; set NATS_STREAM to another name, or remove that stream if nobody needs it';
@@ -134,7 +134,7 @@ function requireOurs(present: StreamConfig, { name, url }: StreamOptions): void 
   }
 }
 
-/** Sets the limits that a person has set and that differ. */
+/** Updates limits that a user has set and that differ. */
 async function change(manager: JetStreamManager, present: StreamConfig, options: StreamOptions): Promise<void> {
   const actual: Partial<Record<string, unknown>> = { ...present };
   const changed = Object.entries(settingsOf(options.limits)).filter(([key, value]) => actual[key] !== value);
@@ -149,7 +149,7 @@ async function change(manager: JetStreamManager, present: StreamConfig, options:
   options.onChange(`changed the stream ${options.name}: ${list.join(', ')}`);
 }
 
-/** Error codes of the server that mean too little storage: insufficient, over the account's limit, over its largest stream. */
+/** Server error codes for too little storage: insufficient, above the account's limit, above its largest stream. */
 const storageCodes = [10028, 10047, 10023, 10120];
 /** Another stream has some of the subjects. */
 const overlapCode = 10065;

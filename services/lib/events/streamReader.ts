@@ -1,6 +1,6 @@
 /**
- * Reads the stream in order, without gaps and without end, through an ephemeral consumer. The consumer is recreated after the last message
- * read whenever a message or a heartbeat is missing, the consumer is gone or the connection was lost.
+ * Reads the stream in order, without gaps and indefinitely, through an ephemeral consumer. The consumer is recreated after the last
+ * message read whenever a message or a heartbeat is missing, the consumer is gone or the connection was lost.
  */
 import { messageOf } from '@gapo/rpc';
 import {
@@ -34,9 +34,9 @@ export interface ReadOptions {
   subject: string;
   /** The first sequence number of the stream to deliver, from 1. */
   start: number;
-  /** The last sequence number to deliver. @default none: reads without end */
+  /** The last sequence number to deliver. @default none: reads indefinitely */
   end?: number;
-  /** Ends the reading when it aborts. */
+  /** Stops reading when it aborts. */
   signal: AbortSignal;
   /** Called once, when the first consumer exists: later messages will be read. */
   onOpen?: () => void;
@@ -50,14 +50,14 @@ const mostMissed = 2;
 /** The server removes a consumer that has not been pulled from for this long. */
 const inactiveMs = 60_000;
 
-/** Messages that are read again after a loss, in case the stream has lost some and got them again in another order of its runs. */
+/** Number of messages to reread after a loss, in case the stream lost some and received them again with its runs in a different order. */
 const mostRepeated = 500;
 
 /**
- * Reads the events on a subject. Messages that are no events are reported and skipped.
+ * Reads the events on a subject. Messages that are not events are reported and skipped.
  *
- * @returns whether everything up to `end` was read; false where `signal` ended the reading
- * @throws UserError where the login may not read the stream and `onOpen` has not been called
+ * @returns whether everything up to `end` was read; false if `signal` stopped it
+ * @throws UserError if the login may not read the stream and `onOpen` has not been called
  */
 export async function* readStream(context: ReaderContext, options: ReadOptions): AsyncGenerator<CloudEvent, boolean> {
   const { manager, stream, client, watch, onError } = context;
@@ -74,7 +74,7 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
     let from = next;
     const state = await streamState(context, signal);
     if (state !== undefined && known !== undefined) {
-      // A stream that was created again gets everything again from the start; one that lost its end gets that again.
+      // A recreated stream receives everything again from the start; a stream that lost its tail receives the tail again.
       const isNew = state.created !== known.created;
       const end = Math.min(next, state.last + 1);
       from = isNew ? 1 : Math.max(Math.min(options.start, end), end - mostRepeated);
@@ -102,7 +102,7 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       release = stopWhenLost(messages, watch, signal);
       let delivered = 0;
       for await (const message of messages) {
-        // A consumer numbers its messages from 1: a gap means that one was lost.
+        // A consumer numbers its messages from 1, so a gap means that one was lost.
         if (message.info.deliverySequence !== delivered + 1) break;
         delivered++;
         if (message.seq > last) return true;
@@ -115,7 +115,7 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
       }
     } catch (error) {
       if (signal.aborted) return false;
-      // Without the permission from the start, no retry would help.
+      // If permission was missing from the start, no retry would help.
       const denied = opened === undefined ? undefined : permissionError(error, stream.url, stream.name);
       if (denied !== undefined) throw denied;
       onError(new EventError('connection', `reading ${subject} failed and is retried: ${messageOf(error)}`, error));
@@ -132,7 +132,7 @@ export async function* readStream(context: ReaderContext, options: ReadOptions):
   return false;
 }
 
-/** Which stream a name stands for, and how far it goes. */
+/** Identity and extent of a stream. */
 interface StreamState {
   /** When it was created. */
   readonly created: string;
@@ -140,14 +140,14 @@ interface StreamState {
   readonly last: number;
 }
 
-/** Tells new events from those that a stream has again after a loss. */
+/** Distinguishes new events from those that a stream received again after a loss. */
 class SeenEvents {
   readonly #newest = new Map<string, CloudEvent>();
 
   /**
    * Notes an event.
    *
-   * @param isLater whether its message follows all that were read: what an event without a number is judged by
+   * @param isLater whether its message comes after all that were read; decides for events without a number
    * @returns whether it is new
    */
   add(event: CloudEvent, isLater: boolean): boolean {
@@ -171,7 +171,7 @@ function consumerConfig(subject: string, start: number): Partial<ConsumerConfig>
   };
 }
 
-/** Returns when the stream was created and the number of its last message; undefined where it does not answer. */
+/** Returns when the stream was created and the number of its last message; undefined if it does not answer. */
 async function streamState(
   { manager, stream, watch }: ReaderContext,
   signal: AbortSignal,

@@ -21,8 +21,8 @@ export function mergedWeight(w: Value, { a, b, scale }: Adapter, inOut = false):
 /**
  * y = x · (w + scale · b · a)ᵀ. x [..., in], y [..., out]; w is [out, in], or [in, out] with `inOut`.
  *
- * The sum is computed once per run, so the rows pay for one product instead of three, forward and backward. The adapter's
- * gradients do not need the gradient of the sum: da = scale · (dy · b)ᵀ · x, db = scale · dyᵀ · (x · aᵀ). w has no gradient.
+ * The sum is computed once per run, so rows need one product instead of three, forward and backward. The adapter's gradients
+ * do not need the gradient of the sum: da = scale · (dy · b)ᵀ · x, db = scale · dyᵀ · (x · aᵀ). w has no gradient.
  *
  * @param merged the mergedWeight of w and the adapter
  */

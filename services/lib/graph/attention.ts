@@ -3,7 +3,7 @@ import { type Attribute, type Dim, type Value, graphOf, record } from './graph.j
 import { emitBinary, emitMatmul, emitReduce, emitSoftmax, emitTanhSlope, emitUnary } from './nodes.js';
 import { microsoftDomain } from './onnx.js';
 
-/** The angles of rotary positions, one row for each position. C channels are turned, the others pass. */
+/** The angles of rotary positions, one row for each position. C channels are rotated; the others pass through. */
 export interface Rotation {
   /** [P, C / 2]. */
   readonly cos: Value;
@@ -14,8 +14,8 @@ export interface Rotation {
 
 /**
  * Rotary position embedding (Su et al. 2021, arXiv 2104.09864) in the half-split form of Hugging Face: with x = [x₁, x₂, rest]
- * along the last axis, x₁ and x₂ of C / 2 channels each, y = [x₁·cos − x₂·sin, x₂·cos + x₁·sin, rest]. Backward turns by
- * −sin. x [..., T, width], or [B, heads, T, width] where the rotation has rows.
+ * along the last axis, x₁ and x₂ of C / 2 channels each, y = [x₁·cos − x₂·sin, x₂·cos + x₁·sin, rest]. Backward rotates by
+ * −sin. x [..., T, width], or [B, heads, T, width] if the rotation has rows.
  */
 export function rotary(x: Value, rotation: Rotation): Value {
   const y = turn(x, rotation);
@@ -27,7 +27,7 @@ export function rotary(x: Value, rotation: Rotation): Value {
   return y;
 }
 
-/** One node where the runtime has a kernel: x [B, heads, T, width] in float32. */
+/** A single node if the runtime has a kernel: x [B, heads, T, width] in float32. */
 function turn(x: Value, { cos, sin, rows }: Rotation): Value {
   const g = graphOf(x, cos, sin, rows);
   const half = cos.dims.at(-1) as number;
@@ -53,7 +53,7 @@ function turn(x: Value, { cos, sin, rows }: Rotation): Value {
   return g.emit('Concat', [y1, y2, ...passed], { dtype: g.float, dims: x.dims }, { axis });
 }
 
-/** A table [P, C] as it broadcasts against [B, heads, T, C]: itself, or the rows [B, T] of it. */
+/** A table [P, C] in a form that broadcasts against [B, heads, T, C]: itself, or its rows [B, T]. */
 function byRow(table: Value, rows: Value | undefined): Value {
   if (rows === undefined) return table;
   const g = graphOf(table, rows);
@@ -67,7 +67,7 @@ function byRow(table: Value, rows: Value | undefined): Value {
 export interface Scoring {
   /** Multiplies the product of queries and keys. */
   readonly scale: number;
-  /** Bounds the scores softly: cap · tanh(score / cap). @default none */
+  /** Soft bound on the scores: cap · tanh(score / cap). @default none */
   readonly cap?: number | undefined;
 }
 

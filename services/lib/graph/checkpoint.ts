@@ -3,9 +3,8 @@ import { type TapeEntry, type Value, graphOf, record } from './graph.js';
 import { emitBinary } from './nodes.js';
 
 /**
- * ys = body(xs), of which only xs are kept for the backward pass, which recomputes the body from them. The body's inner
- * values are freed in between. Besides xs the body may read parameters and constants only. Each of several backward passes
- * recomputes it.
+ * ys = body(xs). Only xs are kept for the backward pass, which recomputes the body from them. The body's inner values are
+ * freed in between. Besides xs, the body may read only parameters and constants. Every backward pass recomputes it.
  */
 export function checkpoint(
   xs: readonly [Value, ...Value[]],
@@ -35,8 +34,8 @@ function inputsOf(tape: readonly TapeEntry[]): ReadonlySet<Value> {
 }
 
 /**
- * x, available only once `reached` is. Without this dependency the runtime would find the same nodes twice, keep the results
- * of the first and save no memory. Adds 0 · an extent of `reached` to the shape of x, which copies nothing.
+ * x, available only once `reached` is. Without this dependency the runtime would recognise the nodes as duplicates, keep the
+ * first results and save no memory. Adds 0 · an extent of `reached` to the shape of x, which copies nothing.
  */
 function after(x: Value, reached: Value): Value {
   const g = graphOf(x, reached);

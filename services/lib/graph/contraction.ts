@@ -1,15 +1,15 @@
 /**
  * Contractions over the rows of a batch, which yield the gradients of parameters.
  *
- * Backpropagation is linear in the upstream gradient, and sequences do not interact. Where each objective's upstream
- * gradient is a common one times one number per sequence, a single backward pass serves all K objectives: the numbers enter
- * only here, where rows are summed. The smaller operand carries them. These sums run over every token of a batch, so they
- * stay in the graph's float type even where other products are float16.
+ * Backpropagation is linear in the upstream gradient, and sequences do not interact. If each objective's upstream gradient
+ * is a common one times one number per sequence, a single backward pass serves all K objectives: the numbers enter only
+ * here, where rows are summed. They multiply the smaller operand. These sums run over every token of a batch, so they stay
+ * in the graph's float type even if other products are float16.
  */
 import type { Dim, RowWeights, Value } from './graph.js';
 import { emitBinary, emitMatmul, emitReduce, emitReshape, emitSumLeading, emitTranspose } from './nodes.js';
 
-/** The most columns of a narrow operand. The runtime's kernels are fastest with few rows and many columns. */
+/** Maximum number of columns of a narrow operand. The runtime's kernels are fastest with few rows and many columns. */
 const narrow = 128;
 
 /**

@@ -9,8 +9,8 @@ export type Seed = readonly [value: Value, gradient: Value];
  * Computes the gradients of Σ ⟨value, gradient⟩ over the seeds with respect to parameters.
  *
  * Without `weights`, each parameter has one gradient of its own shape. With them (see RowWeights), one backward pass yields
- * K gradients, [K, ...shape]: the k-th is that of seeds whose rows are multiplied by weights[:, k]. Parameters on which no
- * seed depends are absent from the result.
+ * K gradients, [K, ...shape]: the k-th is for seeds whose rows are multiplied by weights[:, k]. Parameters on which no seed
+ * depends are absent from the result.
  *
  * @throws Error without seeds, and for an operator that has no gradient
  *
@@ -94,7 +94,7 @@ class BackwardPass {
     }
   }
 
-  /** Recomputes a checkpoint, walks it, and hands the gradients of its inputs on. */
+  /** Recomputes a checkpoint, walks it, and passes on the gradients of its inputs. */
   #replay(entry: Checkpoint, reached: readonly (Reached | undefined)[], first: Reached): void {
     const { tape, originals, inputs, outputs } = entry.replay(first.gradients[0] as Value);
     originals.forEach((original, index) => {
@@ -112,7 +112,7 @@ class BackwardPass {
     });
   }
 
-  /** Sums the gradients of the rows that share a row. Row weights enter here. */
+  /** Sums the gradients of the rows that share a row. Row weights are applied here. */
   #collect({ inputs: [input], collect }: Sharing, { gradients, weighted }: Reached): void {
     if (!this.#dependent.has(input)) return;
     const remaining = weighted ? undefined : this.#weights;
@@ -145,8 +145,8 @@ class BackwardPass {
 }
 
 /**
- * The gradient of a value. Where the value's rows are shared by sequences of different weights (see Sharing), the weights
- * have entered it, and there is one for each column of the weights; elsewhere they enter at the parameters.
+ * The gradient of a value. If the value's rows are shared by sequences with different weights (see Sharing), the weights
+ * are already applied, and there is one gradient per column of the weights; otherwise they are applied at the parameters.
  */
 interface Reached {
   readonly gradients: readonly Value[];

@@ -50,7 +50,7 @@ export interface Node {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** A constant tensor: its elements, or their place in a file beside the model. */
+/** A constant tensor: its elements, or their location in a file next to the model. */
 export interface Initializer {
   readonly name: string;
   readonly dtype: DataType;
@@ -66,8 +66,8 @@ export interface Initializer {
 export type RowWeights = Readonly<Record<string, Value>>;
 
 /**
- * Emits the gradient of one input of an operator. Where rows are weighted and the input is a parameter, it returns all K
- * weighted gradients, stacked: [K, ...dims].
+ * Emits the gradient of one input of an operator. If rows are weighted and the input is a parameter, returns all K weighted
+ * gradients, stacked: [K, ...dims].
  */
 export type InputGradient = (weights?: RowWeights) => Value;
 
@@ -94,8 +94,8 @@ export interface Replay {
 }
 
 /**
- * Rows that several rows of a batch read, whose weights differ. Its input has one gradient for each of the K columns of
- * the row weights, or one without weights.
+ * Rows read by several rows of a batch with different weights. Its input has one gradient for each of the K columns of the
+ * row weights, or one without weights.
  */
 export interface Sharing {
   readonly inputs: readonly [Value];
@@ -133,7 +133,7 @@ export class Graph {
     this.#names = parent === undefined ? { count: 0, taken: new Set() } : parent.#names;
   }
 
-  /** Declares an input. @throws Error where the name is taken */
+  /** Declares an input. @throws Error if the name is taken */
   input(name: string, dtype: DataType, dims: readonly Dim[]): Value {
     const value = this.#value(dtype, dims, name);
     this.#inputs.push(value);
@@ -223,8 +223,8 @@ export class Graph {
   }
 
   /**
-   * Makes a value an output under the name that it has. For bodies of loops and branches, whose outputs are identified by
-   * position: a new name would cost a copy in every iteration.
+   * Makes a value an output under its own name. For bodies of loops and branches, whose outputs are identified by position: a
+   * new name would cost a copy in every iteration.
    *
    * @throws Error for a value of another graph
    */
@@ -239,7 +239,7 @@ export class Graph {
     return this.#parent?.root ?? this;
   }
 
-  /** The graph's parts for the encoder. Leaves out nodes on which no output depends, because the runtime would run them. */
+  /** The graph's parts for the encoder. Omits nodes on which no output depends, because the runtime would run them. */
   content(): GraphContent {
     const read = new Set(this.#outputs.map(({ name }) => name));
     const live = [...this.#nodes].reverse().filter((node) => {
@@ -290,7 +290,7 @@ function namesRead({ inputs, attributes }: Node): readonly string[] {
 }
 
 /**
- * The innermost of the values' graphs, where a node over them belongs. Work on outer values stays outside a loop.
+ * The innermost of the values' graphs, which is where a node over them belongs. Work on outer values stays outside loops.
  *
  * @throws Error without a value
  */

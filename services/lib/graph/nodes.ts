@@ -5,7 +5,7 @@ import { elementTypes, microsoftDomain } from './onnx.js';
 /**
  * The dimensions of an element-wise operation on two values, by NumPy's rules.
  *
- * @throws Error where they do not broadcast
+ * @throws Error if they do not broadcast
  */
 function broadcastDims(a: readonly Dim[], b: readonly Dim[]): Dim[] {
   const rank = Math.max(a.length, b.length);
@@ -58,8 +58,8 @@ export function emitSumLeading(x: Value, axes: number): Value {
 }
 
 /**
- * Reshapes x. 0 keeps the extent at that place, −1 takes what is left. `dims` are the result's. Returns x itself if they are
- * its own: a node costs the runtime some microseconds.
+ * Reshapes x. 0 keeps the extent at that position, −1 takes what is left. `dims` are the result's. Returns x itself if they
+ * are its own: a node costs the runtime a few microseconds.
  */
 export function emitReshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
   if (equalDims(x, dims)) return x;
@@ -75,12 +75,12 @@ export function emitReshapeLike(x: Value, like: Value): Value {
   return g.emit('Reshape', [x, shape], { dtype: x.dtype, dims: like.dims });
 }
 
-/** Whether x has these dimensions; those of one name have one extent. */
+/** Whether x has these dimensions. Dimensions with the same name have the same extent. */
 function equalDims({ dims }: Value, others: readonly Dim[]): boolean {
   return dims.length === others.length && dims.every((dim, axis) => dim === others[axis]);
 }
 
-/** Reads cells of a grid [B, T, ...] by their places b · T + t: [N, ...]. places int64 [N]. */
+/** Reads cells of a grid [B, T, ...] by their indices b · T + t: [N, ...]. places int64 [N]. */
 export function emitGatherCells(grid: Value, places: Value): Value {
   const [sequences, positions, ...rest] = grid.dims as readonly [Dim, Dim, ...Dim[]];
   const widths = rest as readonly number[];
@@ -145,14 +145,14 @@ export interface MatmulOptions {
   readonly transA?: boolean;
   readonly transB?: boolean;
   readonly alpha?: number;
-  /** Whether it is computed in the graph's float type even where other products are float16. @default false */
+  /** Whether it is computed in the graph's float type even if other products are float16. @default false */
   readonly full?: boolean;
 }
 
 /**
  * Multiplies matrices over the last two axes. A two-dimensional right operand serves every leading index.
  *
- * @throws Error where the inner dimensions differ
+ * @throws Error if the inner dimensions differ
  */
 export function emitMatmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
   const { transA = false, transB = false, alpha = 1, full = false } = options;

@@ -1,7 +1,7 @@
 /**
  * The part of the ONNX file format that gapo writes: a protobuf schema of the fields in use, and the encoder.
  *
- * Field numbers are those of onnx.proto3 (IR version 10). Readers see the fields that are left out as unset.
+ * Field numbers are those of onnx.proto3 (IR version 10). Readers see omitted fields as unset.
  */
 import { basename, dirname, isAbsolute } from 'node:path';
 import protobuf from 'protobufjs';
@@ -101,7 +101,7 @@ export interface GraphContent {
 /** An encoded graph. */
 export interface OnnxModel {
   readonly bytes: Uint8Array;
-  /** The weights that it references by absolute file paths; undefined where there are none. */
+  /** The weights that it references by absolute file paths; undefined if there are none. */
   readonly mapped: MappedWeights | undefined;
 }
 
@@ -113,7 +113,7 @@ export interface MappedWeights {
   readonly bytes: number;
 }
 
-/** Encodes a graph as an ONNX model. @throws Error where its weights are in files of several directories */
+/** Encodes a graph as an ONNX model. @throws Error if its weights are in files of several directories */
 export function encodeModel(graph: GraphContent): OnnxModel {
   const model = {
     irVersion,

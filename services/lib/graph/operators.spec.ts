@@ -51,7 +51,7 @@ const cases: Record<string, (s: Shapes) => Case> = {
     parameters: { table: filled([4, c], seed) },
     feeds: { ids: { data: int64(Array.from({ length: b * t }, (_, i) => (i * 7 + seed) % 4)), dims: [b, t] } },
     output: ({ table }, g) => {
-      // The sum over the table reads every row, so that no gradient vanishes whole.
+      // The sum over the table reads every row, so that no gradient vanishes entirely.
       const read = op.embedding(table as Value, g.input('ids', 'int64', [b, t]));
       return op.add(read, op.matmul(g.constant([1, 1, 1, 1], [1, 4]), table as Value));
     },
@@ -134,7 +134,7 @@ const cases: Record<string, (s: Shapes) => Case> = {
   'checkpoint of several values': ({ b, t, c, d, seed }) => ({
     parameters: { x: filled([b, t, c], seed), y: filled([b, t, c], seed + 1), w: filled([d, c], seed + 2) },
     output: ({ x, y, w }) => {
-      // The third output is read by nobody.
+      // Nothing reads the third output.
       const [sum, product] = op.checkpoint([op.silu(x as Value), y as Value], ([p, q]) => {
         const both = op.mul(p as Value, q as Value);
         return [op.linear(op.add(p as Value, q as Value), w as Value), op.linear(op.silu(both), w as Value), both];

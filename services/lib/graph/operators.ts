@@ -1,5 +1,5 @@
 /**
- * Operators: each emits the ONNX nodes of its forward pass and records its backward pass beside it.
+ * Operators: each emits the ONNX nodes of its forward pass and records its backward pass next to it.
  *
  * Shapes follow NumPy's broadcasting. A rule returns a gradient of the input's own shape; for a parameter under row
  * weights (see RowWeights) it returns [K, ...shape]. Derivations: y is the output, dy its gradient, dx an input's.
@@ -8,7 +8,7 @@ import { contract, reduceTo, scatterRows } from './contraction.js';
 import { type Dim, type InputGradient, type Value, graphOf, record } from './graph.js';
 import { cast, emitBinary, emitMatmul, emitReshape, emitReshapeLike, emitTranspose, emitUnary } from './nodes.js';
 
-/** Records an operator with one output. `backward` is called only where a gradient reaches it. */
+/** Records an operator with one output. `backward` is called only if a gradient reaches the output. */
 function differentiable(
   y: Value,
   inputs: readonly Value[],
@@ -57,7 +57,7 @@ export function silu(x: Value): Value {
   ]);
 }
 
-/** Reshapes x. 0 keeps the extent at that place, −1 takes what is left. `dims` are the result's. */
+/** Reshapes x. 0 keeps the extent at that position, −1 takes what is left. `dims` are the result's. */
 export function reshape(x: Value, shape: readonly number[], dims: readonly Dim[]): Value {
   const y = emitReshape(x, shape, dims);
   return y === x ? x : differentiable(y, [x], (dy) => [() => emitReshapeLike(dy, x)]);
@@ -112,9 +112,8 @@ export function gatherRows(x: Value, rows: Value): Value {
 }
 
 /**
- * RMSNorm: y = x · r · gain with r = 1 / √(mean(x²) + ε) over the last axis and gain = weight + shift.
- * With u = dy · gain: dx = (u − x · r² · Σ(u·x) / C) · r, dweight = Σ_rows r · (dy · x).
- * The runtime's kernel returns r in float32 for every type of x.
+ * RMSNorm: y = x · r · gain with r = 1 / √(mean(x²) + ε) over the last axis and gain = weight + shift. With u = dy · gain: dx = (u −
+ * x · r² · Σ(u·x) / C) · r, dweight = Σ_rows r · (dy · x). The runtime's kernel returns r in float32 whatever the type of x.
  */
 export function rmsNorm(x: Value, weight: Value, epsilon: number, shift: 0 | 1 = 0): Value {
   const g = graphOf(x, weight);

@@ -23,16 +23,16 @@ export interface TensorArray<T extends ElementArray = ElementArray> {
 /** An input or output of a model. */
 export interface TensorInfo {
   readonly name: string;
-  /** Its element type, such as float32; as the runtime names those that this package has no arrays for. */
+  /** Its element type, such as float32; types that this package has no arrays for have the runtime's names. */
   readonly type: string;
-  /** A number where the size is fixed, else the dimension's name. */
+  /** A number if the size is fixed, otherwise the dimension's name. */
   readonly dims: readonly (number | string)[];
 }
 
 /** The device is not available on this machine, or the model cannot be opened. */
 export class SessionError extends Error {
   override readonly name = 'SessionError';
-  /** The caller can fix it; it is not a defect. */
+  /** The caller can fix it; it is not a bug. */
   readonly expected = true;
 }
 
@@ -51,10 +51,10 @@ function cudaLibrary(): string {
 }
 
 /**
- * The runtime lists every backend that it knows, even where its library is missing, and then fails with an error of the
- * dynamic linker. This check gives the error that helps.
+ * The runtime lists every backend that it knows, even if its library is missing, and then fails with a dynamic linker
+ * error. This check gives a helpful error.
  *
- * @throws SessionError where the device's library is missing
+ * @throws SessionError if the device's library is missing
  */
 function checkDevice(device: 'cpu' | 'cuda'): void {
   if (device === 'cpu' || existsSync(cudaLibrary())) return;
@@ -83,7 +83,7 @@ export class Session {
   /**
    * Opens a graph's model, or a model file. Weights in files are mapped, so processes share their pages.
    *
-   * @throws SessionError where the device is missing or the runtime refuses the model.
+   * @throws SessionError if the device is missing or the runtime refuses the model.
    */
   static async open(model: OnnxModel | string, options: SessionOptions): Promise<Session> {
     const device = options.device ?? 'cpu';
@@ -148,7 +148,7 @@ function infoOf(metadata: ort.InferenceSession.ValueMetadata): TensorInfo {
   return { name, type: metadata.type, dims };
 }
 
-/** Returns a tensor's elements; those of float16 as their bits. */
+/** Returns a tensor's elements; float16 as raw bits. */
 function elementsOf({ data, type }: ort.Tensor): ElementArray {
   if (type !== 'float16') return data as ElementArray;
   const { buffer, byteOffset, length } = data as Uint16Array<ArrayBuffer>;

@@ -1,4 +1,4 @@
-/** Rows that several readers share, and rows that are brought into another arrangement. */
+/** Rows shared by several readers, and rows rearranged into a grid. */
 import { type Dim, type RowWeights, type Value, graphOf, record } from './graph.js';
 import {
   cast,
@@ -16,7 +16,7 @@ import {
  * y[b] = x[source[b]]. x [Q, ...], source int64 [B], y [B, ...].
  *
  * dx[q] = Σ dy[b] over the b that read q. Under row weights the rows that read q have weights of their own, so dx has one
- * gradient for each column k: Σ weights[b, k] · dy[b]. Both are products with the matrix that says who reads what.
+ * gradient for each column k: Σ weights[b, k] · dy[b]. Both are products with the matrix of which row reads which.
  */
 export function share(x: Value, source: Value): Value {
   const g = graphOf(x, source);
@@ -56,7 +56,7 @@ function oneHot(source: Value, x: Value): Value {
 /**
  * The matrix [B, Q] times each column of the weights of its rows: [B, K·Q].
  *
- * @throws Error where its rows have no weights
+ * @throws Error if its rows have no weights
  */
 function columns(readers: Value, weights: RowWeights | undefined): { readonly weight: Value; readonly k: number } {
   if (weights === undefined) return { weight: readers, k: 1 };

@@ -1,6 +1,6 @@
 /**
- * Reads and writes config.json with its numbers as they are written. Transformers takes 30.0 for a float and refuses 30, which
- * JSON.stringify makes of it.
+ * Reads and writes config.json without changing how its numbers are written. Transformers accepts 30.0 as a float but rejects
+ * 30, which JSON.stringify would write.
  */
 import { isMapping } from '@gapo/service';
 import { LosslessNumber, isInteger, parse, stringify } from 'lossless-json';
@@ -8,7 +8,7 @@ import { ModelError } from './errors.js';
 import { placeOfProblem, readText } from './files.js';
 
 /**
- * Reads a config.json that is to be written again. Its integers are numbers, other numbers keep their digits.
+ * Reads a config.json that will be written again. Integers become numbers; other numbers keep their digits.
  *
  * @throws ModelError if the file cannot be read, or is not a JSON object
  */

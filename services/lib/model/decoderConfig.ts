@@ -1,12 +1,12 @@
 /**
  * The description of a decoder: its sizes, the choices in which architectures differ, and the names of its tensors. Graphs,
- * adapters and files derive from it alone.
+ * adapters and files are derived from it alone.
  */
 import type { RotaryPositions } from './rotaryPositions.js';
 
 /** How the tokens of a layer attend to those before them. */
 export interface LayerAttention {
-  /** The positions that a token attends to, its own included; undefined for all. */
+  /** The number of positions that a token attends to, including its own; undefined for all. */
   readonly window: number | undefined;
   /** Undefined if the layer's queries and keys do not depend on their positions. */
   readonly rotary: RotaryPositions | undefined;
@@ -23,9 +23,9 @@ export interface Biases {
 
 /** The names of a decoder's tensors, and of its classifier, in Hugging Face's files. Names in a layer are relative to the layer. */
 export interface TensorNames {
-  /** The class of transformers that loads it as a classifier, if there is one. */
+  /** The transformers class that loads it as a classifier, if there is one. */
   readonly classifier?: string;
-  /** The prefix of every name but the head's. Checkpoints of the trunk alone leave it out. */
+  /** The prefix of every name except the head's. Checkpoints of the trunk alone omit it. */
   readonly trunk: string;
   /** The token embeddings' tensor. */
   readonly embedding: string;
@@ -40,21 +40,21 @@ export interface TensorNames {
   /** The norms of queries and keys, if the decoder has them. */
   readonly queryKeyNorms?: QueryKeyNorms;
   readonly attentionOutput: string;
-  /** The norm of what attention adds to the residual stream, if there is one. */
+  /** The norm of attention's output before it is added to the residual stream, if there is one. */
   readonly attentionOutputNorm?: string;
   /** The norm of the feed-forward layer's input, if there is one. */
   readonly feedForwardNorm?: string;
   /** Gate and up, one linear map with both outputs, or up alone. */
   readonly feedForwardIn: readonly string[];
   readonly feedForwardOut: string;
-  /** The norm of what the feed-forward layer adds to the residual stream, if there is one. */
+  /** The norm of the feed-forward layer's output before it is added to the residual stream, if there is one. */
   readonly feedForwardOutputNorm?: string;
   readonly finalNorm: string;
   /** The output projection's tensor. */
   readonly head: string;
   /** Whether linear weights are stored [in, out], as Hugging Face's Conv1D does, instead of [out, in]. */
   readonly inOut: boolean;
-  /** Tensors in files that the configuration determines. They are skipped. */
+  /** Tensors in files that are determined by the configuration. They are skipped. */
   readonly buffers: RegExp;
 }
 
@@ -82,15 +82,15 @@ export interface DecoderConfig {
   readonly norm: 'rms' | 'zeroCentredRms' | 'layer';
   /** ε of every norm. */
   readonly epsilon: number;
-  /** What the norms of queries and keys cover, where `names.queryKeyNorms` has them. @default 'head' */
+  /** What the norms of queries and keys cover, if `names.queryKeyNorms` has them. @default 'head' */
   readonly queryKeyNormOver?: 'head' | 'projection';
   /** How each layer attends. */
   readonly attention: readonly LayerAttention[];
-  /** Bounds the attention scores softly: cap · tanh(score / cap). @default none */
+  /** Soft bound on the attention scores: cap · tanh(score / cap). @default none */
   readonly scoreCap?: number;
   readonly biases: Biases;
   readonly activation: Activation;
-  /** Whether the feed-forward layer is down(activation(gate(x)) · up(x)), or else down(activation(up(x))). */
+  /** Whether the feed-forward layer is down(activation(gate(x)) · up(x)); otherwise it is down(activation(up(x))). */
   readonly gated: boolean;
   /** Multiplies the token embeddings. @default 1 */
   readonly embeddingScale?: number;
@@ -98,7 +98,7 @@ export interface DecoderConfig {
   readonly residualScale?: number;
   /** Multiplies the logits. @default 1 */
   readonly logitScale?: number;
-  /** Bounds the logits softly, after their scale: cap · tanh(logit / cap). @default none */
+  /** Soft bound on the logits, applied after their scale: cap · tanh(logit / cap). @default none */
   readonly logitCap?: number;
   /** Whether the output projection is the embedding table. */
   readonly tiedEmbeddings: boolean;
@@ -107,5 +107,5 @@ export interface DecoderConfig {
   readonly names: TensorNames;
 }
 
-/** The functions within feed-forward layers. `geluTanh` is GELU by its tanh approximation. */
+/** The activation functions in feed-forward layers. `geluTanh` is the tanh approximation of GELU. */
 export type Activation = 'silu' | 'gelu' | 'geluTanh' | 'relu';

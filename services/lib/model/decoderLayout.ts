@@ -35,14 +35,14 @@ export interface LayerLayout {
   /** The norms of queries and keys, if the decoder has them. */
   readonly queryKeyNorms: QueryKeyNorms | undefined;
   readonly attentionOutput: LinearModule;
-  /** The norm of what attention adds to the residual stream, if there is one. */
+  /** The norm of attention's output before it is added to the residual stream, if there is one. */
   readonly attentionOutputNorm: string | undefined;
   /** The norm of the feed-forward layer's input, if there is one. */
   readonly feedForwardNorm: string | undefined;
   /** Gate and up, one module with both outputs, or up alone. */
   readonly feedForwardIn: readonly LinearModule[];
   readonly feedForwardOut: LinearModule;
-  /** The norm of what the feed-forward layer adds to the residual stream, if there is one. */
+  /** The norm of the feed-forward layer's output before it is added to the residual stream, if there is one. */
   readonly feedForwardOutputNorm: string | undefined;
 }
 
@@ -102,7 +102,7 @@ export function decoderLayout(config: DecoderConfig): DecoderLayout {
   };
 }
 
-/** Returns the weight with which a norm's gain is 1. */
+/** Returns the weight value for which a norm's gain is 1. */
 export function neutralGain({ norm }: DecoderConfig): number {
   return norm === 'zeroCentredRms' ? 0 : 1;
 }
@@ -112,7 +112,7 @@ export function linearModules(layer: LayerLayout): readonly LinearModule[] {
   return [...layer.queryKeyValue, layer.attentionOutput, ...layer.feedForwardIn, layer.feedForwardOut];
 }
 
-/** Returns the last part of a module's name, by which LoRA targets it. */
+/** Returns the last part of a module's name, which LoRA uses to target it. */
 export function targetName(module: string): string {
   return module.slice(module.lastIndexOf('.') + 1);
 }

@@ -19,7 +19,7 @@ test('a pipe, a device and a directory are refused by name, and none is waited f
 test('a text of an absurd size is refused before it is read', async (t) => {
   const path = join(await temporaryDirectory(t), 'tokenizer.json');
   const file = await open(path, 'w');
-  await file.truncate(2 ** 31); // takes no room
+  await file.truncate(2 ** 31); // takes no disk space
   await file.close();
   await assert.rejects(readJson(path), { message: `${path}: has 2147483648 bytes, which is more than 64 MiB` });
 });

@@ -4,14 +4,14 @@ import { isMapping, NotRegularError, openRegular } from '@gapo/service';
 import { parse } from 'lossless-json';
 import { ModelError } from './errors.js';
 
-/** The most MiB of a text: twice the largest tokenizers. */
+/** Maximum size of a text file in MiB: twice the largest tokenizers. */
 const longestText = 64;
 
 /**
  * Opens a file for reading.
  *
- * @throws ModelError if it cannot be opened, or is no regular file: opening a pipe, or reading from it, could wait without an end,
- *   and with it every other file of the process
+ * @throws ModelError if it cannot be opened, or is not a regular file: opening or reading a pipe could block forever, and with it
+ * all other file operations of the process
  */
 export async function openFile(path: string): Promise<FileHandle> {
   try {
@@ -27,7 +27,7 @@ export async function openFile(path: string): Promise<FileHandle> {
 /**
  * Reads a file.
  *
- * @param most MiB that it may have
+ * @param most maximum size in MiB
  * @throws ModelError if it cannot be read, or has more
  */
 export async function readBytes(path: string, most = Infinity): Promise<Buffer> {
@@ -78,7 +78,7 @@ export function parseJson(path: string, text: string): Record<string, unknown> {
   return value;
 }
 
-/** The deepest nesting of a file, below which no function that follows it exhausts the stack. */
+/** Maximum nesting depth of a file, for which no recursive function exhausts the stack. */
 const deepest = 500;
 
 /** Whether a JSON value nests no deeper than {@link deepest}. */
@@ -108,7 +108,7 @@ export function placeOfProblem(text: string): string {
   return '';
 }
 
-/** Whether there is a file or directory of that name. */
+/** Whether a file or directory with that name exists. */
 export async function exists(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }

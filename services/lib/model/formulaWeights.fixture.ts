@@ -1,4 +1,4 @@
-/** Weights that are functions of their tensor's name, as test/oracle/torch/architectures.py computes them too. */
+/** Weights that are functions of their tensor's name, computed the same way as in test/oracle/torch/architectures.py. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DecoderConfig } from './decoderConfig.js';

@@ -1,6 +1,6 @@
 /**
- * Reads decoders from a model directory's config.json and generation_config.json. Keys that would change the arithmetic and
- * are not implemented are refused by name, and so are keys that are not known.
+ * Reads decoders from a model directory's config.json and generation_config.json. Unimplemented keys that would change the
+ * arithmetic, and unknown keys, are refused by name.
  */
 import { join } from 'node:path';
 import { type Architecture, decoderOf } from './architectures/architecture.js';
@@ -58,7 +58,7 @@ function textConfig(json: Readonly<Record<string, unknown>>): Readonly<Record<st
   return typeof found === 'object' && found !== null ? (found as Readonly<Record<string, unknown>>) : undefined;
 }
 
-/** Lists what the keys of a config.json say about parts that no architecture here has. */
+/** Lists the parts described in a config.json that no architecture here supports. */
 function unsupportedParts(json: Readonly<Record<string, unknown>>): readonly string[] {
   const has = (...keys: readonly string[]): boolean => keys.some((key) => (json[key] ?? null) !== null);
   const experts = ['num_local_experts', 'num_experts', 'n_routed_experts', 'moe_num_experts']

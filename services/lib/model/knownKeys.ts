@@ -1,8 +1,8 @@
 /**
- * The keys of Hugging Face's JSON files (config.json, generation_config.json, adapter_config.json, tokenizer_config.json).
- * Each file is read against a list of known keys, so that no key that changes a model's meaning goes unread. A key is used,
- * has no effect on what gapo computes, or must have a value at which it has none. Every other key is refused by name, unless
- * it is empty or the user lists it: see {@link KeyOptions}.
+ * The keys of Hugging Face's JSON files (config.json, generation_config.json, adapter_config.json, tokenizer_config.json). Each
+ * file is read against a list of known keys, so that no key that changes the model is overlooked. A key is used, has no effect on
+ * what gapo computes, or must have a value at which it has no effect. Every other key is refused by name unless it is empty or
+ * listed by the user: see {@link KeyOptions}.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isMapping } from '@gapo/service';
@@ -11,7 +11,7 @@ import { isMapping } from '@gapo/service';
 export interface KnownKeys {
   /** Keys that are read and validated elsewhere. */
   readonly used: readonly string[];
-  /** Keys without an effect on what gapo computes. */
+  /** Keys that do not affect what gapo computes. */
   readonly harmless: readonly string[];
   /** Keys that are not implemented, with the values at which they have no effect. */
   readonly neutral: Readonly<Record<string, Neutral>>;
@@ -19,26 +19,26 @@ export interface KnownKeys {
 
 /** A key that is not implemented. */
 export interface Neutral {
-  /** The values at which it has no effect. Their members are compared, not their identity. */
+  /** The values at which it has no effect. Compared by content, not identity. */
   readonly values: readonly unknown[];
   /** What other values would change. */
   readonly effect: string;
 }
 
-/** How the user changes the reading of a model's files. */
+/** User options for reading a model's files. */
 export interface KeyOptions {
   /**
-   * Keys to read as if they were absent. `a.b` is the key b of the object a. Surplus tensors of these names, or whose names start
-   * with them and a point, are left out too. @default none
+   * Keys to read as if they were absent. `a.b` is the key b of the object a. Unexpected tensors with these names, or whose names
+   * start with one of them and a dot, are ignored too. @default none
    */
   readonly ignoreKeys?: readonly string[] | undefined;
   /** Where the user lists them, for messages. @default {@link usualList} */
   readonly listedIn?: string | undefined;
-  /** Whether keys that are not known are an error. @default 'refuse' */
+  /** Whether unknown keys are an error. @default 'refuse' */
   readonly unknownKeys?: 'refuse' | 'accept' | undefined;
 }
 
-/** Where runs and the commands that train list the keys to ignore. */
+/** Where runs and training commands list the keys to ignore. */
 export const usualList = 'policy.ignoreKeys, or in --ignore-keys of gapo sft and gapo reward train';
 
 /** A JSON object whose keys were checked. */
@@ -54,7 +54,7 @@ export function neutral(effect: string, ...values: readonly unknown[]): Neutral 
   return { effect, values };
 }
 
-/** Joins lists of known keys. A key that one of them uses is not checked against the values of another. */
+/** Joins lists of known keys. A key used by one of them is not checked against the values of another. */
 export function joinedKeys(...lists: readonly Partial<KnownKeys>[]): KnownKeys {
   return {
     used: lists.flatMap(({ used = [] }) => used),
@@ -64,7 +64,7 @@ export function joinedKeys(...lists: readonly Partial<KnownKeys>[]): KnownKeys {
 }
 
 /**
- * Checks the keys of an object against those that are known.
+ * Checks the keys of an object against the known ones.
  *
  * @param within the path of the object in its file, such as `rope_scaling.`
  */
@@ -96,7 +96,7 @@ export function checkKeys(
   return { json: kept, problems };
 }
 
-/** Returns an object without some of its keys, or of its objects' keys. */
+/** Returns an object without some of its own or its nested objects' keys. */
 function withoutKeys(json: Readonly<Record<string, unknown>>, paths: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(json)
@@ -108,7 +108,7 @@ function withoutKeys(json: Readonly<Record<string, unknown>>, paths: readonly st
   );
 }
 
-/** Whether a value says nothing: null, false, or empty. */
+/** Whether a value carries no information: null, false, or empty. */
 function isEmpty(value: unknown): boolean {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
   return value === null || value === false || value === '';

@@ -1,4 +1,7 @@
-/** Models as files: configuration, weights, tokenizer, adapters, and the memory that they need. Needs no tensor runtime. */
+/**
+ * Models as files: configuration, weights, tokenizer, adapters, and the memory that they need. Does not need a tensor
+ * runtime.
+ */
 export { ModelError } from './errors.js';
 export { parseJson } from './files.js';
 

@@ -1,4 +1,4 @@
-/** Asserts that reading a file or a directory fails with a message for people. */
+/** Asserts that reading a file or directory fails with a message for users. */
 import assert from 'node:assert/strict';
 import { ModelError } from './errors.js';
 

@@ -1,16 +1,19 @@
-/** Rotary positions: which channels turn, how fast, and how their frequencies are scaled for longer contexts. */
+/**
+ * Rotary positions: which channels are rotated, at which frequencies, and how these are scaled for longer
+ * contexts.
+ */
 import { at } from '@gapo/numeric';
 
 /** Rotary position embeddings (Su et al. 2021, arXiv 2104.09864), in the half-split form of Hugging Face. */
 export interface RotaryPositions {
-  /** The channels of a head that are turned, from the first: an even number. */
+  /** The number of channels of a head that are rotated, starting from the first; even. */
   readonly width: number;
   /** Base of the frequencies. */
   readonly theta: number;
   readonly scaling?: RotaryScaling;
 }
 
-/** The scaling of the rotary frequencies for a context longer than that of pretraining. */
+/** The scaling of the rotary frequencies for contexts longer than in pretraining. */
 export type RotaryScaling =
   | { readonly kind: 'linear'; readonly factor: number }
   | {
@@ -19,32 +22,32 @@ export type RotaryScaling =
       readonly factor: number;
       readonly lowFrequencyFactor: number;
       readonly highFrequencyFactor: number;
-      /** The context of pretraining, in tokens. */
+      /** The pretraining context, in tokens. */
       readonly originalContext: number;
     }
   | {
-      /** YaRN (Peng et al. 2023, arXiv 2309.00071): as llama3, interpolated along the channels. */
+      /** YaRN (Peng et al. 2023, arXiv 2309.00071): like llama3, but interpolated along the channels. */
       readonly kind: 'yarn';
       readonly factor: number;
-      /** Frequencies with more turns within the context of pretraining are kept. */
+      /** Frequencies with more rotations than this within the pretraining context are kept. */
       readonly fastTurns: number;
-      /** Frequencies with fewer turns are divided by the factor. */
+      /** Frequencies with fewer rotations than this are divided by the factor. */
       readonly slowTurns: number;
       readonly originalContext: number;
-      /** Whether the channels between which frequencies are interpolated are whole numbers. */
+      /** Whether the channel bounds of the interpolation are rounded to whole numbers. */
       readonly truncate: boolean;
       /** Multiplies the turned channels of queries and keys. */
       readonly attentionFactor: number;
     }
   | {
-      /** LongRoPE (Ding et al. 2024, arXiv 2402.13753): each frequency has a divisor of its own. */
+      /** LongRoPE (Ding et al. 2024, arXiv 2402.13753): each frequency has its own divisor. */
       readonly kind: 'longrope';
       readonly divisors: readonly number[];
       /** Multiplies the turned channels of queries and keys. */
       readonly attentionFactor: number;
     };
 
-/** Returns the factor that a rotary scaling puts on the turned channels of queries and keys. */
+/** Returns the factor that a rotary scaling applies to the rotated channels of queries and keys. */
 export function rotaryFactor({ scaling }: RotaryPositions): number {
   return scaling !== undefined && 'attentionFactor' in scaling ? scaling.attentionFactor : 1;
 }
@@ -66,7 +69,7 @@ export function rotaryFrequencies({ width, theta, scaling }: RotaryPositions): r
     }
     case 'yarn': {
       const { factor, fastTurns, slowTurns, originalContext, truncate } = scaling;
-      /** The channel whose frequency has that many turns within the context of pretraining. */
+      /** The channel whose frequency has that many rotations within the pretraining context. */
       const channelOf = (turns: number): number =>
         (width * Math.log(originalContext / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
       const [fast, slow] = [channelOf(fastTurns), channelOf(slowTurns)];

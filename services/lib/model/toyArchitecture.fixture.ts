@@ -1,6 +1,6 @@
 /**
- * An architecture that is not registered, described as in CONTRIBUTING.md: Llama with other tensor names and config.json
- * keys, and a norm over each head of queries and keys.
+ * An unregistered architecture, described as in CONTRIBUTING.md: Llama with other tensor names and config.json keys, and
+ * a norm over each head of queries and keys.
  */
 import { z } from 'zod';
 import { defineArchitecture, everyLayer } from './architectures/architecture.js';

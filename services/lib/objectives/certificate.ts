@@ -14,7 +14,7 @@ export interface ObjectiveEffect {
   readonly name: string;
   /** ⟨g_k, d⟩ = (G·w)_k: the first-order change of the objective per unit of step, in units of its reward. */
   readonly progress: number;
-  /** ⟨g_k, d⟩ / (‖g_k‖ ‖d‖), the cosine of its gradient and the update, in [-1, 1]; 0 where one of the two is zero. */
+  /** ⟨g_k, d⟩ / (‖g_k‖ ‖d‖), the cosine of its gradient and the update, in [-1, 1]; 0 if either is zero. */
   readonly relative: number;
   readonly effect: Effect;
 }
@@ -29,17 +29,17 @@ export interface UpdateCertificate {
   /** ‖d‖. */
   readonly norm: number;
   /**
-   * Whether some direction improves every objective that has a gradient: exactly where the hull of the unit gradients does
-   * not contain the origin (Gordan's theorem). If false, the policy is Pareto stationary to first order.
+   * Whether some direction improves every objective that has a gradient: exactly if the hull of the unit gradients does not contain the
+   * origin (Gordan's theorem). If false, the policy is Pareto stationary to first order.
    */
   readonly commonAscent: boolean;
-  /** The distance of the origin from that hull, in [0, 1]: the least cosine that the best common direction has. */
+  /** The distance of the origin from that hull, in [0, 1]: the smallest cosine of the best common direction. */
   readonly margin: number;
   /** The KKT residual of that distance, at most 1e-10; relative, see `KktCertificate`. */
   readonly residual: number;
 }
 
-/** A squared distance of the hull from the origin that inner products in float64 cannot tell from 0. */
+/** A squared distance of the hull from the origin that float64 inner products cannot distinguish from 0. */
 const stationaryTolerance = 1e-12;
 
 /**
@@ -76,7 +76,7 @@ export function updateCertificate(gram: Gram, weights: ArrayLike<number>): Updat
       w.reduce((sum, weight, k) => sum + weight * f64(progress, k), 0),
     ),
   );
-  // The size of the terms that are added up in ⟨g_k, d⟩ is ‖g_k‖ times this.
+  // The magnitude of the terms summed in ⟨g_k, d⟩ is ‖g_k‖ times this.
   const terms = w.reduce((sum, weight, k) => sum + Math.abs(weight) * f64(norms, k), 0);
   const objectives = names.map((name, k): ObjectiveEffect => {
     const [value, length] = [f64(progress, k), f64(norms, k)];
@@ -88,14 +88,14 @@ export function updateCertificate(gram: Gram, weights: ArrayLike<number>): Updat
   return { gram, weights: w, objectives, norm, ...commonAscent(gram) };
 }
 
-/** What a step's report has of an objective, of which the rest follows. A number that JSON does not have is null. */
+/** An objective's numbers in a step's report, from which the rest follows. Numbers that JSON cannot represent are null. */
 export interface ReportedObjective {
   readonly name: string;
   /** Its weight in the update. */
   readonly weight: number | null;
   /** ‖g_k‖. */
   readonly gradientNorm: number | null;
-  /** The cosine of its gradient and that of each objective after it, by name; none with or of a zero gradient. */
+  /** The cosines of its gradient with those of the objectives after it, by name; absent if either gradient is zero. */
   readonly cosines?: Readonly<Record<string, number | null>> | null;
 }
 
@@ -103,9 +103,9 @@ export interface ReportedObjective {
  * Certifies the update of a step from its report.
  *
  * @param objectives in the order of the report
- * @returns undefined for a report without a number that this takes, as those of earlier releases have no cosines, and for norms and cosines
- *   that no gradients have
- * @throws NonFiniteError where the square of a norm overflows
+ * @returns undefined if the report lacks a required number (earlier releases have no cosines), or if no gradients can have its norms and
+ * cosines
+ * @throws NonFiniteError if the square of a norm overflows
  */
 export function certificateOfReport(objectives: readonly ReportedObjective[]): UpdateCertificate | undefined {
   const names = objectives.map(({ name }) => name);
@@ -123,7 +123,7 @@ export function certificateOfReport(objectives: readonly ReportedObjective[]): U
   }
 }
 
-/** The smallest-norm point of the hull of the unit gradients; a zero gradient cannot be improved, and has no say. */
+/** The smallest-norm point of the hull of the unit gradients; a zero gradient cannot be improved and does not count. */
 function commonAscent(gram: Gram): Pick<UpdateCertificate, 'commonAscent' | 'margin' | 'residual'> {
   const { kept, cosines } = unitGradients(gram);
   if (kept.length === 0) return { commonAscent: false, margin: 0, residual: 0 };
@@ -143,12 +143,12 @@ export function alternativeText({ commonAscent, margin }: UpdateCertificate): st
     : 'No direction existed that improves every objective: to first order the policy is Pareto stationary.';
 }
 
-/** Objectives that a sentence lists. */
+/** Maximum number of objectives listed in a sentence. */
 const mostListed = 6;
 
 /**
- * States a certificate in a sentence: each objective's cosine with the update, who was hurt, and the residual. Of many objectives it
- * lists those that gain least, which those that are hurt are among.
+ * States a certificate in a sentence: each objective's cosine with the update, who was hurt, and the residual. If there are many
+ * objectives, lists those that gain least, which include those that are hurt.
  *
  * @returns for example `helpful +0.31, harmless -0.12, harmless hurt though a direction improves all; residual 3e-12`
  */

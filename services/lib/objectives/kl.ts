@@ -9,9 +9,9 @@ import { at, NonFiniteError } from '@gapo/numeric';
  * Estimators of KL(π ‖ π_ref) from one token drawn from π, with x = log π - log π_ref (J. Schulman, "Approximating KL
  * divergence", 2020):
  *
- * - `k1`: x. Unbiased, of either sign. The one for the reward.
+ * - `k1`: x. Unbiased, of either sign. Use it in the reward.
  * - `k2`: x²/2. Biased, never negative. As a loss its gradient is that of the KL divergence.
- * - `k3`: e^(-x) - 1 + x. Unbiased, never negative; the one to report. As a loss it gives another gradient.
+ * - `k3`: e^(-x) - 1 + x. Unbiased, never negative. Use it in reports. As a loss it has a different gradient.
  */
 export type KlEstimator = 'k1' | 'k2' | 'k3';
 
@@ -26,9 +26,9 @@ const estimators: Readonly<Record<KlEstimator, (difference: number) => number>> 
  *
  * @param logprobs log π of the tokens, any shape, natural logarithm
  * @param reference log π_ref of the same tokens, same shape
- * @returns float64, same shape. Padding gives whatever its entries give; mask by length afterwards
+ * @returns float64, same shape. Padding is not masked; mask by length afterwards
  * @throws RangeError when lengths differ
- * @throws NonFiniteError where an estimate is not finite: a log-probability of -Infinity or NaN, or a k3 beyond float64
+ * @throws NonFiniteError if an estimate is not finite: a log-probability of -Infinity or NaN, or a k3 beyond float64
  */
 export function tokenKl(
   estimator: KlEstimator,
@@ -61,7 +61,7 @@ export function tokenKl(
   return estimates;
 }
 
-/** A coefficient that stays as it is. */
+/** A constant coefficient. */
 export interface FixedKl {
   readonly kind: 'fixed';
   /** β ≥ 0. */
@@ -73,16 +73,16 @@ export interface AdaptiveKl {
   readonly kind: 'adaptive';
   /** β > 0, the current value. */
   readonly coefficient: number;
-  /** The divergence to aim at, in nats for each completion, > 0. */
+  /** The target divergence, in nats per completion, > 0. */
   readonly target: number;
   /** Completions over which an error of 20 % multiplies β by about e^0.2, > 0. */
   readonly horizon: number;
 }
 
-/** A controller is its state: plain data that a checkpoint holds as it is. */
+/** A controller is its state: plain data that checkpoints store as is. */
 export type KlController = FixedKl | AdaptiveKl;
 
-/** Relative errors are cut to this, so that one odd batch cannot throw β off. */
+/** Relative errors are clipped to this, so that one outlier batch cannot throw β off. */
 const largestError = 0.2;
 
 /**

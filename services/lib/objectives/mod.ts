@@ -1,6 +1,6 @@
 /**
- * The mathematics of several objectives: Gram matrices and the combiners that turn them into the weights of an update,
- * advantages, the KL divergence and its controllers, Pareto fronts. Pure functions.
+ * The mathematics of multiple objectives: Gram matrices and the combiners that turn them into the weights of an
+ * update, advantages, the KL divergence and its controllers, Pareto fronts. Pure functions.
  */
 
 export * from './advantages/advantages.js';

@@ -1,6 +1,6 @@
 /**
- * Sets of policies by their values on several objectives, higher being better: which of them are dominated, and the
- * hypervolume that a set covers.
+ * Sets of policies by their values on several objectives, where higher is better: which of them are dominated, and the hypervolume that
+ * a set covers.
  */
 
 import { assertFinite, at } from '@gapo/numeric';
@@ -21,7 +21,7 @@ export function dominates(a: Point, b: Point): boolean {
 /**
  * Indices, ascending, of the points that no other point dominates. Equal points do not dominate each other: all stay.
  *
- * @param points N points of K values each; none gives none
+ * @param points N points of K values each; may be empty
  * @throws RangeError when lengths differ, NonFiniteError for a value that is not finite
  */
 export function paretoFront(points: readonly Point[]): number[] {
@@ -68,10 +68,10 @@ export function hypervolume(points: readonly Point[], reference: Point): number 
 const margin = 0.1;
 
 /**
- * Returns a reference point for {@link hypervolume}: a tenth of each objective's range below its worst value, or a tenth below where all
- * values are equal. It depends on the points: hypervolumes of different sets compare only with one reference.
+ * Returns a reference point for {@link hypervolume}: a tenth of each objective's range below its worst value, or a tenth below the value
+ * if all are equal. It depends on the points: hypervolumes of different sets are comparable only with the same reference.
  *
- * @param points N ≥ 1 points of K values each, usually with the starting policy's
+ * @param points N ≥ 1 points of K values each, usually including the starting policy's
  * @returns K values
  * @throws RangeError without points, or when lengths differ; NonFiniteError for a value that is not finite
  */
@@ -115,7 +115,7 @@ function staircase(order: readonly Edge[]): number {
   return area;
 }
 
-/** A set with another edge, without those that then cover nothing more, by the first `size` coordinates. */
+/** Adds an edge to a set and removes those that then cover nothing more, by the first `size` coordinates. */
 function withUndominated(set: readonly Edge[], edge: Edge, size: number): readonly Edge[] {
   const covers = (a: Edge, b: Edge): boolean => a.slice(0, size).every((length, k) => length >= at(b, k));
   if (set.some((other) => covers(other, edge))) return set;

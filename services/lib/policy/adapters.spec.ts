@@ -1,4 +1,6 @@
-/** Adapters as PEFT saves them have the log-probabilities that it computes with them, also merged and written again. */
+/**
+ * Adapters saved by PEFT give the same log-probabilities as in PEFT, also after merging and after being written again.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** An architecture takes one description: with the toy one in the list, everything else reads, runs, samples and adapts it. */
+/**
+ * Adding an architecture takes one description: with a toy one in the list, everything else can read, run, sample and adapt
+ * it.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,7 +26,7 @@ const known = [...architectures, toy];
 const options = { threads: 1 };
 const temperature = 1.3;
 
-/** The toy's names on disk, and Llama's for the same tensors: what the reference pass looks them up by. */
+/** The toy's names on disk, and Llama's names for the same tensors, by which the reference pass looks them up. */
 const llamaNames: readonly (readonly [toy: RegExp, llama: string])[] = [
   [/^backbone\.tokens\.table$/, 'model.embed_tokens.weight'],
   [/^backbone\.norm_out\./, 'model.norm.'],
@@ -37,7 +40,7 @@ const llamaNames: readonly (readonly [toy: RegExp, llama: string])[] = [
   [/^backbone\.blocks\.(\d)\.ffn\.w2\./, 'model.layers.$1.mlp.down_proj.'],
 ];
 
-/** The toy's configuration in the keys of the architecture that has the same arithmetic. */
+/** The toy's configuration in terms of the architecture with the same arithmetic. */
 const sameArithmetic = {
   model_type: 'qwen3',
   num_hidden_layers: toyConfig.n_layers,

@@ -15,7 +15,7 @@ export const describedTensor = z.object({
 });
 type DescribedTensor = z.output<typeof describedTensor>;
 
-/** Writes the tensors into their files in a directory, and a JSON file beside them. */
+/** Writes the tensors into their files in a directory, and a JSON file next to them. */
 export async function writeDescribed(
   directory: string,
   tensors: readonly DescribedTensor[],
@@ -53,7 +53,9 @@ function bytesOf({ shape, seed, offset, dtype }: DescribedTensor): Uint8Array {
   return new Uint8Array(Float32Array.from(elements).buffer);
 }
 
-/** Returns ln softmax(row) of each token but the first, from the rows of logits [T, V] before it. */
+/**
+ * Returns ln softmax(row) of each token except the first, from the row of logits [T, V] before it.
+ */
 export function logprobsOf(logits: Float32Array, ids: readonly number[]): readonly number[] {
   const vocabulary = logits.length / ids.length;
   return ids.slice(1).map((token, t) => {

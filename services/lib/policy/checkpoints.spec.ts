@@ -1,4 +1,4 @@
-/** Checkpoints as they are on the Hub have the log-probabilities that transformers computes from them. */
+/** Checkpoints in the Hub's format give the same log-probabilities as in transformers. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';

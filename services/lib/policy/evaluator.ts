@@ -75,7 +75,7 @@ class TokenRows {
     this.#starts = sequences.map(({ completionIds }) => (start += completionIds.length) - completionIds.length);
   }
 
-  /** Stores the rows of some sequences at their places. */
+  /** Stores the rows of some sequences at their positions. */
   put(indices: readonly number[], rows: TensorArray | undefined): void {
     if (rows === undefined) return;
     const [, ...rest] = rows.dims;

@@ -1,4 +1,4 @@
-/** Forward passes written out as loops over float64 arrays, with tensors by their names on disk: what the graphs are compared with. */
+/** Forward passes written out as loops over float64 arrays, with tensors by their names on disk. The graphs are compared with them. */
 import { Graph, Session, int64 } from '@gapo/graph';
 import type { Adapter, DecoderModel, NamedTensor } from '@gapo/model';
 import { parameterFeeds } from './decoder/completions.js';
@@ -48,7 +48,7 @@ function layerNormed(weights: Weights, name: string, x: Vector, epsilon: number)
 
 const plus = (a: Vector, b: Vector): Vector => a.map((value, i) => value + (b[i] as number));
 
-/** Attention of every position over heads [T][head][channel]: queries share keys in groups, and see `window` positions. */
+/** Attention of every position over heads [T][head][channel]: queries share keys in groups and see `window` positions. */
 function attention(q: Vector[][], k: Vector[][], v: Vector[][], window: number): Vector[] {
   return q.map((heads, t) =>
     heads.flatMap((query, head) => {
@@ -71,7 +71,7 @@ function attention(q: Vector[][], k: Vector[][], v: Vector[][], window: number):
 const byHead = (x: Vector, width: number): Vector[] =>
   Array.from({ length: x.length / width }, (_, head) => x.slice(head * width, (head + 1) * width));
 
-/** Inverse frequencies as the papers' code has them: Llama 3.1 divides by wavelength, linear scaling by the factor. */
+/** Inverse frequencies as in the papers' code: Llama 3.1 divides depending on the wavelength, linear scaling by the factor. */
 function frequencies(config: Config, width: number): Vector {
   const scaling = config['rope_scaling'] as Record<string, number | string> | undefined;
   return Array.from({ length: width / 2 }, (_, i) => {
@@ -160,7 +160,7 @@ export function gpt2Logits(config: Config, weights: Weights, ids: readonly numbe
   );
 }
 
-/** The graph's logits [B · length, V] of sequences of one length, under the model and, where one is given, an adapter. */
+/** The graph's logits [B · length, V] of sequences of one length, under the model and, if given, an adapter. */
 export async function logitsOf(
   model: DecoderModel,
   sequences: readonly number[],

@@ -67,7 +67,7 @@ export class SupervisedEngine {
     return new SupervisedEngine(await Session.open(graph.toModel(), options), config, spec, options);
   }
 
-  /** Loss and gradients of a batch at the given values of the trained tensors. */
+  /** Computes loss and gradients of a batch at the given values of the trained tensors. */
   async compute(tensors: readonly NamedTensor[], sequences: readonly Sequence[]): Promise<SupervisedGradients> {
     checkSequences(sequences, this.#config.context);
     const tokens = tokensOf(sequences);

@@ -1,4 +1,4 @@
-/** Every architecture against the numbers that transformers and PEFT compute: test/oracle/torch/architectures.py. */
+/** Every architecture against the numbers computed by transformers and PEFT: test/oracle/torch/architectures.py. */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,13 +25,13 @@ import { SupervisedEngine } from './supervised.js';
 type Gradients = Readonly<Record<string, readonly [norm: number, product: number]>>;
 
 interface Example {
-  /** config.json as it is found on the Hub. */
+  /** config.json as found on the Hub. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** config.json as transformers writes it. */
+  /** config.json as written by transformers. */
   readonly saved: Readonly<Record<string, unknown>>;
-  /** Of each token after the first. */
+  /** Log-probability of each token after the first. */
   readonly logprobs: readonly number[];
-  /** Of every token after the last. */
+  /** Log-probability of every possible token after the last. */
   readonly next: readonly number[];
   readonly greedy: readonly number[];
   readonly loss: number;
@@ -86,7 +86,7 @@ function assertGradients(shapes: readonly TensorShape[], found: readonly Float32
     const probe = formulaUniform(`probe ${name}`, gradient.length);
     const mine = gradient.reduce((sum, x, i) => sum + x * at(probe, i), 0);
     const gap = Math.max(Math.abs(Math.hypot(...gradient) - norm), Math.abs(mine - product));
-    // Float32's rounding is left where a gradient is 0, such as that of a bias of keys without positions.
+    // Where a gradient is 0, such as that of a key bias without positions, float32 rounding remains.
     assert.ok(gap <= tolerance * norm + 1e-7 * largest, `${name}: off by ${gap}, the norm is ${norm}`);
   });
 }

@@ -55,7 +55,10 @@ describe('work under several signals', () => {
   });
 });
 
-/** Resolves once an object is garbage. It never is where something holds it: the test then ends by its time limit. */
+/**
+ * Resolves once an object is garbage-collected. If something still references it, this never resolves and the test
+ * times out.
+ */
 async function collected(held: WeakRef<object>): Promise<void> {
   const { setFlagsFromString } = await import('node:v8');
   const { runInNewContext } = await import('node:vm');

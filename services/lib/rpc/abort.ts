@@ -1,18 +1,18 @@
-// Waiting for a promise until an AbortSignal aborts or a time limit passes, and work under several signals.
+// Waits for a promise until an AbortSignal aborts or a time limit passes, and runs work under several signals.
 
 /**
  * Returns the promise's result.
  *
- * The listener is removed when the wait ends, so a signal that lives as long as a stream can be used for each of its messages: a race
- * with one long promise would leak.
+ * The listener is removed when the wait ends, so a signal that lives as long as a stream can be used for each of its messages. Racing
+ * against one long-lived promise would leak.
  *
- * @throws the signal's reason where it aborts first
+ * @throws the signal's reason if it aborts first
  */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
     if (signal.aborted) {
-      promise.catch(() => undefined); // nobody handles its failure any more
+      promise.catch(() => undefined); // nothing handles its rejection any more
       onAbort();
       return;
     }
@@ -24,7 +24,7 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 /**
  * Returns whether `work` is fulfilled within `timeoutMs` milliseconds.
  *
- * @throws the error of `work` where it is rejected in time
+ * @throws the error of `work` if it is rejected in time
  */
 export async function settlesWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
@@ -41,9 +41,9 @@ export async function settlesWithin(work: Promise<unknown>, timeoutMs: number): 
 /**
  * Returns the result of `work`, whose signal aborts with the first of `sources`, for the same reason.
  *
- * The sources hold nothing of the work once it has ended. `AbortSignal.any` would: Node keeps such a signal, and what its listeners
- * hold, until a source aborts. And where a source is an AbortSignal.timeout, Node 20 forgets the time limit with the next garbage
- * collection, unless something else holds that source.
+ * Once the work has ended, the sources no longer reference it. With `AbortSignal.any` they would: Node keeps such a signal, and
+ * whatever its listeners reference, until a source aborts. Also, if a source is an AbortSignal.timeout, Node 20 drops the time limit
+ * at the next garbage collection unless something else references that source.
  *
  * @example
  * ```ts

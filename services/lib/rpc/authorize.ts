@@ -1,4 +1,4 @@
-// Admits calls by their metadata, such as a bearer token, before a message of them is read.
+// Admits calls by their metadata, such as a bearer token, before any of their messages is read.
 import * as grpc from '@grpc/grpc-js';
 import { RpcError } from './error.js';
 import type { ServiceName } from './services.js';
@@ -8,17 +8,20 @@ import type { Refusal } from './tls/security.js';
 export interface ArrivingCall {
   /** The method's name. */
   readonly method: string;
-  /** Its metadata of the name `authorization`. */
+  /** Its `authorization` metadata. */
   readonly authorization: string | undefined;
 }
 
-/** Who makes a call, as its credentials say. */
+/** The caller, as identified by the call's credentials. */
 export interface AdmittedCaller {
   readonly name: string;
   readonly role: string;
-  /** When its credential ends by itself. Its streams end with it. @default never */
+  /** When the credential expires; the caller's streams end at that time. @default never */
   readonly expires?: Date;
-  /** Aborts when its credential is taken back, which ends its streams. The reason is an RpcError that says why. */
+  /**
+   * Aborts when the credential is revoked, which ends the caller's streams. The reason is an RpcError that says
+   * why.
+   */
   readonly revoked?: AbortSignal;
 }
 
@@ -26,7 +29,7 @@ export interface AdmittedCaller {
 export interface Admission {
   readonly service: ServiceName;
   /**
-   * Returns who calls.
+   * Returns the caller.
    *
    * @throws RpcError UNAUTHENTICATED, PERMISSION_DENIED
    */
@@ -36,12 +39,12 @@ export interface Admission {
 /** The callers of the calls in progress, by the metadata that their handlers receive. */
 const callers = new WeakMap<grpc.Metadata, AdmittedCaller>();
 
-/** Returns who makes a call; undefined where the service admits everybody. */
+/** Returns who makes a call; undefined if the service admits everyone. */
 export function callerOf(metadata: grpc.Metadata): AdmittedCaller | undefined {
   return callers.get(metadata);
 }
 
-/** Returns the interceptor that refuses calls which are not admitted. */
+/** Returns an interceptor that refuses calls that are not admitted. */
 export function admissionGuard(
   { service, admit }: Admission,
   onRefused: ((refusal: Refusal) => void) | undefined,

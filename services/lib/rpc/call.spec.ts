@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { RpcError, connect, implement, type CallContext } from './mod.js';
 import { deferred, policyServer, rewardServer } from './testServers.fixture.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls in tests wait for their responses, however busy the machine is. */
 const deadlineMs = Infinity;
 
 /** Resolves with the reason once the signal of a call aborts. */
@@ -72,13 +72,13 @@ test('a slow reader holds a fast writer, and every message arrives', async (t) =
   });
   const stream = client.GetVersion({ runId: 'slow' }, { deadlineMs })[Symbol.asyncIterator]();
   await stream.next();
-  // The writer has all the time of these round trips, on the same connection, to run ahead.
+  // The writer can run ahead during all of these round trips on the same connection.
   for (let trip = 0; trip < 200; trip += 1) {
     for await (const message of client.GetVersion({ runId: 'quick' }, { deadlineMs }))
       assert.equal(message.part, undefined);
   }
   t.diagnostic(`${made} of ${total} messages of 1 MiB were made for a reader that took one`);
-  // 16 that each side's stream holds, 8 MiB of HTTP/2 window, and the ones in hand.
+  // Each side's stream buffers 16, the HTTP/2 window holds 8 MiB, and a few are in flight.
   assert.ok(made < 64, `${made} messages were made`);
   let read = 1;
   while ((await stream.next()).done !== true) read += 1;
@@ -148,7 +148,7 @@ test('a deadline ends the call on both sides', async (t) => {
       return new Promise(() => undefined);
     },
   });
-  // A deadline that passes before the server has heard of the call says nothing about the server's side.
+  // A deadline that passes before the call reaches the server says nothing about the server's side.
   for (let shortMs = 50; !arrived; shortMs *= 2) {
     await assert.rejects(client.Score({}, { deadlineMs: shortMs }), coded('DEADLINE_EXCEEDED'));
   }
@@ -172,7 +172,7 @@ test('a parent forwards its deadline and its cancellation to the calls made for 
   const controller = new AbortController();
   const call = outer.client.Score({}, { deadlineMs: outerMs, signal: controller.signal });
   const deadline = (await innerDeadline.promise)?.getTime() ?? Infinity;
-  // A deadline travels as the time left, so on arrival it is never further away than it was at the start.
+  // A deadline is sent as the remaining time, so on arrival it is never further away than at the start.
   const latest = Date.now() + outerMs;
   assert.ok(deadline <= latest, `the inner deadline is ${deadline - latest} ms after the outer one`);
   controller.abort();

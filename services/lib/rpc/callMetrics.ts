@@ -1,4 +1,4 @@
-// Durations of calls, by OpenTelemetry's conventions for RPC.
+// Durations of calls, following OpenTelemetry's RPC conventions.
 import { record } from '@gapo/tracing';
 import type { CallSite, RpcCode } from './error.js';
 
@@ -10,7 +10,7 @@ interface Target {
   readonly serverPort?: number;
 }
 
-/** Returns the host and the port that a client was given: one for all servers behind a name. */
+/** Returns the host and port that a client was given: the same for all servers behind a name. */
 function serverOf(target: string): Target {
   const plain = target.replace(/^[a-z]+:\/*/, (scheme) => (scheme.includes('/') ? '' : scheme));
   const [, host = plain, port] = /^(.*):(\d+)$/.exec(plain) ?? [];
@@ -29,7 +29,7 @@ function attributesOf({ service = '', method = '' }: CallSite, status: CallStatu
 /**
  * Measures the calls of one method at one server.
  *
- * @returns begins a call; returns the function that ends it
+ * @returns a function that begins a call and returns the function that ends it
  */
 export function clientMeter(site: CallSite): () => (status: CallStatus) => void {
   const server = serverOf(site.target ?? '');
@@ -40,7 +40,7 @@ export function clientMeter(site: CallSite): () => (status: CallStatus) => void 
   };
 }
 
-/** Records a call that this process answered. @param began when it began, by performance.now() */
+/** Records a call that this process served. @param began when it began, by performance.now() */
 export function recordServed(site: CallSite, status: CallStatus, began: number): void {
   record('rpcServerDuration', (performance.now() - began) / 1000, attributesOf(site, status));
 }

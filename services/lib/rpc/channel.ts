@@ -4,19 +4,19 @@ import './lostPeers.js';
 import { clientCredentials, type ServerCredentials } from './tls/clientCredentials.js';
 import { processSecurity } from './tls/security.js';
 
-// grpc-js logs to stderr what its errors say as well. Its environment variables turn the log on again.
+// grpc-js logs to stderr what its errors already say. Its environment variables turn the log back on.
 if (process.env['GRPC_VERBOSITY'] === undefined && process.env['GRPC_NODE_VERBOSITY'] === undefined) {
   grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 }
 
-/** The largest message that either side accepts, in bytes. Larger things are streamed in chunks of about 1 MiB. */
+/** The largest message that either side accepts, in bytes. Anything larger is streamed in chunks of about 1 MiB. */
 export const maxReceiveBytes = 64 * 1024 * 1024;
 
 /** Channel options of clients and servers. */
 export const transportOptions = {
-  // An HTTP/2 window of 8 MiB instead of 64 KiB: transfers are bound by copying, not by round trips.
+  // An HTTP/2 window of 8 MiB instead of 64 KiB: transfers are then limited by copying rather than by round trips.
   'grpc-node.flow_control_window': 8_388_608,
-  // The receiver rejects messages that are too large; a second limit at the sender would add nothing.
+  // The receiver rejects messages that are too large; a second limit in the sender would add nothing.
   'grpc.max_send_message_length': -1,
   'grpc.max_receive_message_length': maxReceiveBytes,
   // Per-call statistics, which nothing reads.
@@ -24,30 +24,30 @@ export const transportOptions = {
 } as const satisfies grpc.ChannelOptions;
 
 /**
- * Channel options of clients. No keepalive pings: other gRPC servers reject frequent ones, every call has a deadline, and they end calls that
- * outlast the age of their connection. TCP notices lost peers.
+ * Channel options of clients. There are no keepalive pings: other gRPC servers reject frequent ones, every call has a deadline, and pings end
+ * calls that outlast their connection's maximum age. TCP detects lost peers.
  */
 const clientOptions = {
   ...transportOptions,
   // Servers of a deployment start in any order: reconnect soon, with a backoff of at most two seconds.
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2000,
-  // A name whose server moved is resolved again with the next attempt, not after half a minute. The name server's cache bounds what that costs.
+  // If a server has moved, its name is resolved again at the next attempt, not after half a minute. The name server's cache limits the cost.
   'grpc.dns_min_time_between_resolutions_ms': 1000,
-  // The service configuration is set here, not read from TXT records.
+  // The service config is set here rather than read from TXT records.
   'grpc.service_config_disable_resolution': 1,
-  // Each channel has its own connections, so that a new channel does not inherit one that a silent address has left open.
+  // Each channel has its own connections, so that a new channel does not inherit a connection left open to a silent address.
   'grpc.use_local_subchannel_pool': 1,
   // Services call each other directly: an HTTP proxy must not intercept calls to 127.0.0.1 or within a cluster.
   'grpc.enable_http_proxy': 0,
 } as const satisfies grpc.ChannelOptions;
 
-/** A dns:/// target may resolve to many servers (a headless service): calls go to each in turn. */
+/** A dns:/// target may resolve to many servers (a headless service): calls are distributed round-robin. */
 const roundRobin = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
 
-/** How a client verifies a server outside of the platform over TLS. */
+/** How a client verifies, over TLS, a server outside the platform. */
 export interface Tls {
-  /** CA certificates (PEM). @default those that Node.js ships with */
+  /** CA certificates (PEM). @default the ones that Node.js ships with */
   readonly ca?: string | undefined;
 }
 
@@ -57,7 +57,7 @@ interface Shared {
 }
 
 const channels = new Map<string, Shared>();
-/** Tells channels apart that are not shared. */
+/** Distinguishes channels that are not shared. */
 let nextAlone = 0;
 
 /** A reference to a target's shared channel. */
@@ -80,13 +80,13 @@ function credentialsFor(target: string, service: string, tls: Tls | 'none' | und
 }
 
 /**
- * Returns the channel to a target, created at its first use. It connects by itself, and reconnects after a loss.
+ * Returns the channel to a target, created on first use. It connects and reconnects automatically.
  *
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host
- * @param service the full name of the service that is called, whose server is verified by its role; '' for any
- * @param tls how a server outside of the platform is verified; 'none' for one without TLS. @default as this process secures its connections
- * @param alone whether it is not shared with other callers. @default false
- * @throws TypeError where the target is no address
+ * @param service the full name of the called service, whose server is verified by its role; '' for any
+ * @param tls how a server outside the platform is verified; 'none' for one without TLS. @default as this process secures its connections
+ * @param alone whether the channel is not shared with other callers. @default false
+ * @throws TypeError if the target is not a valid address
  */
 export function shareChannel(target: string, service = '', tls?: Tls | 'none', alone = false): ChannelShare {
   if (!/^[^\s]+$/.test(target)) {

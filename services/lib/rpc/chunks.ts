@@ -10,9 +10,9 @@ const defaultChunkBytes = 1 << 20;
 
 /**
  * Splits the concatenation of the arrays' bytes into chunks of equal size; the last one may be shorter. A chunk within one array is a view
- * of it: leave the arrays unchanged until the chunks are sent. Only a chunk that spans arrays is copied.
+ * of it, so leave the arrays unchanged until the chunks are sent. Only a chunk that spans arrays is copied.
  *
- * @throws RangeError where chunkBytes is not a positive integer
+ * @throws RangeError if chunkBytes is not a positive integer
  */
 export function* chunks(
   data: Iterable<TensorData>,
@@ -46,7 +46,7 @@ export function* chunks(
 
 /** An assembled tensor. */
 export interface AssembledTensor {
-  /** The header, as it was announced. */
+  /** The header as announced. */
   header: TensorHeader;
   /** The elements, in the array that `allocate` returned or in a new one. */
   data: TensorData;
@@ -56,15 +56,15 @@ export interface AssembledTensor {
 export interface AssemblerOptions {
   /** Expected SHA-256 (hex) of the concatenated bytes. @default not checked */
   sha256?: string | undefined;
-  /** What is received, for errors, such as `policy version 17 from coordinator:50050`. */
+  /** What is being received, for error messages, such as `policy version 17 from coordinator:50050`. */
   what?: string;
-  /** The most bytes that the headers may announce. @default the memory of this machine */
+  /** Maximum number of bytes that the headers may announce. @default the memory of this machine */
   maxBytes?: number;
   /**
-   * Returns the array to write a tensor to, of its element type and length. Called when the tensor's first byte arrives. Reused memory
-   * avoids page faults, which take longer than the copying.
-   * @param index the tensor's place among the headers
-   * @default a new array, also where it returns undefined
+   * Returns the array to write a tensor to; it must have the tensor's element type and length. Called when the tensor's first byte
+   * arrives. Reusing memory avoids page faults, which take longer than the copying itself.
+   * @param index the tensor's index among the headers
+   * @default a new array, also if this returns undefined
    */
   allocate?: ((header: TensorHeader, index: number) => TensorData | undefined) | undefined;
 }
@@ -73,7 +73,7 @@ interface Slot extends Extent {
   header: TensorHeader;
   /** Offset of the tensor in the concatenation, in bytes. */
   start: number;
-  /** Its memory, allocated when its first byte arrives: a header alone costs nothing. */
+  /** Its memory, allocated when its first byte arrives: a header alone allocates nothing. */
   data: TensorData | undefined;
   /** The bytes of the same memory. */
   bytes: Uint8Array;
@@ -132,9 +132,9 @@ export class TensorAssembler {
   /**
    * Adds the next chunk.
    *
-   * @throws RpcError DATA_LOSS where it does not follow the chunks before it, or exceeds the tensors; RESOURCE_EXHAUSTED where a tensor
+   * @throws RpcError DATA_LOSS if it does not follow the chunks before it, or exceeds the tensors; RESOURCE_EXHAUSTED if a tensor
    *   is larger than the memory
-   * @throws RangeError where `allocate` returned an array of another type or length
+   * @throws RangeError if `allocate` returned an array of another type or length
    */
   add(chunk: TensorChunk): void {
     const { offset, data } = chunk;
@@ -149,7 +149,7 @@ export class TensorAssembler {
       const slot = this.#slots[this.#current] as Slot;
       const within = this.#received - slot.start;
       if (within === slot.byteLength) {
-        this.#current += 1; // full, or without elements
+        this.#current += 1; // full or empty
         continue;
       }
       if (slot.data === undefined) this.#place(slot, this.#current);
@@ -163,7 +163,7 @@ export class TensorAssembler {
   /**
    * Returns the tensors, in the order of the headers.
    *
-   * @throws RpcError DATA_LOSS where bytes are missing or their SHA-256 is another
+   * @throws RpcError DATA_LOSS if bytes are missing or their SHA-256 differs
    */
   finish(): AssembledTensor[] {
     if (this.#received !== this.totalBytes) {

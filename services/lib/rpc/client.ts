@@ -12,20 +12,20 @@ import type { Client, ServiceName } from './services.js';
 /** Options of a client. */
 export interface ConnectOptions {
   /**
-   * How a server outside of the platform is verified; 'none' for one without TLS.
+   * How a server outside the platform is verified; 'none' for one without TLS.
    * @default as this process secures its connections: the server must have the identity of the service's role
    */
   readonly tls?: Tls | 'none' | undefined;
-  /** Another service of the same server, whose role decides which certificate is expected. @default the service itself */
+  /** Another service on the same server, whose role determines the expected certificate. @default the service itself */
   readonly beside?: ServiceName | undefined;
-  /** Whether it has a connection that no other client uses. @default false */
+  /** Whether it uses a connection of its own rather than sharing one. @default false */
   readonly alone?: boolean | undefined;
   /**
-   * Milliseconds that a call waits for a connection that was lost before it. Between calls nobody tries for long, so that the last failure
-   * may be minutes old and no answer to this call. @default 0: the call fails with it
+   * Milliseconds that a call waits to re-establish a connection lost before the call. Between calls there are no reconnection attempts for long,
+   * so the last failure may be minutes old and irrelevant to this call. @default 0: the call fails with the last failure
    */
   readonly reconnectMs?: number | undefined;
-  /** Returns the metadata of a call, such as `{ authorization: 'Bearer ...' }`. Called for each. @default none */
+  /** Returns the metadata of a call, such as `{ authorization: 'Bearer ...' }`. Called for every call. @default none */
   readonly metadata?: (() => Readonly<Record<string, string>>) | undefined;
 }
 
@@ -36,11 +36,11 @@ export interface ClientCallOptions {
    * With a parent the earlier of the two deadlines applies.
    */
   deadlineMs: number;
-  /** The call that this one serves, from the handler's context: its deadline and its cancellation are propagated. */
+  /** The call being served, from the handler's context: its deadline and cancellation are propagated. */
   parent?: ParentCall | undefined;
   /** Cancels the call. */
   signal?: AbortSignal | undefined;
-  /** The metadata of this call, in addition to that of the client. */
+  /** Metadata of this call, in addition to the client's. */
   metadata?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -96,7 +96,9 @@ function failure(error: unknown, options: ClientCallOptions, site: CallSite): Rp
   return known.code === 'CANCELLED' && options.signal?.aborted === true ? abortReason(options.signal, site) : known;
 }
 
-/** Waits until a channel whose last attempt failed has connected, for a time at most. The call that follows says what is wrong if it has not. */
+/**
+ * Waits for a limited time until a channel whose last attempt failed has connected. If it does not, the call that follows reports the problem.
+ */
 async function reconnected(channel: grpc.Channel, ms: number): Promise<void> {
   const { TRANSIENT_FAILURE, CONNECTING } = grpc.connectivityState;
   const end = Date.now() + ms;
@@ -149,7 +151,7 @@ async function* callStream(
   const call = stub(request, metadata, callOptions(options, site));
   call.on('error', () => undefined); // the status of a cancelled call arrives after the iteration
   const release = cancelOnAbort(call, options.signal);
-  // That of a loop that is left early.
+  // The status if the loop is left early.
   let status: CallStatus = 'CANCELLED';
   try {
     for await (const message of call) yield message;
@@ -166,14 +168,14 @@ async function* callStream(
 }
 
 /**
- * Creates a client of one service at one target. Clients of the same target share its channel, whatever their service. Nothing is sent
+ * Creates a client of one service at one target. Clients of the same target share its channel, whichever service they call. Nothing is sent
  * until the first call. Calls to a target that does not answer fail with UNAVAILABLE (see waitForReady).
  *
  * A streaming call starts when its iteration begins, and is cancelled when the loop is left early. The server sends no faster than the
  * loop reads.
  *
  * @param target `host:port`, or `dns:///host:port` to spread calls over every address of the host
- * @throws TypeError where the target is no address
+ * @throws TypeError if the target is not a valid address
  *
  * @example
  * A reward service in this process, and a call over gRPC:

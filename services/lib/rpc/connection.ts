@@ -1,4 +1,4 @@
-// Tells when the connection to a server ends.
+// Notifies when the connection to a server ends.
 import * as grpc from '@grpc/grpc-js';
 import { shareChannel } from './channel.js';
 import type { ServiceName } from './services.js';
@@ -7,9 +7,9 @@ import type { ServiceName } from './services.js';
  * Observes the connection that clients of a target share.
  *
  * @param service the service that the clients call
- * @param ended called each time a connection ends, whoever ended it; calls that the server still answers are not disturbed
- * @returns ends the observation
- * @throws TypeError where the target is no address
+ * @param ended called each time a connection ends, on either side; calls that the server still answers are not affected
+ * @returns a function that ends the observation
+ * @throws TypeError if the target is not a valid address
  */
 export function watchConnection(target: string, service: ServiceName, ended: () => void): () => void {
   const share = shareChannel(target, service);

@@ -16,13 +16,13 @@ export interface CallContext {
    * Its reason is an RpcError that says which.
    */
   readonly signal: AbortSignal;
-  /** The call's deadline; undefined where it has none. */
+  /** The call's deadline; undefined if it has none. */
   readonly deadline: Date | undefined;
   /** The client's address, as address:port. */
   readonly peer: string;
   /** The name in the client's verified certificate, such as `spiffe://gapo/coordinator`; undefined without TLS. */
   readonly identity: string | undefined;
-  /** Who calls, by a credential such as a bearer token; undefined where the service admits everybody. */
+  /** The caller, identified by a credential such as a bearer token; undefined if the service admits everyone. */
   readonly caller: AdmittedCaller | undefined;
   /** Propagates deadline and cancellation: `client.Score(request, { deadlineMs, parent: context.parent })`. */
   readonly parent: ParentCall;
@@ -32,11 +32,11 @@ export interface CallContext {
 export type ServerCall =
   grpc.ServerUnaryCall<unknown, EncodedMessage> | grpc.ServerWritableStream<unknown, EncodedMessage>;
 
-/** The longest delay of a timer, in milliseconds: a longer one would fire at once. */
+/** The longest delay of a timer, in milliseconds: a longer one would fire immediately. */
 const longestTimer = 2 ** 31 - 1;
 
 /**
- * Calls a function at a time, however far away. Does not keep the process alive.
+ * Calls a function at a given time, however far in the future. Does not keep the process alive.
  *
  * @param time in milliseconds since 1970
  * @returns cancels it
@@ -60,7 +60,7 @@ export class OpenCall {
   /** How it ended, once it has. */
   status: CallStatus = 'OK';
   readonly #controller = new AbortController();
-  /** Releases what waits for the call to end. */
+  /** Callbacks that release what waits for the call to end. */
   readonly #releases: (() => void)[] = [];
 
   constructor(call: ServerCall, identity: string | undefined) {
@@ -84,9 +84,9 @@ export class OpenCall {
   }
 
   /**
-   * Aborts the handler's signal once the caller's credential no longer counts.
+   * Aborts the handler's signal once the caller's credential is no longer valid.
    *
-   * @param onEnd observes that
+   * @param onEnd called when that happens
    */
   endWithCredential(onEnd: (reason: RpcError) => void): void {
     const { caller } = this.context;
@@ -109,7 +109,7 @@ export class OpenCall {
     }
   }
 
-  /** Aborts the handler's signal. The first reason counts. */
+  /** Aborts the handler's signal. Only the first reason counts. */
   abort(reason: RpcError): void {
     this.close();
     this.#controller.abort(reason);

@@ -7,8 +7,8 @@ import { loaderOptions } from './loaderOptions.js';
 import type { ServiceName } from './services.js';
 
 /**
- * The proto/ folder, relative to the compiled file: services/lib/rpc/dist/definitions.js lies four levels below the root, in a
- * checkout and in an image alike.
+ * The proto/ folder, relative to the compiled file: services/lib/rpc/dist/definitions.js is four levels below the root, both
+ * in a checkout and in an image.
  */
 const protoRoot = fileURLToPath(new URL('../../../../proto', import.meta.url));
 

@@ -20,16 +20,16 @@ export interface CallSite {
  * Codes after which the same call may succeed. Every call of this system is idempotent: workers are stateless and their results are
  * functions of the request.
  *
- * Left out on purpose: DEADLINE_EXCEEDED (the caller's time is spent; a caller with more time decides for itself), CANCELLED (the result
- * is no longer needed), INTERNAL and UNKNOWN (a retry does not fix a defect).
+ * Deliberately omitted: DEADLINE_EXCEEDED (the caller's time is up; a caller with more time decides for itself), CANCELLED (the result
+ * is no longer needed), INTERNAL and UNKNOWN (a retry does not fix a bug).
  */
 export const retryableCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
   'UNAVAILABLE', // nothing listens, the connection broke, or the server is stopping: another server, or this one later, may answer
-  'RESOURCE_EXHAUSTED', // the server is overloaded for the moment
+  'RESOURCE_EXHAUSTED', // the server is temporarily overloaded
   'ABORTED', // the server preferred another call and asks for a retry
 ]);
 
-/** The status that is no failure. */
+/** The success status. */
 const okStatus: number = grpc.status.OK;
 
 function isCode(name: string): name is RpcCode {
@@ -51,7 +51,7 @@ function pushbackIn(trailers: unknown): number | undefined {
   return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined;
 }
 
-/** The name of a numeric status; UNKNOWN for numbers that gRPC does not have. */
+/** Returns the name of a numeric status; UNKNOWN for numbers that gRPC does not define. */
 function codeName(code: number): RpcCode {
   const name = grpc.status[code];
   return name !== undefined && isCode(name) ? name : 'UNKNOWN';
@@ -68,7 +68,7 @@ export class RpcError extends Error {
   override readonly name = 'RpcError';
   /** Why the call failed, as UNAVAILABLE. */
   readonly code: RpcCode;
-  /** What went wrong, in words, without service and target. */
+  /** What went wrong, without service and target. */
   readonly details: string;
   /** The service that was called; undefined in an error that a handler creates. */
   readonly service: string | undefined;
@@ -76,7 +76,7 @@ export class RpcError extends Error {
   readonly method: string | undefined;
   /** The server that was called. */
   readonly target: string | undefined;
-  /** Milliseconds after which the call may be repeated; undefined where the server does not know. */
+  /** Milliseconds after which the call may be repeated; undefined if the server does not know. */
   readonly retryAfterMs: number | undefined;
 
   constructor(

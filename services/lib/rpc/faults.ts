@@ -1,11 +1,11 @@
-// Fault points of calls: an injected error looks like a connection that broke.
+// Fault points of calls: an injected error looks like a broken connection.
 import { faultPointAsync } from '@gapo/faults';
 import { RpcError, type CallSite } from './error.js';
 
 /**
- * A point whose detail is the service and method of a call.
+ * A fault point whose detail is the service and method of a call.
  *
- * @throws RpcError UNAVAILABLE where a rule of GAPO_FAULTS makes the call fail
+ * @throws RpcError UNAVAILABLE if a rule of GAPO_FAULTS makes the call fail
  */
 export function connectionFault(point: 'rpc.call' | 'rpc.answer', site: CallSite): Promise<void> | undefined {
   return faultPointAsync(point, `${site.service ?? ''}/${site.method ?? ''}`)?.catch((cause: unknown) => {

@@ -28,7 +28,7 @@ type AnyHandler = (request: unknown, context: CallContext) => Promise<unknown> |
 export interface ImplementOptions<S extends ServiceName> {
   /**
    * Long-lived methods, such as one that watches a run: their calls end with UNAVAILABLE, which clients retry, as soon as the server
-   * stops. Calls of other methods have the grace time to finish.
+   * stops. Calls of other methods have the grace period to finish.
    * @default []
    */
   endOnStop?: readonly MethodName<S>[];
@@ -48,7 +48,7 @@ export interface CallObserver {
   closed(call: OpenCall): void;
   /** Returns the name in the verified certificate of a peer, by its address; undefined without TLS. */
   identityOf(peer: string): string | undefined;
-  /** A stream was ended because its caller's credential no longer counts. */
+  /** A stream was ended because its caller's credential is no longer valid. */
   outlived(reason: RpcError, call: { service: string; method: string; peer: string }): void;
   /** A handler threw something other than an RpcError. */
   failed(error: unknown, call: { service: string; method: string; peer: string }): void;
@@ -61,10 +61,10 @@ export interface CallObserver {
  * - streaming: `async function* (request, context) { yield response; }`. The generator runs no faster than the client reads: it
  *   continues once the stream has room. When the call ends early, its `finally` blocks run.
  *
- * An RpcError that a handler throws becomes the response's code and message. Anything else is a defect: the client gets INTERNAL with
- * the error's message, the server logs the stack.
+ * An RpcError that a handler throws becomes the response's code and message. Anything else is a bug: the client gets INTERNAL with
+ * the error's message, and the server logs the stack.
  *
- * @throws TypeError where a method has no handler
+ * @throws TypeError if a method has no handler
  */
 export function implement<S extends ServiceName>(
   service: S,
@@ -88,13 +88,13 @@ export function implement<S extends ServiceName>(
 /** Longest status message in characters: HTTP/2 trailers hold 64 KiB, and percent encoding may triple each byte. */
 const longestDetails = 4096;
 
-/** The form of errors that grpc-js sends: an Error, whose message appears in the trace, with the status. */
+/** The kind of error that grpc-js sends: an Error with a status, whose message appears in the trace. */
 type StatusError = Error & { code: grpc.status; details: string; metadata: grpc.Metadata };
 
 function statusOf(error: RpcError): StatusError {
-  // The message of an RpcError from a call that the handler made names that call.
+  // The message of an RpcError from a call made by the handler names that call.
   const text = error.message.length > longestDetails ? `${error.message.slice(0, longestDetails)}…` : error.message;
-  // grpc-js percent-encodes the text and throws on half a surrogate pair, which a round trip replaces.
+  // grpc-js percent-encodes the text and throws on a lone surrogate, which this round trip replaces.
   const details = Buffer.from(text, 'utf8').toString('utf8');
   return Object.assign(new Error(details, { cause: error }), {
     code: grpc.status[error.code],
@@ -112,7 +112,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
   for (const [method, spec] of Object.entries(serviceDefinition(service))) {
     const handler = implementation.handlers.get(method) as AnyHandler;
     const endOnStop = implementation.endOnStop.has(method);
-    // Responses are serialised here, not by grpc-js, which hides why one could not be.
+    // Responses are serialised here rather than by grpc-js, which hides why serialisation failed.
     const eachEncoder = responseEncoder(spec as unknown as EncodableMethod);
     const encoder = implementation.shared.has(method) ? encodedOnce(eachEncoder) : eachEncoder;
     const encode = (response: unknown): EncodedMessage => {
@@ -135,7 +135,7 @@ export function addImplementation(server: grpc.Server, implementation: Implement
       recordServed({ service, method }, opened.status, opened.began);
     };
     const toStatus = (error: unknown, opened: OpenCall): StatusError => {
-      // A handler that stops because its signal aborted fails with the signal's reason, whatever it throws.
+      // If a handler stops because its signal aborted, the call fails with the signal's reason, whatever the handler throws.
       const aborted = opened.context.signal.aborted && error instanceof Error && error.name === 'AbortError';
       const known = aborted ? (opened.context.signal.reason as RpcError) : RpcError.from(error);
       if (!(error instanceof RpcError) && !aborted && known.code === 'INTERNAL') {
@@ -202,7 +202,7 @@ async function pump(
       if (!call.write(encode(next.value))) await untilAborted(drained(call), signal);
     }
   } finally {
-    // Not awaited: a generator that waits for something else stops by the signal, and the client need not wait for it.
+    // Not awaited: a generator that is waiting for something is stopped by the signal, and the client need not wait for it.
     if (!finished) iterator.return?.().catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-// Health checks of servers, with errors that say why one is not ready.
+// Health checks of servers, with errors that say why a server is not ready.
 import { setTimeout as delay } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { service as healthDefinition } from 'grpc-health-check';
@@ -43,7 +43,7 @@ function check(share: ChannelShare, target: string, deadlineMs: number, service:
  *
  * @param deadlineMs milliseconds to wait for the response
  * @param service a service's full name, or '' for the whole server
- * @throws RpcError UNAVAILABLE where nothing answers, UNIMPLEMENTED where the server has no health service, NOT_FOUND where it does not
+ * @throws RpcError UNAVAILABLE if nothing answers, UNIMPLEMENTED if the server has no health service, NOT_FOUND if it does not
  *   know the service
  */
 export async function checkHealth(target: string, deadlineMs: number, service = ''): Promise<ServingStatus> {
@@ -59,13 +59,13 @@ function reasonOf(error: RpcError): string {
   return error.code === 'DEADLINE_EXCEEDED' ? 'no answer in time' : error.details;
 }
 
-/** Pauses between two checks in milliseconds: the first, and the longest. */
+/** The first and the longest delay between checks, in milliseconds. */
 const [firstPauseMs, longestPauseMs] = [50, 500];
 
 /**
  * Resolves when the server at a target is SERVING. A server without a health service counts as ready once it answers at all.
  *
- * @param deadlineMs milliseconds to wait in all
+ * @param deadlineMs total milliseconds to wait
  * @throws RpcError UNAVAILABLE with one line that says which server does not answer, where, why, and what to do
  */
 export async function waitForReady(target: string, deadlineMs: number, subject: Subject = {}): Promise<void> {
@@ -86,7 +86,7 @@ export async function waitForReady(target: string, deadlineMs: number, subject: 
       } catch (error) {
         const failed = RpcError.from(error);
         if (failed.code === 'UNIMPLEMENTED') return;
-        // A deadline at the end of the wait says less than what was found before it.
+        // A deadline exceeded at the end of the wait says less than the error found before it.
         if (why === undefined || failed.code !== 'DEADLINE_EXCEEDED') [why, cause] = [reasonOf(failed), failed];
       }
       await delay(Math.max(Math.min(pause, end - performance.now()), 0));

@@ -20,7 +20,7 @@ function typeNamed(name: string): { fullName: string; type: unknown } {
   return { fullName, type: 'type' in definition ? definition.type : assert.fail(name) };
 }
 
-/** A value that is not its field's default, as a caller writes it and as JSON has it. */
+/** A value other than its field's default, as a caller writes it and as JSON. */
 type Sample = readonly [input: unknown, json: unknown];
 
 function sampleOf(type: string, typeName: string): Sample {

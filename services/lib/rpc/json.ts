@@ -1,10 +1,10 @@
 /**
- * A message as JSON: what events, the gateway's API, `--json` and the web page carry.
+ * A message as JSON: the format of events, the gateway's API, `--json` and the web page.
  *
  * - Names are lowerCamelCase. An enum is the name of its value, RUN_STATE_RUNNING. A Timestamp is RFC 3339. Bytes are base64.
- * - Every field is present, with its default where it is not set. Omitted are only unset fields without a default: `optional` fields,
+ * - Every field is present, with its default if it is not set. Only unset fields without a default are omitted: `optional` fields,
  *   messages and members of a oneof.
- * - A number that is not finite is null.
+ * - A non-finite number is null.
  * - 64-bit integers are numbers, where canonical proto3 JSON has strings: see loaderOptions.ts.
  */
 import { messageDefinition, packageDefinition } from './definitions.js';
@@ -32,11 +32,11 @@ interface Descriptor {
 /**
  * Returns the message as JSON.
  *
- * @throws TypeError where the message does not fit its descriptor
+ * @throws TypeError if the message does not fit its descriptor
  */
 export function toJson<M extends MessageName>(name: M, message: MessageInput<M>): MessageJson<M> {
   const { serialize, deserialize } = messageDefinition(name);
-  // Over the wire and back: this fills in defaults and enum names, and makes the JSON that of a receiver.
+  // Encodes and decodes the message: this fills in defaults and enum names, so the JSON is what a receiver would see.
   return messageJson(name, deserialize(serialize(message))) as MessageJson<M>;
 }
 
@@ -45,7 +45,7 @@ export function fieldNames(name: MessageName): readonly string[] {
   return descriptorOf(name).field.map((field) => field.name);
 }
 
-/** @param descriptor of the message; that of a message within another is part of the other's */
+/** @param descriptor of the message; the descriptor of a nested message is part of the outer one */
 function messageJson(name: string, message: Fields, descriptor = descriptorOf(name)): unknown {
   if (name === 'google.protobuf.Timestamp') return rfc3339(message as { seconds: number; nanos: number });
   const { field: fields, nestedType } = descriptor;
@@ -63,7 +63,7 @@ function messageJson(name: string, message: Fields, descriptor = descriptorOf(na
   return Object.fromEntries(members);
 }
 
-/** The message that a type is named in. */
+/** The message in which a type is referenced. */
 type Scope = Pick<Descriptor, 'name' | 'nestedType'>;
 
 function valueJson(value: unknown, typeName: string, scope: Scope): unknown {
@@ -76,7 +76,7 @@ function valueJson(value: unknown, typeName: string, scope: Scope): unknown {
   return messageJson(resolved(typeName, scope.name), value as Fields);
 }
 
-/** Returns the full name of a type that the message `scope` refers to: the innermost scope counts, as in a proto file. */
+/** Returns the full name of a type referenced in the message `scope`. The innermost scope wins, as in a proto file. */
 function resolved(typeName: string, scope: string): string {
   for (let within = scope; within !== ''; within = within.slice(0, Math.max(0, within.lastIndexOf('.')))) {
     const candidate = `${within}.${typeName}`;

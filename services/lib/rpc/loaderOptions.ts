@@ -6,8 +6,8 @@ import type { Options } from '@grpc/proto-loader';
  * Options of proto-loader.
  *
  * - Fields are camelCase.
- * - 64-bit integers are numbers. Those of these protos count things (steps, tokens, bytes, versions, seeds) and stay below 2^53, up to
- *   which a double holds every integer. Settings reject larger seeds.
+ * - 64-bit integers are numbers. In these protos they count things (steps, tokens, bytes, versions, seeds) and stay below 2^53, up to
+ *   which a double represents every integer. Settings reject larger seeds.
  * - Enums are the names of their values, such as 'RUN_STATE_RUNNING'.
  * - Unset scalars have their default, unset lists are empty, unset messages are null, unset `optional` fields are absent.
  * - A oneof adds a field that names the member that is set: `message.part === 'header'`.

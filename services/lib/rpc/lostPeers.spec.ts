@@ -1,4 +1,4 @@
-// TCP asks whether a silent peer is still there, on both ends of a connection; nothing of it ends a call that outlasts its connection's age.
+// TCP probes a silent peer from both ends of a connection; this never ends a call that outlasts its connection's maximum age.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { watchConnection } from './connection.js';
 import { policyServer } from './testServers.fixture.js';
 
-/** Returns the kinds of the timers of a port's open connections, one for each end: 01 until data is acknowledged, 02 of a keepalive. */
+/** Returns the kinds of the timers of a port's open connections, one for each end: 01 until data is acknowledged, 02 for a keepalive. */
 async function timersOf(address: string): Promise<readonly string[]> {
   const port = Number(address.split(':').at(-1)).toString(16).toUpperCase().padStart(4, '0');
   const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));

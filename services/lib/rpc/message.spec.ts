@@ -1,4 +1,4 @@
-// Responses as bytes: what protobufjs would make of them, and a chunk's own memory rather than a copy of it.
+// Responses as bytes: the same as protobufjs encodes, and a chunk's own memory rather than a copy.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -11,7 +11,7 @@ const method = (service: ServiceName, name: string): EncodableMethod =>
 const getVersion = method('gapo.policy.v1.PolicyService', 'GetVersion');
 const computeGradients = method('gapo.gradient.v1.GradientService', 'ComputeGradients');
 
-/** The bytes as a frame has them: behind something else. */
+/** The bytes as they appear in a frame: after other content. */
 function bytes(message: EncodedMessage): Buffer {
   const frame = Buffer.alloc(5 + message.byteLength);
   assert.equal(message.copy(frame, 5), message.byteLength);

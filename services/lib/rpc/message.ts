@@ -1,9 +1,8 @@
-// Encoded responses. A tensor's chunk is encoded without copying it: its framing is a few bytes before the tensor's own.
+// Encoded responses. A tensor chunk is encoded without copying it: its framing is a few bytes in front of the tensor's own.
 /**
- * The bytes of a message, in parts. All that grpc-js does with a serialised message is to read its length and copy it behind the frame's
- * five bytes (serializeMessage of version 1.14 in
- * https://github.com/grpc/grpc-node/blob/master/packages/grpc-js/src/server-interceptors.ts), which is when the parts are joined: one
- * copy for each receiver, and none while a message is queued.
+ * The bytes of a message, in parts. grpc-js only reads the length of a serialised message and copies the message after the frame's five
+ * bytes (serializeMessage of version 1.14 in https://github.com/grpc/grpc-node/blob/master/packages/grpc-js/src/server-interceptors.ts),
+ * and that is when the parts are joined: one copy per receiver, and none while a message is queued.
  */
 export class EncodedMessage implements Pick<Buffer, 'byteLength'> {
   readonly parts: readonly Buffer[];
@@ -35,7 +34,7 @@ export interface EncodableMethod {
   };
 }
 
-/** Returns the encoder of a method's responses. It throws the error of protobufjs for a response that does not fit its message. */
+/** Returns the encoder of a method's responses. The encoder throws protobufjs's error for a response that does not fit its message. */
 export function responseEncoder(method: EncodableMethod): (response: object) => EncodedMessage {
   const chunk = method.responseType.type.field.find(({ typeName }) => typeName.endsWith('tensor.v1.TensorChunk'));
   return (response) => {
@@ -46,10 +45,10 @@ export function responseEncoder(method: EncodableMethod): (response: object) => 
   };
 }
 
-/** Responses whose bytes are kept: they reach their receivers one after another. */
+/** Number of responses whose bytes are kept, because receivers get a response one after another. */
 const mostKept = 16;
 
-/** Returns an encoder that keeps the bytes of the last responses, for objects that many callers receive. */
+/** Returns an encoder that keeps the bytes of the last responses, for objects sent to many callers. */
 export function encodedOnce(encode: (response: object) => EncodedMessage): (response: object) => EncodedMessage {
   const kept = new Map<object, EncodedMessage>();
   return (response) => {

@@ -1,4 +1,4 @@
-/** Returns the message of anything that can be thrown. */
+/** Returns the message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-/** Objectives as calls have them, from the words of configurations. */
+/** Converts objectives from the terms of a configuration to messages. */
 import type { FailurePolicy, ObjectiveInput, TextForm } from './gen/messages.js';
 
 /** What to do when a completion has no score. */
@@ -8,13 +8,13 @@ export const failurePolicies = {
   fail: 'FAILURE_POLICY_FAIL',
 } as const satisfies Readonly<Record<string, FailurePolicy>>;
 
-/** The text that a reward service gets: without special tokens, or with them. */
+/** The text sent to a reward service: without or with special tokens. */
 export const textForms = {
   clean: 'TEXT_FORM_CLEAN',
   raw: 'TEXT_FORM_RAW',
 } as const satisfies Readonly<Record<string, TextForm>>;
 
-/** An objective in the words of a configuration. What is undefined is left to the coordinator's defaults. */
+/** An objective in the terms of a configuration. Undefined fields get the coordinator's defaults. */
 export interface ObjectiveWords {
   readonly name: string;
   /** The address of its service, or its name in REWARD_SERVICES. */
@@ -26,7 +26,7 @@ export interface ObjectiveWords {
   readonly text?: keyof typeof textForms | undefined;
 }
 
-/** Returns an objective as a call has it. */
+/** Converts an objective to a message. */
 export function objectiveInput(objective: ObjectiveWords): ObjectiveInput {
   const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, text } = objective;
   return {

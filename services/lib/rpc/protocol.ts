@@ -1,4 +1,4 @@
-// The release of this package and the protocol that it speaks: two processes with the same understand each other.
+// The release of this package and the protocol that it speaks. Processes for which both match are compatible.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { descriptors } from './gen/descriptors.js';

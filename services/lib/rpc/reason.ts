@@ -1,6 +1,6 @@
-// Translates the errors of grpc-js about failed connections into plain words.
+// Translates grpc-js errors about failed connections into plain language.
 
-/** System errors in the details of grpc-js, and what they mean. */
+/** System errors in the details of grpc-js errors, and what they mean. */
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, 'connection refused'],
   [/ENOTFOUND|Name resolution failed/, 'no host of that name'],
@@ -19,7 +19,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/protocol error|EPROTO|Parse Error/i, 'what listens there does not speak gRPC'],
 ];
 
-/** Returns why a connection failed, where the details of an UNAVAILABLE error say that; else the details. */
+/** Returns why a connection failed if the details of an UNAVAILABLE error say so; otherwise the details. */
 export function connectionReason(details: string): string {
   if (!/^(No connection established|Name resolution failed)/.test(details)) return details;
   for (const [pattern, meaning] of reasons) {

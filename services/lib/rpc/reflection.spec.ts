@@ -1,4 +1,4 @@
-// Server reflection of every service: a client that knows nothing but the address can call every method.
+// Server reflection of every service: a client that knows only the address can call every method.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ const standard = [
   'grpc.reflection.v1alpha.ServerReflection',
 ];
 
-/** Serves every service of proto/; each method answers once, with a time, a map and a message where it has one. */
+/** Serves every service of proto/; each method responds once, with a time, a map and a message if it has such fields. */
 async function everything(t: TestContext): Promise<string> {
   const run = { runId: 'a', created: { seconds: 3, nanos: 0 }, preference: { short: 2 } };
   const answers: Record<string, object> = { GetRun: { run }, ListRuns: { runs: [run] } };
@@ -79,7 +79,7 @@ const descriptorProto = createRequire(own.resolve('@grpc/proto-loader'))('protob
   FileDescriptorProto: { decode(bytes: Uint8Array): FileDescriptor };
 };
 
-/** A client of reflection that links files as protoc's descriptor pools do: by their names and the files that they import. */
+/** A reflection client that links files as protoc's descriptor pools do: by name and import. */
 class ReflectionClient {
   readonly #call: Call;
   readonly #files = new Map<string, FileDescriptor>();
@@ -108,7 +108,7 @@ class ReflectionClient {
     return (listServicesResponse?.service ?? []).map(({ name }) => name).sort();
   }
 
-  /** Returns the file that a request names, which comes first, after fetching all files that it imports. */
+  /** Returns the requested file, the first one received, after fetching all files that it imports. */
   async file(request: object): Promise<FileDescriptor> {
     const { fileDescriptorResponse, errorResponse } = await this.ask(request);
     assert.equal(errorResponse, undefined, JSON.stringify(request));

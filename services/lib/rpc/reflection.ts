@@ -1,4 +1,4 @@
-// Server reflection, from descriptors as a protobuf compiler makes them.
+// Server reflection, from descriptors in the form a protobuf compiler produces.
 import { createRequire } from 'node:module';
 import type * as grpc from '@grpc/grpc-js';
 import { descriptors } from './gen/descriptors.js';
@@ -6,20 +6,20 @@ import { descriptors } from './gen/descriptors.js';
 type ReflectionModule = typeof import('@grpc/reflection');
 type Reflect = (stream: grpc.ServerDuplexStream<object, object>) => void;
 
-/** The services of reflection itself. Both have one method, of the same name. */
+/** The reflection services themselves. Each has one method, with the same name. */
 const reflectionServices = ['grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection'] as const;
 const method = 'ServerReflectionInfo';
 
-/** One version of reflection, as the library adds it to a server. */
+/** One version of reflection, in the form the library adds to a server. */
 interface Version {
   readonly info: grpc.MethodDefinition<object, object>;
   readonly reflect: Reflect;
 }
 
-/** Builds every version of reflection of the services of these full names: tens of milliseconds of CPU time. */
+/** Builds every version of reflection for the services with these full names: tens of milliseconds of CPU time. */
 function build(services: readonly string[]): ReadonlyMap<string, Version> {
   const { ReflectionService } = createRequire(import.meta.url)('@grpc/reflection') as ReflectionModule;
-  // The library reads nothing but the files of a definition.
+  // The library reads only the files of a definition.
   const files = Object.values(descriptors).map((base64) => Buffer.from(base64, 'base64'));
   const definition = {
     format: 'Protocol Buffer 3 EnumDescriptorProto',
@@ -40,8 +40,8 @@ function build(services: readonly string[]): ReadonlyMap<string, Version> {
 }
 
 /**
- * Serves server reflection (v1 and v1alpha) of the services of these full names. Nothing is built before somebody asks,
- * since most servers are never asked.
+ * Serves reflection (v1 and v1alpha) for the services with these full names. Built lazily, because most servers never
+ * get such a request.
  */
 export function addReflection(server: grpc.Server, services: readonly string[]): void {
   let built: ReadonlyMap<string, Version> | undefined;

@@ -1,4 +1,5 @@
-// Retries: only what may pass, only so often, after pauses that grow and that two runs share.
+// Retries: only transient failures, a limited number of times, with growing and reproducible
+// delays.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RpcError, retry, retryDelayMs, retryableCodes } from './mod.js';

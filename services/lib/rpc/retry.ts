@@ -5,7 +5,7 @@ import { RpcError } from './error.js';
 
 /** When and how often to retry. */
 export interface RetryPolicy {
-  /** Attempts in all, the first included; at least 1. */
+  /** Total number of attempts, including the first; at least 1. */
   attempts: number;
   /** Delay before the second attempt in milliseconds, before jitter. Each further delay is twice as long. */
   baseDelayMs: number;
@@ -14,7 +14,7 @@ export interface RetryPolicy {
   /** Ends the wait and the attempts. */
   signal?: AbortSignal | undefined;
   /**
-   * Separates the jitter of callers that fail at the same time, so that they do not retry at the same time: a shard's number, for example.
+   * Gives callers that fail at the same time different jitter, so that they do not retry at the same time: a shard's number, for example.
    * @default 0
    */
   seed?: number;
@@ -27,7 +27,7 @@ export interface RetryPolicy {
   onRetry?: (event: { attempt: number; delayMs: number; error: RpcError }) => void;
 }
 
-/** Returns a number in [0, 1) that depends on two integers alone, so that delays are reproducible. */
+/** Returns a number in [0, 1) that depends only on two integers, so that delays are reproducible. */
 function jitter(seed: number, attempt: number): number {
   let bits = Math.imul(seed + 0x9e3779b9, 0x85ebca6b) ^ Math.imul(attempt + 1, 0xc2b2ae35);
   bits = Math.imul(bits ^ (bits >>> 15), 0x2c1b3c6d);
@@ -35,7 +35,7 @@ function jitter(seed: number, attempt: number): number {
   return ((bits ^ (bits >>> 15)) >>> 0) / 2 ** 32;
 }
 
-/** Returns the delay in milliseconds after an attempt (1 is the first): between half and all of the doubled base delay. */
+/** Returns the delay in milliseconds after an attempt (1 is the first): between half of the exponential delay and all of it. */
 export function retryDelayMs(
   policy: Pick<RetryPolicy, 'baseDelayMs' | 'maxDelayMs' | 'seed'>,
   attempt: number,
@@ -48,8 +48,8 @@ export function retryDelayMs(
  * Calls until an attempt succeeds, and returns its result.
  *
  * @param call receives the number of the attempt, from 1
- * @throws RpcError the last failure, or the first that is not retryable; CANCELLED where the signal aborts
- * @throws RangeError where there is no attempt
+ * @throws RpcError the last failure, or the first that is not retryable; CANCELLED if the signal aborts
+ * @throws RangeError if there is no attempt
  */
 export async function retry<T>(call: (attempt: number) => Promise<T>, policy: RetryPolicy): Promise<T> {
   const { attempts, signal, onRetry, retryable = (error: RpcError) => error.retryable } = policy;

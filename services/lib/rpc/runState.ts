@@ -1,11 +1,11 @@
-/** The states of a run, as people read them. This module has no imports: the web page loads it too. */
+/** Human-readable states of a run. This module has no imports because the web page loads it too. */
 
-/** Returns a state as people read it: `running` for RUN_STATE_RUNNING. */
+/** Returns a state in readable form: `running` for RUN_STATE_RUNNING. */
 export function stateWord(state: string): string {
   return state.replace(/^RUN_STATE_/, '').toLowerCase();
 }
 
-/** Whether a run takes steps, or is about to. */
+/** Whether a run is taking steps or about to. */
 export function isActive(state: string): boolean {
   return state === 'RUN_STATE_STARTING' || state === 'RUN_STATE_RUNNING';
 }
@@ -17,7 +17,7 @@ export interface RunWait {
   readonly problem: string;
   /** When the next check is made, in milliseconds since the epoch; undefined while one is in progress. */
   readonly nextCheck: number | undefined;
-  /** Times that the run was resumed at its step, and times that it may be. */
+  /** How often the run was resumed at its step, and how often it may be. */
   readonly attempts: number;
   readonly maxAttempts: number;
 }

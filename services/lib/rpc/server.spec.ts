@@ -19,7 +19,7 @@ import {
 } from './mod.js';
 import { deferred, policyServer, rewardServer } from './testServers.fixture.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls in tests wait for their responses, however busy the machine is. */
 const deadlineMs = Infinity;
 const service = 'gapo.reward.v1.RewardService';
 
@@ -27,7 +27,10 @@ function coded(code: string, pattern = /./): (error: unknown) => boolean {
   return (error) => error instanceof RpcError && error.code === code && pattern.test(error.message);
 }
 
-/** Why a server is not ready. A wait that was too short for this machine to hear anything is repeated with twice the time. */
+/**
+ * Returns why a server is not ready. If a wait was too short for this machine to get any response, repeats it with twice the
+ * time.
+ */
 async function reasonNotReady(target: string, subject: Subject): Promise<RpcError> {
   for (let waitMs = 500; ; waitMs *= 2) {
     const error: unknown = await waitForReady(target, waitMs, subject).catch((reason: unknown) => reason);

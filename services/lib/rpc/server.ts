@@ -17,7 +17,7 @@ import { processSecurity } from './tls/security.js';
 
 /** Options of {@link serve}. */
 export interface ServeOptions {
-  /** The address to listen on, such as `0.0.0.0:50051`. Port 0 takes a free one. */
+  /** The address to listen on, such as `0.0.0.0:50051`. Port 0 picks a free one. */
   address: string;
   /** The services to serve. */
   services: readonly Implementation[];
@@ -27,13 +27,13 @@ export interface ServeOptions {
    */
   shutdownGraceMs?: number;
   /**
-   * Milliseconds after which clients have to reconnect, which is how they discover servers that were added behind a DNS name. Calls in
-   * progress are not disturbed.
+   * Milliseconds after which clients have to reconnect, which is how they discover servers added behind a DNS name. Calls in progress are
+   * not affected.
    * @default 300000
    */
   maxConnectionAgeMs?: number;
   /**
-   * Admits the calls of one of the services by their metadata. With TLS it replaces the role in the certificate: callers need none.
+   * Admits the calls of one of the services by their metadata. With TLS this replaces the role check: callers need no certificate.
    * @default as the process secures its connections
    */
   admission?: Admission | undefined;
@@ -51,7 +51,7 @@ export interface RunningServer {
   /** Sets the health of the server and of each of its services. Initially true. */
   setServing(serving: boolean): void;
   /**
-   * Stops the server: health turns NOT_SERVING, calls of `endOnStop` methods end with UNAVAILABLE, others have the grace time to finish
+   * Stops the server: health turns NOT_SERVING, calls of `endOnStop` methods end with UNAVAILABLE, others have the grace period to finish
    * and then end with UNAVAILABLE too. Resolves when the server has closed. Idempotent.
    */
   stop(): Promise<void>;
@@ -61,15 +61,15 @@ export interface RunningServer {
 const healthService = 'grpc.health.v1.Health';
 
 /**
- * Limits of what one connection may ask for. HTTP/2 bounds the rest: Node.js accepts at most 64 KiB and 128 fields of metadata, and buffers
- * at most 64 KiB of a request that is not read yet.
+ * Limits per connection. HTTP/2 bounds the rest: Node.js accepts at most 64 KiB and 128 fields of metadata, and buffers at most 64 KiB of
+ * an unread request.
  */
 const limits = {
-  // A gateway follows each of its watchers in a stream of its own, over one connection.
+  // A gateway opens one stream per watcher, all over one connection.
   'grpc.max_concurrent_streams': 4096,
 } as const satisfies grpc.ChannelOptions;
 
-/** Milliseconds that the last statuses have to reach their clients before connections are closed. */
+/** Milliseconds for final statuses to reach clients before connections are closed. */
 const lastWordsMs = 500;
 
 function logHandlerError(error: unknown, call: { service: string; method: string; peer: string }): void {
@@ -77,7 +77,7 @@ function logHandlerError(error: unknown, call: { service: string; method: string
   console.error(`${call.service}/${call.method} failed for ${call.peer}: ${stack}`);
 }
 
-/** An address that cannot be listened on: a user's error, not a defect. */
+/** An address that cannot be listened on: a user error, not a bug. */
 class AddressError extends RpcError {
   readonly expected = true;
 }
@@ -114,7 +114,7 @@ function bind(server: grpc.Server, address: string): Promise<number> {
   });
 }
 
-/** Listens with TLS, which ends before grpc-js: it gets the bare connections. */
+/** Listens with TLS. TLS is terminated before grpc-js, which gets plain connections. */
 async function bindWithTls(
   server: grpc.Server,
   address: string,
@@ -135,11 +135,12 @@ async function bindWithTls(
 /**
  * Starts a server with the given services, grpc.health.v1 and server reflection.
  *
- * With TLS (see `secureProcess`) every call but those of grpc.health.v1 needs a certificate, and a service of the platform accepts only the
- * roles that call it. Without TLS only this machine can be listened on, unless the process is told otherwise.
+ * With TLS (see `secureProcess`) every call except to grpc.health.v1 needs a certificate, and a service of the platform accepts only the
+ * roles that may call it. Without TLS, the server may listen only on this machine's own addresses unless the process is configured
+ * otherwise.
  *
- * @throws RpcError FAILED_PRECONDITION where the address cannot be listened on, INVALID_ARGUMENT where it is no address
- * @throws TlsError where the address needs TLS, which is not set up
+ * @throws RpcError FAILED_PRECONDITION if the address cannot be listened on, INVALID_ARGUMENT if it is not an address
+ * @throws TlsError if the address needs TLS, which is not set up
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { address, services, shutdownGraceMs = 10_000, maxConnectionAgeMs = 300_000 } = options;
@@ -204,7 +205,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 }
 
 /**
- * Serves grpc.health.v1 alone, without TLS and for every peer: for probes that speak no TLS, such as those of Kubernetes.
+ * Serves only grpc.health.v1, without TLS and to every peer, for probes that do not support TLS, such as Kubernetes'.
  *
  * @throws RpcError as {@link serve}
  */

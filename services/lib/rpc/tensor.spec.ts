@@ -1,4 +1,5 @@
-// Tensors: exact round trips in one message and in chunks, and an error for every way in which bytes can be wrong.
+// Tensors: exact round trips in one message and in chunks, and an error for every way in which the bytes can be
+// wrong.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
@@ -161,7 +162,7 @@ test('headers that announce more than memory, or than is allowed, are refused by
     () => new TensorAssembler(headers.slice(0, 1), { maxBytes: 7 }),
     coded('RESOURCE_EXHAUSTED', /8 bytes, more than 7/),
   );
-  // Within the limit, a header alone costs nothing.
+  // Within the limit, a header alone allocates nothing.
   const assembler = new TensorAssembler(headers, { maxBytes: Infinity });
   assert.equal(assembler.totalBytes, 2 ** 52 + 8);
   assert.throws(() => assembler.finish(), coded('DATA_LOSS', /ends after 0 bytes/));

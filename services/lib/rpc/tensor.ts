@@ -1,4 +1,4 @@
-// Tensors on the wire and typed arrays in memory, without copying where the alignment allows it.
+// Converts between tensors on the wire and typed arrays in memory, without copying if alignment allows it.
 import { endianness } from 'node:os';
 import { mostDimensions, shapeText } from '@gapo/numeric';
 import { RpcError } from './error.js';
@@ -43,7 +43,7 @@ function isElementType(dtype: DataType): dtype is ElementType {
 /**
  * Returns the element type of an array.
  *
- * @throws TypeError where tensors have no such elements
+ * @throws TypeError if no tensor element type matches the array
  */
 export function elementType(data: TensorData): ElementType {
   if (data instanceof Float32Array) return 'DATA_TYPE_F32';
@@ -62,14 +62,14 @@ export function bytesOf(data: ArrayBufferView): Buffer {
   return Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
-/** Characters of a name in a message. */
+/** Maximum characters of a name in a message. */
 const longestName = 100;
 
 function quoted(name: string): string {
   return `tensor '${name.length > longestName ? `${name.slice(0, longestName)}…` : name}'`;
 }
 
-/** Returns the number of elements of a shape; undefined where it is no shape. */
+/** Returns the number of elements of a shape; undefined if the shape is invalid. */
 function elementCount(shape: readonly number[]): number | undefined {
   if (shape.length > mostDimensions) return undefined;
   let count = 1;
@@ -92,7 +92,7 @@ export interface Extent {
 /**
  * Returns the element type and size that a header announces.
  *
- * @throws RpcError INVALID_ARGUMENT where the header has no element type or an impossible shape
+ * @throws RpcError INVALID_ARGUMENT if the header has no element type or an impossible shape
  */
 export function extentOf(header: TensorHeader): Extent {
   const { name, dtype, shape } = header;
@@ -113,7 +113,7 @@ export function extentOf(header: TensorHeader): Extent {
 /**
  * Returns the header of an array.
  *
- * @throws RangeError where the shape does not have as many elements as the array
+ * @throws RangeError if the shape does not have as many elements as the array
  */
 export function toHeader(name: string, shape: readonly number[], data: TensorData): TensorHeader {
   const count = elementCount(shape);
@@ -126,22 +126,22 @@ export function toHeader(name: string, shape: readonly number[], data: TensorDat
 }
 
 /**
- * Returns a tensor for a message. It is a view of the array: leave the array unchanged until the message has been sent (the call was made,
- * or the yielded response was consumed).
+ * Returns a tensor for a message. It is a view of the array, so leave the array unchanged until the message has been sent (the call was
+ * made, or the yielded response was consumed).
  *
  * @param shape the extent of each dimension; empty for a scalar
  * @param data product(shape) elements, row-major
- * @throws RangeError where the shape does not have as many elements as the array
+ * @throws RangeError if the shape does not have as many elements as the array
  */
 export function toTensor(name: string, shape: readonly number[], data: TensorData): Tensor {
   return { header: toHeader(name, shape, data), data: bytesOf(data) };
 }
 
 /**
- * Returns the tensor of a message, validated. Its array is a view of the message's bytes where they are aligned, else a copy.
+ * Returns the tensor of a message, validated. Its array is a view of the message's bytes if they are aligned, otherwise a copy.
  *
  * @param dtype the required element type. @default any
- * @throws RpcError INVALID_ARGUMENT naming the tensor where it is unset, of another type, or has more or fewer bytes than its shape
+ * @throws RpcError INVALID_ARGUMENT naming the tensor if it is unset, has another type, or its byte count does not match its shape
  */
 export function fromTensor<D extends ElementType = ElementType>(
   tensor: Tensor | null | undefined,

@@ -1,4 +1,4 @@
-// The committed types are those of the protos.
+// The committed types match the protos.
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';

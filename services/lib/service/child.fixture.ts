@@ -1,7 +1,7 @@
 /** Child processes of this package's tests. */
 import { startProcess, type TestProcess } from './testing.fixture.js';
 
-/** Starts `node` on a file beside this one, with only the given environment and PATH. */
+/** Starts `node` on a file next to this one, with only the given environment and PATH. */
 export function startChild(
   file: string,
   args: string[],

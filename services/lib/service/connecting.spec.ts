@@ -1,4 +1,4 @@
-// Connections that nobody answers.
+// Connection attempts that nobody answers.
 import assert from 'node:assert/strict';
 import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';

@@ -14,7 +14,7 @@ export interface Scrape {
   readonly samples: readonly Sample[];
   /** The type of each metric. */
   readonly types: ReadonlyMap<string, string>;
-  /** Returns the value of the only sample that has a name and the given labels. @throws Error if there is none, or several */
+  /** Returns the value of the only sample with the given name and labels. @throws Error if there is none, or several */
   value(name: string, labels?: Readonly<Record<string, string>>): number;
 }
 
@@ -24,7 +24,7 @@ const label = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"(?:,|$)/y;
 /**
  * Scrapes a server.
  *
- * @throws Error where a line is not in the format
+ * @throws Error if a line is malformed
  */
 export async function scrape(address: string): Promise<Scrape> {
   const response = await fetch(`http://${address}/metrics`);

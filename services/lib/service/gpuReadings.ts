@@ -7,7 +7,7 @@ const fields = 'uuid,name,memory.used,memory.total';
 const timeoutMs = 5000;
 const mebibyte = 1024 * 1024;
 
-/** Returns what the driver's nvidia-smi prints. */
+/** Returns the output of the driver's nvidia-smi. */
 export type GpuQuery = (args: readonly string[]) => Promise<string>;
 
 const nvidiaSmi: GpuQuery = async (args) => {
@@ -18,7 +18,7 @@ const nvidiaSmi: GpuQuery = async (args) => {
 /**
  * Measures the memory of the GPUs that CUDA_VISIBLE_DEVICES names, or of all, whenever metrics are collected. Does nothing on another device.
  *
- * @returns ends that
+ * @returns a function that stops measuring
  */
 export function measureGpus(device: string, env: NodeJS.ProcessEnv = process.env, query = nvidiaSmi): () => void {
   if (device !== 'cuda') return () => undefined;
@@ -29,7 +29,7 @@ export function measureGpus(device: string, env: NodeJS.ProcessEnv = process.env
   });
 }
 
-/** Reports each line of nvidia-smi. A figure that it does not have, which it prints as [N/A], is left out. */
+/** Reports each line of nvidia-smi. Figures that it prints as [N/A] are omitted. */
 function observeGpus(observe: Observe, csv: string): void {
   for (const line of csv.split('\n').filter((text) => text.trim() !== '')) {
     const [gpu = '', gpuName = '', used = '', total = ''] = line.split(',').map((cell) => cell.trim());

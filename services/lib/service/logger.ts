@@ -1,8 +1,8 @@
 /**
- * Logs: one JSON object per line on stderr (stdout is for a command's output), or short coloured lines if stderr is a
- * terminal. A line logged inside a span has its trace_id and span_id, and the run that the trace belongs to. Lines are also exported
- * over OTLP where the OTEL_* variables ask for it. Logging never throws: lines that cannot be written are lost,
- * and counted once the output accepts lines again.
+ * Logs: one JSON object per line on stderr (stdout is for a command's output), or short coloured lines if stderr is a terminal. A
+ * line logged inside a span has its trace_id and span_id, and the run that the trace belongs to. Lines are also exported over OTLP
+ * if the OTEL_* variables enable it. Logging never throws: lines that cannot be written are lost, and counted once the output
+ * accepts lines again.
  */
 import { currentRunId, exportLogLine } from '@gapo/tracing';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
@@ -46,7 +46,7 @@ function logLevel(): string {
   throw new UserError(`LOG_LEVEL: found "${level}", expected one of ${knownLevels.join(', ')}`);
 }
 
-/** Returns the ids of the trace that a line belongs to. A line that names its run itself keeps that. */
+/** Returns the ids of the trace that a line belongs to. A line that already names its run keeps it. */
 function activeSpan(): { trace_id?: string; span_id?: string; run?: string } {
   const span = trace.getActiveSpan()?.spanContext();
   if (span === undefined || !isSpanContextValid(span)) return {};
@@ -77,7 +77,7 @@ function terminal(): DestinationStream {
   return { write: (line: string) => void standardError.write(prettyLine(line)) };
 }
 
-/** Returns the log line that counts lines which could not be written. */
+/** Returns the log line that reports how many lines could not be written. */
 function lossLine(lost: number, code: string): string {
   const message = `${lost} earlier line${lost === 1 ? '' : 's'} of this log could not be written: ${code}`;
   return `${JSON.stringify({ level: 'warn', time: new Date().toISOString(), name: 'log', message })}\n`;

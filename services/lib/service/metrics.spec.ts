@@ -30,7 +30,7 @@ describe('metrics', () => {
     assert.equal(first.value('gapo_reward_queue_length'), 7);
     const reward = { rl_run_id: 'one', gapo_objective: 'a "quoted"\nname' };
     assert.equal(first.value('rl_environment_reward_mean', reward), -0.25);
-    // Not a number is no value.
+    // NaN is not reported as a value.
     assert.ok(!first.text.includes('gapo_reward_deviation') && !first.text.includes('NaN'));
     assert.ok(first.value('process_memory_usage') > 10e6);
     assert.equal(first.types.get('process_cpu_time_total'), 'counter');

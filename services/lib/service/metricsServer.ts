@@ -5,7 +5,7 @@ import { splitAddress } from '@gapo/rpc';
 import { scrapeMetrics } from '@gapo/tracing';
 import { UserError } from './userError.js';
 
-/** Milliseconds that a scraper may take for its request: it is one line. */
+/** Milliseconds that a scraper may take to send its request, which is a single line. */
 const requestTimeoutMs = 10_000;
 
 /** A server of metrics. */
@@ -15,10 +15,10 @@ export interface MetricsServer {
 }
 
 /**
- * Serves /metrics over HTTP until the process ends, to everybody who reaches the address: metrics have names of runs and objectives, and
- * no texts.
+ * Serves /metrics over HTTP until the process ends, to everyone who can reach the address: metrics contain names of runs and objectives,
+ * but no texts.
  *
- * @param listen host:port; port 0 takes a free one
+ * @param listen host:port; port 0 picks a free one
  * @throws UserError if the address cannot be listened on
  */
 export async function serveMetrics(listen: string): Promise<MetricsServer> {

@@ -28,7 +28,7 @@ export interface ReceivedPoint {
   readonly unit: string;
   readonly instrument: 'gauge' | 'counter' | 'histogram';
   readonly attributes: ReceivedAttributes;
-  /** That of a gauge or counter; the number of values of a histogram. */
+  /** The value of a gauge or counter; for a histogram, the number of values. */
   readonly value: number;
 }
 
@@ -105,7 +105,7 @@ export interface OtlpAnswer {
   readonly body: string;
 }
 
-/** Starts a receiver on a free port of 127.0.0.1, which is closed after the test. */
+/** Starts a receiver on a free port of 127.0.0.1. It is closed after the test. */
 export async function startOtlpReceiver(t: Owner, answer: OtlpAnswer = { status: 200, body: '{}' }) {
   const spans: ReceivedSpan[] = [];
   const points: ReceivedPoint[] = [];
@@ -128,7 +128,7 @@ export async function startOtlpReceiver(t: Owner, answer: OtlpAnswer = { status:
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  /** Resolves with the first that fits; only the test's time limit ends a wait for one that never arrives. */
+  /** Resolves with the first match; only the test's timeout ends a wait for one that never arrives. */
   const first = async <T>(of: readonly T[], fits: (one: T) => boolean): Promise<T> => {
     for (;;) {
       const found = of.find(fits);

@@ -2,8 +2,8 @@
 
 /**
  * Returns a URL, or several separated by commas, without user, password, token and query. It is safe for URLs that cannot be
- * parsed: in each, everything before the last `@` is removed, since an unencoded password may contain any character, and what
- * follows the host is shown only if it is a port.
+ * parsed: in each, everything before the last `@` is removed, because an unencoded password may contain any character, and
+ * what follows the host is shown only if it is a port.
  *
  * @example
  * ```ts
@@ -21,7 +21,7 @@ export function withoutCredentials(urls: string): string {
     .join('');
 }
 
-/** Hides what stands in the place of a port and is none: `nats://gapo:secret` without its host. */
+/** Hides text in the position of a port that is not one: `nats://gapo:secret` without a host. */
 function withoutPort(text: string): string {
   return text.replace(/^(\[[^\]]*\]|[^/,:[]*):(?!\d{1,5}(?:[/?,]|$))[^/,]*\w[^/,]*/, '$1:...');
 }

@@ -39,7 +39,7 @@ const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
       stop: () => new Promise(() => say('stop called')),
       stopTimeoutMs: process.argv[3] === 'short' ? 50 : 600_000,
     }),
-  // Logs much while it stops, then leaves a file. With `end` it stops by itself.
+  // Logs a lot while it stops, then leaves a file. With `end` it stops on its own.
   logging: () => {
     const log = logger('fixture');
     const stop = () => {
@@ -76,7 +76,7 @@ const ways: Record<string, (signal: AbortSignal) => Promise<RunningService>> = {
         observe('rewardDeviation', NaN, { runId: 'one', objective });
       }
     });
-    // Two sources of one series add up, and one that fails does not stop the others.
+    // Two sources of one series add up, and a failing source does not affect the others.
     for (const length of [3, 4]) observeWith((observe) => observe('rewardQueue', length));
     observeWith(() => Promise.reject(new Error('a source failed')));
     process.once('SIGUSR2', () => {

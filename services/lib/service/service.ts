@@ -1,5 +1,5 @@
 /**
- * The life of a process: start, serve, stop in order, and an exit code that means something.
+ * The life cycle of a process: start, serve, orderly stop, and a meaningful exit code.
  *
  * | exit code | meaning |
  * | --- | --- |
@@ -48,8 +48,8 @@ export interface ServiceOptions {
   /** Such as `gapo-rollout`. */
   name: string;
   /**
-   * The text of `--help`. A service with one takes no other argument but `--insecure`, which is INSECURE=true: its settings are environment
-   * variables. Without one, `start` reads the arguments.
+   * The text of `--help`. A service with one takes no other argument except `--insecure`, which means INSECURE=true: its settings are
+   * environment variables. Without one, `start` reads the arguments.
    */
   help?: string;
   /** How far the heap may grow between garbage collections; see {@link boundHeap}. @default 'small' */
@@ -60,10 +60,10 @@ export interface ServiceOptions {
   telemetryTimeoutMs?: number;
 }
 
-/** Milliseconds to close threads and clients after the calls in progress. */
+/** Milliseconds for closing threads and clients after the calls in progress have ended. */
 const stopMarginMs = 2000;
 
-/** Returns the time limits of a stop in which calls in progress have `graceSeconds` to finish. */
+/** Returns the time limits for stopping, with `graceSeconds` for calls in progress to finish. */
 export function stopTimes(graceSeconds: number): { readonly shutdownGraceMs: number; readonly stopTimeoutMs: number } {
   return { shutdownGraceMs: graceSeconds * 1000, stopTimeoutMs: graceSeconds * 1000 + stopMarginMs };
 }
@@ -71,9 +71,9 @@ export function stopTimes(graceSeconds: number): { readonly shutdownGraceMs: num
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 
 /**
- * Runs a service until SIGTERM or SIGINT, then ends the process: first the service's own `stop`, then the export of traces,
- * each with a time limit. A second signal ends the process at once, and so does any unhandled error: see `reportAndExit`.
- * With `--help`, prints the help instead.
+ * Runs a service until SIGTERM or SIGINT, then ends the process: first the service's own `stop`, then the export of traces, each with a
+ * time limit. A second signal ends the process immediately, and so does any unhandled error: see `reportAndExit`. With `--help`, prints the
+ * help instead.
  */
 export async function runService(options: ServiceOptions): Promise<void> {
   const telemetryTimeoutMs = options.telemetryTimeoutMs ?? 3000;
@@ -160,7 +160,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
   }
 }
 
-/** The beginning of the warning about traces that were not exported, by which `gapo run` finds it in a log. */
+/** The start of the warning about traces that were not exported. `gapo run` uses it to find the warning in a log. */
 export const exportWarning = 'traces could not be exported';
 
 /** What a failed export of each signal means. */
@@ -186,14 +186,14 @@ function telemetryText({ signal, reason, endpoint, failures }: TelemetryProblem)
 let reporting = false;
 
 /**
- * Prints an error and ends the process: of an expected one (`UserError`, or any with `expected: true`) only the message, exit
- * code 2; any other with its stack, exit code 1. Traces recorded so far are exported first, if possible.
+ * Prints an error and ends the process. An expected error (`UserError`, or any with `expected: true`) prints only its message, exit code 2;
+ * any other prints its stack, exit code 1. Traces recorded so far are exported first, if possible.
  */
 export async function reportAndExit(error: unknown, telemetryTimeoutMs = 3000): Promise<never> {
   const expected = isExpected(error);
   standardError.write(`${expected ? error.message : stackOf(error)}\n`);
   const code = expected ? 2 : 1;
-  // A second error, during the export, ends the process at once.
+  // A second error, during the export, ends the process immediately.
   if (reporting) process.exit(code);
   reporting = true;
   await shutdownTelemetry(telemetryTimeoutMs);

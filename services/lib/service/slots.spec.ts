@@ -1,4 +1,4 @@
-/** Work that takes place a few pieces at a time. */
+/** Limits on concurrent work. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';

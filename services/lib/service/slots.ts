@@ -1,6 +1,6 @@
-/** Back-pressure: at most a number of pieces of work at a time; others wait, first come, first served. */
+/** Back-pressure: limits concurrent tasks. Others wait, first come, first served. */
 
-/** Slots for work. */
+/** Slots for concurrent tasks. */
 export class Slots {
   readonly #count: number;
   readonly #waiting = new Set<() => void>();
@@ -11,13 +11,13 @@ export class Slots {
     this.#count = count;
   }
 
-  /** How many hold a slot or wait for one. */
+  /** Number of tasks that hold a slot or wait for one. */
   get load(): number {
     return this.#taken + this.#waiting.size;
   }
 
   /**
-   * Runs work in a slot, once there is one.
+   * Runs work in a slot once one is free.
    *
    * @throws the signal's reason if it aborts before then
    */
@@ -31,7 +31,7 @@ export class Slots {
   }
 
   /**
-   * Streams the results of work in a slot, once there is one. The slot is held until the stream has ended.
+   * Streams the results of work in a slot once one is free. The slot is held until the stream has ended.
    *
    * @throws the signal's reason if it aborts before then
    */
@@ -64,7 +64,7 @@ export class Slots {
     });
   }
 
-  /** Hands a slot to the one that has waited longest. */
+  /** Hands a slot to the task that has waited longest. */
   #give(): void {
     const [first] = this.#waiting;
     if (first === undefined) {

@@ -13,12 +13,12 @@ import { fileURLToPath } from 'node:url';
 export { scrape, type Sample, type Scrape } from './exposition.fixture.js';
 export { startOtlpReceiver } from './otlpReceiver.fixture.js';
 
-/** Closes resources at its end: a test's context, or a suite's hook. */
+/** Owns resources and closes them at its end: a test's context, or a suite's hook. */
 export interface Owner {
   after(close: () => Promise<void>): void;
 }
 
-/** Creates a directory, which is removed after the test. */
+/** Creates a directory that is removed after the test. */
 export async function temporaryDirectory(t: Owner): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -30,9 +30,9 @@ export interface ProcessOptions {
   readonly args?: readonly string[];
   /** Its environment, to which PATH is added. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Flags of node itself. */
+  /** Flags for node itself. */
   readonly nodeArgs?: readonly string[];
-  /** A file descriptor that stdout and stderr go to. @default pipes that the test reads */
+  /** A file descriptor for stdout and stderr. @default pipes that the test reads */
   readonly outputTo?: number;
 }
 
@@ -49,11 +49,11 @@ export interface TestProcess {
   said(pattern: RegExp): Promise<RegExpExecArray>;
   /** The address that a service logs once it is ready. */
   address(): Promise<string>;
-  /** Closes the reading ends of stdout and stderr, as a `tee` does that ends first. */
+  /** Closes the read ends of stdout and stderr, as if a `tee` had ended first. */
   closeOutput(): void;
 }
 
-/** Starts `node` on a file. With a test, the process ends with it at the latest. */
+/** Starts `node` on a file. If a test is given, the process ends with it at the latest. */
 export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestContext): TestProcess {
   const { args = [], env = {}, nodeArgs = [], outputTo = 'pipe' } = options;
   const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(file), ...args], {

@@ -1,38 +1,38 @@
 /**
- * Text for stdout and stderr that never fails its process. A pipe whose reader has gone, a full disk or a closed terminal loses
- * text and nothing else: a training must not end because its log does.
+ * Text for stdout and stderr that never fails its process. A pipe whose reader has gone, a full disk or a closed terminal only
+ * loses text: training must not end because its log does.
  */
 import { writeSync } from 'node:fs';
 
-/** Pause before a reader that is behind is tried again, in milliseconds. */
+/** Pause before retrying a write to a slow reader, in milliseconds. */
 const pauseMs = 5;
 
-/** Errors after which nobody reads the output: a closed pipe, a terminal that is gone, a descriptor that was never open. */
+/** Errors that mean nobody reads the output: a closed pipe, a terminal that is gone, a descriptor that was never open. */
 const goneCodes = ['EPIPE', 'EIO', 'EBADF'];
 
 /** Options of an output. */
 export interface TextOutputOptions {
   /**
-   * Describes writes that failed, in the form of the output: written before the next text that fits.
+   * Describes failed writes, in the format of the output. Written before the next text that succeeds.
    *
    * @default a line of plain text
    */
   readonly lossNotice?: (lost: number, code: string) => string;
-  /** How long a write waits for a reader that is behind, in milliseconds. @default 1000 */
+  /** How long a write waits for a slow reader, in milliseconds. @default 1000 */
   readonly patienceMs?: number;
 }
 
-/** Writes text to a file descriptor, synchronously: a process that ends abruptly loses no line. */
+/** Writes text to a file descriptor synchronously, so that a process that ends abruptly loses no lines. */
 export class TextOutput {
   /** Whether nobody reads this output any more. */
   closed = false;
-  /** The code of the last failure, such as `ENOSPC`; undefined where the last write succeeded. */
+  /** The code of the last failure, such as `ENOSPC`; undefined if the last write succeeded. */
   failure: string | undefined;
   readonly #fd: number;
   readonly #lossNotice: (lost: number, code: string) => string;
   readonly #patienceMs: number;
   #lost = 0;
-  /** Whether a write failed part of the way, so that the output ends within a line. */
+  /** Whether a write was cut short, so that the output ends in the middle of a line. */
   #torn = false;
 
   constructor(fd: number, { lossNotice = plainNotice, patienceMs = 1000 }: TextOutputOptions = {}) {
@@ -60,7 +60,7 @@ export class TextOutput {
 
   #writeBytes(bytes: Buffer): { written: number; code: string | undefined } {
     let written = 0;
-    // An output that was behind at the last write is not waited for again.
+    // Does not wait again if the output was already behind at the last write.
     let patienceMs = this.failure === undefined ? this.#patienceMs : 0;
     while (written < bytes.length) {
       try {

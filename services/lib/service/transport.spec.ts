@@ -1,4 +1,4 @@
-// The log of refusals: each is counted, and nobody can fill a disk with them.
+// The log of refusals: every refusal is counted, and nobody can fill a disk with them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { refusalLog } from './transport.js';

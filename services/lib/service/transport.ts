@@ -1,4 +1,4 @@
-/** Secures the connections of a process as its environment says. */
+/** Secures the connections of a process as configured in its environment. */
 import { CertificateFiles, secureProcess, type CertificateObserver, type Refusal } from '@gapo/rpc';
 import { count } from '@gapo/tracing';
 import type { Logger } from './logger.js';
@@ -6,16 +6,16 @@ import { readSettings } from './settings/environment.js';
 import { transportSchema } from './settings/transport.js';
 import { UserError } from './userError.js';
 
-/** Lines about refused connections in a minute; more are counted. */
+/** Log lines about refused connections per minute; further ones are only counted. */
 const linesPerMinute = 30;
 
 /**
  * Reads TLS_CERT_FILE, TLS_KEY_FILE, TLS_CA_FILE, TLS_TRUST_DOMAIN, ALLOWED_PEERS and INSECURE, and secures all servers and clients of
  * this process accordingly.
  *
- * @param observer observes the certificate's files
+ * @param observer observes the certificate files
  * @param onRefused observes what servers of this process refuse
- * @throws ConfigError, UserError or TlsError that names the variable that is wrong
+ * @throws ConfigError, UserError or TlsError naming the invalid variable
  */
 export async function secureFromEnvironment(
   observer: CertificateObserver,
@@ -39,12 +39,12 @@ export async function secureFromEnvironment(
 }
 
 /**
- * Counts refusals as the metric gapo.refused, and logs them, so that nobody can fill a disk with them: those beyond the lines of a minute
- * are counted in one line at its end.
+ * Counts refusals in the metric gapo.refused and logs them. Beyond the limit per minute they are only summed up in one line at the end of
+ * the minute, so that nobody can fill a disk with them.
  */
 export function refusalLog(log: Pick<Logger, 'warn'>): (refusal: Refusal) => void {
   let total = 0;
-  /** Those of the minute in progress. */
+  /** Counters of the current minute. */
   let [lines, unlogged] = [0, 0];
   const endMinute = (): void => {
     if (unlogged > 0)

@@ -6,7 +6,7 @@
  */
 export class UserError extends Error {
   override readonly name: string = 'UserError';
-  /** Marks the error as expected; any error with `expected: true` is treated in the same way. */
+  /** Marks the error as expected; any error with `expected: true` is treated the same way. */
   readonly expected = true;
 
   constructor(message: string, options?: ErrorOptions) {
@@ -15,8 +15,8 @@ export class UserError extends Error {
 }
 
 /**
- * Shortens every word of more than 500 characters in a message. Paths are shorter; what is longer is quoted from a file or
- * request that is damaged or meant to do harm, and would fill logs and screens.
+ * Shortens every word of more than 500 characters in a message. Paths are shorter; longer words are quoted from a damaged or
+ * malicious file or request, and would fill logs and screens.
  */
 export function quotingBriefly(message: string): string {
   return message.replaceAll(/\S{501,}/gu, (word) => `${word.slice(0, 200)}…${word.slice(-100)}`);

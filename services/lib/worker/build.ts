@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export interface Build {
   /** A SHA-256 (hex) over the compiled files and manifests. */
   readonly sha256: string;
-  /** Name and version of the tensor runtime; empty where no package depends on one. */
+  /** Name and version of the tensor runtime; empty if no package depends on one. */
   readonly runtime: string;
 }
 
@@ -27,7 +27,7 @@ interface Manifest {
 }
 
 /**
- * Reads the code that a module belongs to.
+ * Reads the build that a module belongs to.
  *
  * @param module a file in the compiled folder of its package
  */
@@ -53,14 +53,14 @@ export async function readBuild(module: URL): Promise<Build> {
   return { sha256: hash.digest('hex'), runtime };
 }
 
-/** Returns the nearest package.json above a folder: within the published command, services have no manifest of their own. */
+/** Returns the nearest package.json above a folder: in the published command, services have no manifest of their own. */
 function manifestOf(folder: string): string {
   const above = dirname(folder);
   const path = join(above, 'package.json');
   return existsSync(path) || above === folder ? path : manifestOf(above);
 }
 
-/** Hashes a package's manifest and compiled files, without tests: images leave those out. */
+/** Hashes a package's manifest and compiled files, without tests: images omit those. */
 async function digestOf(folder: string, manifest: string): Promise<string> {
   const hash = createHash('sha256').update(manifest);
   const files = await readdir(folder, { recursive: true });

@@ -1,11 +1,14 @@
-/** What decides the last bits of a worker's numbers. Two workers with the same return the same bytes. */
+/**
+ * Everything that affects the last bits of a worker's numbers. Two workers with equal environments return the same
+ * bytes.
+ */
 import { readFile } from 'node:fs/promises';
 import type { TensorThreadSettings } from './threadSettings.js';
 
 /** Values by name. */
 export type Environment = Readonly<Record<string, string>>;
 
-/** The sets of vector instructions by which the tensor runtime chooses its float32 kernels. */
+/** The vector instruction sets by which the tensor runtime chooses its float32 kernels. */
 const instructionSets = ['avx', 'fma', 'avx2', 'avx512f', 'asimd', 'asimdhp', 'sve'];
 
 /**
@@ -29,7 +32,10 @@ export async function ownEnvironment(
   };
 }
 
-/** Returns the instruction sets in the text of /proc/cpuinfo, of x86 (flags) or ARM (Features); empty without any. */
+/**
+ * Returns the instruction sets in the text of /proc/cpuinfo, for x86 (flags) or ARM (Features); empty if there are
+ * none.
+ */
 export function instructionsOf(cpuinfo: string): string {
   const [, line = ''] = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo) ?? [];
   const present = new Set(line.trim().split(/\s+/));

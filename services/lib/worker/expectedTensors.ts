@@ -1,13 +1,15 @@
-/** The tensors that a version of a policy has: those that its specification trains, of the model in this worker's directory. */
+/**
+ * The tensors of a policy version: those trained by its specification, with the shapes of the model in this worker's directory.
+ */
 import { resolve } from 'node:path';
 import { readDecoderConfig, trainableTensors, type TensorShape } from '@gapo/model';
 import { RpcError, type TensorHeader } from '@gapo/rpc';
 import type { EngineKey } from './models.js';
 
-/** Returns the tensors of a policy's versions; undefined if its model cannot be read, which the tensor thread explains. */
+/** Returns the tensors of a policy's versions; undefined if its model cannot be read; the tensor thread reports why. */
 export type ExpectedTensors = (engine: EngineKey) => Promise<readonly TensorShape[] | undefined>;
 
-/** Specifications whose tensors are kept: one for each of the latest runs. */
+/** Number of specifications whose tensors are cached: one per recent run. */
 const keptSpecifications = 8;
 
 /** @param modelRoot the base of relative model directories */
@@ -33,10 +35,10 @@ export function expectedTensors(modelRoot: string): ExpectedTensors {
 }
 
 /**
- * Checks the tensors that a version announces, before memory is taken for them.
+ * Checks the tensors that a version announces before memory is allocated for them.
  *
- * @param what the version, for errors
- * @throws RpcError DATA_LOSS that names the first tensor which is another than expected
+ * @param what names the version in errors
+ * @throws RpcError DATA_LOSS naming the first tensor that differs from the expected one
  */
 export function assertExpected(
   announced: readonly TensorHeader[],

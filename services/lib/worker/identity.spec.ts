@@ -1,4 +1,4 @@
-// What a worker says of itself, and that it refuses work that is meant for the process before it.
+// What a worker reports about itself, and that it refuses work meant for an earlier process.
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

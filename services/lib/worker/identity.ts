@@ -1,4 +1,4 @@
-/** gapo.worker.v1: what a worker is, and the refusal of work that is meant for another process. */
+/** gapo.worker.v1: a worker's identity, and the refusal of work meant for another process. */
 import { implement, ownProtocol, RpcError, type IdentifyResponseInput, type Implementation } from '@gapo/rpc';
 import { readBuild } from './build.js';
 import type { Environment } from './environment.js';
@@ -11,7 +11,8 @@ export type WorkerIdentity = Required<IdentifyResponseInput>;
  *
  * @param instance identifies the process
  * @param module a compiled module of the worker's package
- * @param environmentOf returns what decides the last bits of its numbers, given name and version of the tensor runtime
+ * @param environmentOf returns what affects the last bits of its numbers, given the name and version of the tensor
+ * runtime
  */
 export async function ownIdentity(
   instance: string,
@@ -29,9 +30,9 @@ export async function ownIdentity(
 }
 
 /**
- * Serves a worker's services, each for this instance only, and its identity.
+ * Serves a worker's identity, and its services for this instance only.
  *
- * @param identity called for each question: answers wait for it, so that reading the build does not delay the start
+ * @param identity called for each request, so that reading the build does not delay start-up
  */
 export function identified(
   services: readonly Implementation[],
@@ -42,7 +43,7 @@ export function identified(
   return [identify, ...services.map((service) => forInstance(service, instance))];
 }
 
-/** Returns the same service, which refuses requests that name another instance. */
+/** Wraps a service so that it refuses requests naming another instance. */
 function forInstance(service: Implementation, instance: string): Implementation {
   const handlers = [...service.handlers].map(([method, handler]) => {
     const guarded: typeof handler = (request, context) => {

@@ -1,4 +1,6 @@
-/** The common parts of the rollout and gradient workers: policy versions, models, and the process around what computes. */
+/**
+ * The common parts of the rollout and gradient workers: policy versions, models, and the process around the computation.
+ */
 export type { Environment } from './environment.js';
 export { identified, ownIdentity, type WorkerIdentity } from './identity.js';
 export {

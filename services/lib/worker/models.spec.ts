@@ -1,4 +1,6 @@
-/** Engines and models: models are read once and are always the coordinator's, and only the latest runs keep engines. */
+/**
+ * Engines and models: models are read once and always match the coordinator's, and only the latest runs keep engines.
+ */
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
@@ -55,7 +57,7 @@ test('a model that is not the coordinator’s gives one line that says what to d
     return true;
   });
   assert.equal(made.length, 0);
-  await damageWeights(policy.directory); // the same bit again
+  await damageWeights(policy.directory); // flips the same bit back
   assert.ok(await engines.get(key), 'a repaired directory is read again');
 });
 

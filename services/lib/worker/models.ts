@@ -1,8 +1,8 @@
-/** The models of a tensor thread: read once, and checked against the hash that the coordinator sent. */
+/** The models of a tensor thread: read once and checked against the hash sent by the coordinator. */
 import { resolve } from 'node:path';
 import { type DecoderModel, ModelError, type TrainableSpec, readDecoderModel, withWideWeights } from '@gapo/model';
 
-/** How a run's policy is computed. It affects the result, in the last bits at least. */
+/** How a run's policy is computed. It affects at least the last bits of the result. */
 export interface Computation {
   readonly precision: 'float32' | 'float16';
   /** MiB for the activations of a micro-batch. */
@@ -13,7 +13,7 @@ export interface Computation {
 
 /** Identifies an engine: a model, its trained tensors, and how it computes. */
 export interface EngineKey {
-  /** The model directory, as the request names it. */
+  /** The model directory as named in the request. */
   readonly model: string;
   readonly modelSha256: string;
   /** Keys of the model's JSON files that are read as if they were absent. */
@@ -22,14 +22,14 @@ export interface EngineKey {
   readonly computation: Computation;
 }
 
-/** Identifies a model, and how its files are read. */
+/** Identifies a model and how its files are read. */
 export type ModelKey = Pick<EngineKey, 'model' | 'modelSha256' | 'ignoreKeys'>;
 
 /**
- * Reads the coordinator's model in a directory of this machine.
+ * Reads the coordinator's model from a directory on this machine.
  *
  * @param modelRoot the base of relative model directories
- * @throws ModelError where the directory does not hold it
+ * @throws ModelError if the directory does not contain it
  */
 export async function readAgreedModel(
   modelRoot: string,
@@ -49,11 +49,11 @@ export async function readAgreedModel(
 export interface ModelPlaces {
   /** The base of relative model directories. */
   readonly modelRoot: string;
-  /** A directory for float32 copies of other weights, written once for all processes. */
+  /** A directory for float32 copies of weights in other formats, written once for all processes. */
   readonly modelCache: string;
 }
 
-/** Reads each model once for all engines. It keeps the places of the tensors, not their elements. */
+/** Reads each model once for all engines. It keeps the locations of the tensors, not their elements. */
 export class ModelStore {
   readonly #places: ModelPlaces;
   readonly #models = new Map<string, Promise<DecoderModel>>();
@@ -62,7 +62,9 @@ export class ModelStore {
     this.#places = places;
   }
 
-  /** The model of a key, its weights float32 in files. @throws ModelError where the directory does not hold the coordinator's model */
+  /**
+   * The model of a key, with float32 weights in files. @throws ModelError if the directory does not contain the coordinator's model
+   */
   get(key: ModelKey): Promise<DecoderModel> {
     const name = JSON.stringify([key.model, key.modelSha256, key.ignoreKeys]);
     let read = this.#models.get(name);
@@ -79,7 +81,7 @@ export class ModelStore {
   }
 }
 
-/** Engines kept at a time: one for each of two runs that alternate. */
+/** Number of engines kept: one for each of two alternating runs. */
 const enginesKept = 2;
 
 /** Creates one engine per key and keeps those of the latest runs. */
@@ -93,7 +95,7 @@ export class EngineHolder<Engine extends { close(): Promise<void> }> {
     this.#make = make;
   }
 
-  /** The engine for a key. @throws ModelError where the directory does not hold the coordinator's model */
+  /** The engine for a key. @throws ModelError if the directory does not contain the coordinator's model */
   get(key: EngineKey): Promise<Engine> {
     const name = JSON.stringify([key.modelSha256, key.model, key.ignoreKeys, key.trainable, key.computation]);
     let engine = this.#engines.get(name);

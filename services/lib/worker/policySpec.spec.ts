@@ -1,4 +1,4 @@
-/** The policy of a request: errors name the field. */
+/** The policy in a request: errors name the field. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type PolicyRef, RpcError } from '@gapo/rpc';

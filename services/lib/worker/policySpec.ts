@@ -3,7 +3,7 @@ import { defaultMemoryBudget, loraTargets, type TrainableSpec } from '@gapo/mode
 import { type PolicyRef, type PolicySpec, RpcError } from '@gapo/rpc';
 import type { Computation, EngineKey } from './models.js';
 
-/** A policy that a request names. */
+/** A policy named in a request. */
 export interface RequestedPolicy {
   readonly runId: string;
   readonly version: number;
@@ -13,7 +13,7 @@ export interface RequestedPolicy {
 /**
  * Reads a request's policy.
  *
- * @throws RpcError INVALID_ARGUMENT that names the field
+ * @throws RpcError INVALID_ARGUMENT naming the field
  */
 export function requestedPolicy(policy: PolicyRef | null): RequestedPolicy {
   if (policy === null) throw invalid('policy is not set; name a run, a version and a specification');

@@ -1,4 +1,4 @@
-/** A worker that computes in a tensor thread of its own. */
+/** A worker that computes in its own tensor thread. */
 import type { Implementation } from '@gapo/rpc';
 import { type ThreadTasks, WorkerThread } from '@gapo/service';
 import { ownEnvironment } from './environment.js';

@@ -39,7 +39,7 @@ import { ownEnvironment } from './environment.js';
 import { expectedTensors } from './expectedTensors.js';
 import { identified, ownIdentity, VersionStore, type TensorService, type TensorThreadSettings } from './mod.js';
 
-/** Calls of tests wait for their answers, however busy the machine is. */
+/** Calls in tests wait for their responses, however busy the machine is. */
 export const deadlineMs = Infinity;
 
 /** A minimal decoder with grouped-query attention. */
@@ -52,7 +52,7 @@ export const tinyTrainable: TrainableSpec = {
   valueHeads: 0,
 };
 
-/** The run that all requests of tests name. */
+/** The run named in all test requests. */
 export const runId = 'tiny-run';
 
 /** Closes resources at its end: a test's context, or a suite's owner. */
@@ -79,7 +79,7 @@ export interface TinyPolicy {
   ref(number: number): PolicyRefInput;
 }
 
-/** Writes a random model whose distributions are far from uniform, in a directory that the test's end deletes. */
+/** Writes a random model whose distributions are far from uniform to a directory that is deleted after the test. */
 export async function tinyPolicy(t: Owner, seed = 3): Promise<TinyPolicy> {
   const directory = await mkdtemp(join(tmpdir(), 'gapo-worker-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -137,7 +137,7 @@ export interface PolicyServer {
 /**
  * Serves versions on a free port until the test ends.
  *
- * @param messages the response for a version; throws where there is none
+ * @param messages the response for a version; throws if there is none
  */
 export async function policyServer(
   t: Owner,

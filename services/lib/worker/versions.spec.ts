@@ -18,7 +18,10 @@ import {
   type PolicyServer,
 } from './testing.fixture.js';
 
-/** A path to a server. Silenced, it keeps its connections open and passes nothing on; new connections work. */
+/**
+ * A relay to a server. Once silenced, it keeps its connections open but forwards nothing; new connections
+ * work.
+ */
 async function silentPath(t: TestContext, target: string): Promise<{ address: string; silence: () => void }> {
   const sockets: Socket[] = [];
   const proxy = createServer((near) => {
@@ -186,7 +189,7 @@ describe('the store of versions', () => {
       tensors = headers;
       await assert.rejects(versions.get(runId, 0, engine), failsWith('DATA_LOSS', expected));
     }
-    // A model that cannot be read is for the tensor thread to explain.
+    // The tensor thread reports why a model cannot be read.
     const missing = { ...engine, model: '/nowhere' };
     tensors = [];
     await assert.rejects(versions.get(runId, 0, missing), failsWith('DATA_LOSS', /it sends 8 bytes or more/));

@@ -5,9 +5,9 @@ import { attributeNames, count, record, spanNames, withSpan } from '@gapo/tracin
 import { assertExpected, type ExpectedTensors } from './expectedTensors.js';
 import type { EngineKey } from './models.js';
 
-/** Versions kept for each run: the reference, the current one, and the one before it. */
+/** Number of versions kept per run: the reference, the current one, and the one before it. */
 const versionsKept = 3;
-/** Runs whose versions are kept, those that were asked for last. A run that is resumed counts as another one. */
+/** Number of runs whose versions are kept: the most recently requested ones. A resumed run counts as a different one. */
 const runsKept = 4;
 /** The deadline for pulling one version, in milliseconds. */
 const pullDeadlineMs = 120_000;
@@ -22,8 +22,8 @@ export interface VersionOptions {
   /** Milliseconds that a pull may wait for its next message. @default 15000 */
   readonly stallMs?: number;
   /**
-   * Opens another client of the coordinator after a pull over the present one has stalled: its connection may be dead.
-   * @default the client stays
+   * Opens another client of the coordinator after a pull has stalled, because the connection may be dead. @default keeps
+   * the client
    */
   readonly reconnect?: () => PolicyClient;
   /** Returns the tensors that a version must have. @default any that the coordinator announces */
@@ -61,7 +61,8 @@ export class VersionStore {
    * A version's tensors.
    *
    * @param engine the policy's specification, whose tensors the version must have. @default not checked
-   * @throws RpcError where the coordinator does not answer, does not have it, or sends it damaged or with other tensors
+   * @throws RpcError if the coordinator does not answer, does not have the version, or sends it damaged or with unexpected
+   * tensors
    */
   get(runId: string, version: number, engine?: EngineKey): Promise<HeldVersion> {
     const key = `${runId}/${version}`;
@@ -79,7 +80,7 @@ export class VersionStore {
     return tensors;
   }
 
-  /** Starts to pull a version ahead of time. If that fails, the request that needs it pulls again and reports the error. */
+  /** Prefetches a version. If that fails, the request that needs it pulls again and reports the error. */
   expect(runId: string, version: number, engine?: EngineKey): void {
     this.get(runId, version, engine).catch(() => undefined);
   }
@@ -125,7 +126,7 @@ export class VersionStore {
     return { sha256, tensors };
   }
 
-  /** Yields the messages of a pull. @throws RpcError UNAVAILABLE where one is not there in time */
+  /** Yields the messages of a pull. @throws RpcError UNAVAILABLE if a message does not arrive in time */
   async *#messages(runId: string, version: number, what: string): AsyncGenerator<GetVersionResponse> {
     const stalled = new AbortController();
     const coordinator = this.#coordinator;
@@ -145,7 +146,7 @@ export class VersionStore {
     }
   }
 
-  /** Replaces the client that a pull has stalled with, unless another pull has done so. */
+  /** Replaces the client with which a pull stalled, unless another pull has already done so. */
   #replace(stalled: PolicyClient): void {
     if (this.#reconnect === undefined || this.#coordinator !== stalled) return;
     stalled.close();

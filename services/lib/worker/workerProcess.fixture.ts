@@ -1,4 +1,4 @@
-/** Tests that every worker's process shares: help, wrong settings, a busy port, SIGTERM during a call. */
+/** Tests shared by all worker processes: help, invalid settings, a busy port, SIGTERM during a call. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startProcess, takenAddress } from '@gapo/service/testing';

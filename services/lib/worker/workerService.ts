@@ -46,22 +46,22 @@ const workerSettings = (listen: string) =>
 export type WorkerSettings = z.output<ReturnType<typeof workerSettings>>;
 
 /**
- * How long a pull waits for a coordinator that has moved to another address. Failures at once would use up a shard's attempts, where this worker is
+ * How long a pull waits for a coordinator that has moved to another address. Failing immediately would use up a shard's attempts if this worker is
  * the only one.
  */
 const reconnectMs = 10_000;
 
-/** What a worker computes with: a tensor thread of its own, or other servers. */
+/** What a worker computes with: its own tensor thread, or other servers. */
 export interface Backend {
   readonly service: Implementation;
-  /** Returns what the worker is, each time that a coordinator asks. @throws RpcError that says why it cannot serve */
+  /** Returns the worker's identity whenever a coordinator asks. @throws RpcError saying why it cannot serve */
   readonly identity: () => Promise<WorkerIdentity>;
-  /** Observes whether it can serve, from now on. @default it can */
+  /** Observes from now on whether it can serve. @default always */
   readonly watchHealth?: (changed: (serving: boolean) => void) => void;
   readonly close: () => Promise<void>;
 }
 
-/** What a backend is opened with. */
+/** The context in which a backend is opened. */
 export interface BackendContext {
   readonly versions: VersionStore;
   /** Identifies the process. */
@@ -79,7 +79,7 @@ export interface Worker {
   readonly title: string;
   /** The default address. */
   readonly listen: string;
-  /** Settings in addition to those of every worker, for `--help`. @default none */
+  /** Settings in addition to the common worker settings, for `--help`. @default none */
   readonly settings?: z.ZodObject;
   readonly open: OpenBackend;
 }
@@ -113,7 +113,7 @@ export async function runWorker(worker: Worker): Promise<void> {
       });
       backend.identity().then(
         ({ build, environment }) => log.debug({ build, ...environment, coordinator: COORDINATOR }, 'identity'),
-        () => undefined, // the coordinator's question reports it
+        () => undefined, // the coordinator's request reports it
       );
       return {
         address: server.address,

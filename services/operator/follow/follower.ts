@@ -1,4 +1,4 @@
-/** Follows one TrainingRun: makes its run what the spec says, and writes what the run does into the status. */
+/** Reconciles one TrainingRun: makes its run match the spec, and reports the run in the status. */
 import { isActive, objectiveInput, retryDelayMs, RpcError, type Client, type Run, type RpcCode } from '@gapo/rpc';
 import { canonicalJson, type Logger } from '@gapo/service';
 import { changing, reasonOf } from '../kubernetes/calls.js';
@@ -18,33 +18,33 @@ import { eventsBetween } from './transitions.js';
 export interface FollowerContext {
   readonly cluster: Cluster;
   readonly training: Client<'gapo.training.v1.TrainingService'>;
-  /** Directory of the coordinator for relative paths of configurations. */
+  /** The coordinator's directory for relative paths in configurations. */
   readonly baseDirectory: string;
-  /** The least time between two writes of the status of a run that takes steps. */
+  /** Minimum time between status writes of a run that takes steps. */
   readonly statusMs: number;
-  /** Who reports events. */
+  /** The reporter of events. */
   readonly identity: string;
-  /** The RewardServices that runs may name; undefined where the operator serves none. */
+  /** The RewardServices that runs may name; undefined if the operator serves none. */
   readonly registry: RewardRegistry | undefined;
   readonly log: Logger;
 }
 
-/** Keeps a TrainingRun until its run has ended. */
+/** Keeps a TrainingRun from being deleted until its run has ended. */
 export const finalizer = 'gapo.dev/cancel-run';
 
 /** Deadline of calls that the coordinator answers from memory. */
 const quickMs = 15_000;
-/** Deadline of calls in which it reads models and data, and asks reward services. */
+/** Deadline of calls in which it reads models and data and calls reward services. */
 const startMs = 1_200_000;
-/** Time after which a run is looked at again if nothing was heard of it. */
+/** Time after which a run is checked again if there was no news of it. */
 const resyncMs = 60_000;
-/** A failed run may be resumed by a person, which no watch tells. */
+/** A user may resume a failed run, and no watch reports that. */
 const failedResyncMs = 15_000;
 
 const unreachableRetry = { baseDelayMs: 1000, maxDelayMs: 15_000 };
 const refusedRetry = { baseDelayMs: 2000, maxDelayMs: 120_000 };
 
-/** Codes that say that the coordinator cannot be asked now, nothing about the question. */
+/** Codes that mean that the coordinator cannot be reached now; they say nothing about the request. */
 const unreachableCodes: ReadonlySet<RpcCode> = new Set<RpcCode>([
   'UNAVAILABLE',
   'DEADLINE_EXCEEDED',
@@ -64,12 +64,12 @@ export class RunFollower implements Follower<TrainingRun> {
   #resource: TrainingRun;
   #observed: Observed;
   readonly #passes = new Passes();
-  /** Ends the watch of the run; undefined where there is none. */
+  /** Ends the watch of the run; undefined if there is none. */
   #watch: AbortController | undefined;
-  /** Failures of the coordinator, and refusals by it, one after another. */
+  /** Number of consecutive failures of, or refusals by, the coordinator. */
   #failures = 0;
   #refusals = 0;
-  /** Before this time nothing is asked of the coordinator that it refused. */
+  /** The time before which a refused request is not repeated. */
   #actionsFrom = 0;
   #isGone = false;
 
@@ -94,12 +94,12 @@ export class RunFollower implements Follower<TrainingRun> {
       this.#actionsFrom = 0;
       this.#set({ objectivesProblem: undefined });
     }
-    // Without objectives in the spec, people may change those of the run.
+    // Without objectives in the spec, users may change those of the run.
     if (resource.spec.objectives === undefined) this.#set({ appliedObjectives: undefined });
     this.#resource = resource;
   }
 
-  /** Stops following, and leaves the run as it is. */
+  /** Stops following and leaves the run as it is. */
   async stop(): Promise<void> {
     this.#ending.abort();
     this.#passes.stop();
@@ -125,14 +125,14 @@ export class RunFollower implements Follower<TrainingRun> {
     this.#ignoreRewards();
   }
 
-  /** A RewardService that it names may have become available. */
+  /** A RewardService named in the spec may have become available. */
   #onRewards(): void {
     if (rewardServicesOf(this.#resource.spec.objectives).length === 0) return;
     this.#actionsFrom = 0;
     this.#passes.within(0);
   }
 
-  /** Makes a pass. Returns the milliseconds until the next at the latest. */
+  /** Makes a pass. Returns the milliseconds until the next one is due at the latest. */
   async #passOrRetry(): Promise<number> {
     try {
       return await this.#pass();
@@ -176,13 +176,13 @@ export class RunFollower implements Follower<TrainingRun> {
     return resyncMs;
   }
 
-  /** Whether the status has the end of the run. */
+  /** Whether the status shows the end of the run. */
   get #hasEnded(): boolean {
     const phase = this.#resource.status?.phase;
     return phase === 'Succeeded' || phase === 'Cancelled';
   }
 
-  /** Whether it has that of this spec. */
+  /** Whether it shows the end for this version of the spec. */
   get #isSettled(): boolean {
     const { status, metadata } = this.#resource;
     return this.#hasEnded && status?.observedGeneration === metadata.generation;
@@ -198,7 +198,7 @@ export class RunFollower implements Follower<TrainingRun> {
     });
   }
 
-  /** What is known, with the objectives of the spec as it is now. */
+  /** What is known, with the objectives of the current spec. */
   get #known(): Observed {
     const { objectives } = this.#resource.spec;
     const found = objectives && resolved(objectives, this.#context.registry);
@@ -240,9 +240,9 @@ export class RunFollower implements Follower<TrainingRun> {
   }
 
   /**
-   * Notes that the coordinator could not be asked.
+   * Records that the coordinator could not be reached.
    *
-   * @throws Error the given one, if the operator stops
+   * @throws Error the given one, if the operator is stopping
    */
   #lose(error: unknown): void {
     if (this.#signal.aborted) throw error;
@@ -251,7 +251,7 @@ export class RunFollower implements Follower<TrainingRun> {
     this.#watch?.abort();
   }
 
-  /** Does what the spec asks for. A refusal is noted, and tried again later. */
+  /** Performs an action required by the spec. A refusal is recorded and retried later. */
   async #act(action: Action): Promise<void> {
     try {
       const known = this.#known;
@@ -292,7 +292,8 @@ export class RunFollower implements Follower<TrainingRun> {
         await training.ResumeRun({ runId, author }, slow);
         return;
       case 'change': {
-        // All are replaced: those with the same settings stay as they are, whatever the coordinator has now.
+        // Replaces all of them. Those with the same settings stay as they are, whatever the coordinator has
+        // now.
         const takesPreference = run !== undefined && Object.keys(run.preference).length > 0;
         const preference = takesPreference ? (spec.preference ?? {}) : {};
         const add = (wanted?.list ?? []).map(objectiveInput);
@@ -304,7 +305,7 @@ export class RunFollower implements Follower<TrainingRun> {
     }
   }
 
-  /** Watches the run, so that the next pass is made when it changes. */
+  /** Watches the run, so that a pass follows each change. */
   #watchRun(): void {
     if (this.#watch !== undefined) return;
     const watch = new AbortController();
@@ -320,7 +321,7 @@ export class RunFollower implements Follower<TrainingRun> {
       const request = { runId: this.#runId, afterStep: this.#observed.run?.step ?? 0 };
       let isFirst = true;
       for await (const change of this.#context.training.WatchRun(request, { deadlineMs: Infinity, signal })) {
-        // The first message is the run as it is.
+        // The first message is the run's current state.
         if (change.run && !isFirst) this.#passes.within(0);
         else if (change.step) this.#passes.within(this.#context.statusMs);
         isFirst = false;
@@ -331,7 +332,7 @@ export class RunFollower implements Follower<TrainingRun> {
     }
   }
 
-  /** Writes the status if it has changed, and reports what is worth an event. */
+  /** Writes the status if it has changed, and reports notable changes as events. */
   async #writeStatus(): Promise<void> {
     const written = await this.#changing(async () => {
       const before = this.#resource.status;
@@ -356,7 +357,7 @@ export class RunFollower implements Follower<TrainingRun> {
     }
   }
 
-  /** Changes the resource. After a conflict it is read again, and the change made to what was read. */
+  /** Changes the resource. After a conflict, reads it again and applies the change to the new version. */
   async #changing<T extends TrainingRun>(change: () => Promise<T | undefined>): Promise<T | undefined> {
     if (this.#isGone) return undefined;
     const changed = await changing(change, () => this.#read());
@@ -364,7 +365,7 @@ export class RunFollower implements Follower<TrainingRun> {
     return changed;
   }
 
-  /** Reads the resource again. Returns whether it is still there. */
+  /** Reads the resource again. Returns whether it still exists. */
   async #read(): Promise<boolean> {
     const read = await this.#context.cluster.readAgain(trainingRunKind, this.#resource);
     if (read === undefined) this.#isGone = true;
@@ -372,7 +373,7 @@ export class RunFollower implements Follower<TrainingRun> {
     return !this.#isGone;
   }
 
-  /** Cancels the run of a resource that is being deleted, then lets it go. */
+  /** Cancels the run of a resource that is being deleted, then removes the finalizer. */
   async #end(): Promise<number> {
     const { finalizers = [] } = this.#resource.metadata;
     if (!finalizers.includes(finalizer)) return Infinity;
@@ -398,7 +399,7 @@ export class RunFollower implements Follower<TrainingRun> {
   }
 }
 
-/** What an action that succeeded changes. */
+/** What a successful action clears. */
 const clearedBy: Readonly<Record<Action, Partial<Observed>>> = {
   create: { refused: undefined, resumed: true },
   pause: { suspensionProblem: undefined, pauseRequested: true },

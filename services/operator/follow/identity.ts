@@ -1,4 +1,4 @@
-/** What the coordinator is given of a TrainingRun: an id, a configuration, an author. */
+/** What the coordinator receives for a TrainingRun: an id, a configuration, an author. */
 import { createHash } from 'node:crypto';
 import { steered } from '@gapo/config';
 import { combinerOf, methods } from '@gapo/objectives';
@@ -7,14 +7,14 @@ import type { ConfiguredObjective } from './objectives.js';
 
 const methodNames: ReadonlySet<string> = new Set(methods);
 
-/** Digits of the hash in an id. */
+/** Number of hash digits in an id. */
 const hashDigits = 12;
-/** Length of the part of an id that people read; an id has 63 characters at most. */
+/** Length of the human-readable part of an id; an id has at most 63 characters. */
 const readableLength = 63 - 1 - hashDigits;
 
 /**
- * Returns the id of a TrainingRun's run: its namespace and name, and a hash of both with its uid. The same resource has the same id at any
- * time, and a resource that is created again under the same name has another one.
+ * Returns the id of a TrainingRun's run: its namespace and name, and a hash of both with its uid. A resource always has the same id, and a
+ * resource created again under the same name has a different one.
  */
 export function runIdOf({ metadata: { namespace, name, uid } }: TrainingRun): string {
   const readable = `${namespace}-${name}`.replaceAll(/[^A-Za-z0-9_-]/g, '-').slice(0, readableLength);
@@ -22,16 +22,16 @@ export function runIdOf({ metadata: { namespace, name, uid } }: TrainingRun): st
   return `${readable}-${hash.slice(0, hashDigits)}`;
 }
 
-/** Returns who the coordinator's records name as the author of what a TrainingRun asks for. */
+/** Returns the author recorded by the coordinator for a TrainingRun's requests. */
 export function authorOf({ metadata: { namespace, name } }: TrainingRun): string {
   return `TrainingRun ${namespace}/${name}`;
 }
 
 /**
- * Returns the configuration to create the run with, as YAML. Its objectives and its preference are those of the spec, so that the first step
- * has them too; where the method takes no preference, the coordinator refuses it later, when it is set.
+ * Returns the configuration to create the run with, as YAML. Its objectives and preference are those of the spec, so that they apply to the
+ * first step too. If the method takes no preference, the coordinator refuses it later, when it is set.
  *
- * @param objectives those of the spec; undefined where it has none
+ * @param objectives the objectives of the spec; undefined if it has none
  */
 export function configYamlOf(
   { spec: { config: given, preference } }: TrainingRun,

@@ -1,4 +1,4 @@
-/** Objectives of a spec: addresses in place of RewardServices, and when the run gets them. */
+/** Objectives of a spec: RewardServices are replaced by addresses, and when the run gets them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { objectiveInput } from '@gapo/rpc';

@@ -1,29 +1,29 @@
-/** The objectives of a TrainingRun's spec, with the addresses of the RewardServices that they name. Pure functions. */
+/** The objectives of a TrainingRun's spec, with the addresses of their RewardServices. Pure functions. */
 import { configSha256 } from '@gapo/service';
 import type { RunObjective } from '../resource/trainingRun.js';
 import type { RewardRegistry } from '../rewards/registry.js';
 import type { Problem } from './problem.js';
 
-/** An objective as a run configuration has it. */
+/** An objective in the format of a run configuration. */
 export type ConfiguredObjective = Omit<RunObjective, 'rewardService'>;
 
-/** The objectives of a spec, as the coordinator gets them. */
+/** The objectives of a spec as sent to the coordinator. */
 export interface WantedObjectives {
   readonly list: readonly ConfiguredObjective[];
-  /** Differs where any of them does, by its address too. */
+  /** Changes if any of them changes, including its address. */
   readonly sha256: string;
 }
 
 /** The objectives of a spec, or why they cannot be used yet. */
 export type Resolution = { readonly wanted: WantedObjectives } | { readonly problem: Problem };
 
-/** The reason while the operator has not read the RewardServices yet. */
+/** The reason used while the operator has not read the RewardServices yet. */
 export const unknownServices = 'RewardServicesUnknown';
 
 /**
- * Returns objectives with addresses in place of RewardServices.
+ * Replaces RewardServices in objectives by their addresses.
  *
- * @param registry undefined where the operator serves none
+ * @param registry undefined if the operator serves none
  */
 export function resolved(
   objectives: readonly RunObjective[],
@@ -47,7 +47,7 @@ const servesNone: Problem = {
   message: "this operator serves no RewardServices: set operator.rewardServices in the release's values",
 };
 
-/** Returns the names of the RewardServices that objectives name. */
+/** Returns the names of the RewardServices used by objectives. */
 export function rewardServicesOf(objectives: readonly RunObjective[] = []): string[] {
   return objectives.flatMap(({ rewardService }) => rewardService ?? []);
 }

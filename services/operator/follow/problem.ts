@@ -1,6 +1,6 @@
-/** Something that does not work, as conditions say it. */
+/** A problem, as stated in conditions. */
 export interface Problem {
-  /** As one word. */
+  /** A single word. */
   readonly reason: string;
   readonly message: string;
 }

@@ -45,7 +45,7 @@ describe('the next action', () => {
 describe('the status', () => {
   const objective = { name: 'kind', rewardMean: 0.31249, weight: 1.5 };
   const report = { step: 12, etaSeconds: 200.4, objectives: [objective, { ...objective, name: 'brief', weight: NaN }] };
-  // A report has many more fields, none of which a status shows.
+  // A report has many more fields, none of which appear in a status.
   const running = runOf({ step: 12, lastStep: report as unknown as StepReport });
 
   test('what a run does', () => {

@@ -1,4 +1,4 @@
-/** The status of a TrainingRun, from its spec, the run and what went wrong. Pure functions: the follower reads and writes. */
+/** Computes the status of a TrainingRun from its spec, the run and any problems. Pure functions; the follower does the I/O. */
 import { isActive, stateWord, type Run, type RunState, type StepReport } from '@gapo/rpc';
 import { conditionSince, timeText, type Finding } from '../resource/metadata.js';
 import {
@@ -13,34 +13,34 @@ import {
 import { rewardServicesOf, unknownServices, type WantedObjectives } from './objectives.js';
 import type { Problem } from './problem.js';
 
-/** What the operator knows of a run beside its resource. */
+/** What the operator knows about a run in addition to its resource. */
 export interface Observed {
   readonly runId: string;
-  /** The run; undefined until the coordinator was asked, or if it has none. */
+  /** The run; undefined until the coordinator has been asked, or if it has none. */
   readonly run: Run | undefined;
-  /** Why the coordinator cannot be asked. */
+  /** Why the coordinator cannot be reached. */
   readonly unreachable: Problem | undefined;
   /** Why the run was not created. */
   readonly refused: Problem | undefined;
-  /** The objectives of the spec; undefined where it has none, or where one names a RewardService that cannot be called. */
+  /** The objectives of the spec; undefined if it has none, or if one names a RewardService that cannot be called. */
   readonly wanted: WantedObjectives | undefined;
   /** Why a RewardService cannot be called. */
   readonly rewardProblem: Problem | undefined;
-  /** Why the objectives of the spec are not those of the run. */
+  /** Why the run does not have the objectives of the spec. */
   readonly objectivesProblem: Problem | undefined;
-  /** The SHA-256 of the objectives that the run was given; undefined if it was given none since the operator started. */
+  /** The SHA-256 of the objectives applied to the run; undefined if none were applied since the operator started. */
   readonly appliedObjectives: string | undefined;
-  /** Why the preference of the spec is not that of the run. */
+  /** Why the run does not have the preference of the spec. */
   readonly preferenceProblem: Problem | undefined;
   /** Why the run could not be paused or resumed. */
   readonly suspensionProblem: Problem | undefined;
-  /** Whether the run was asked to pause, and has not paused yet. */
+  /** Whether the run was asked to pause but has not paused yet. */
   readonly pauseRequested: boolean;
-  /** Whether the run was resumed since its suspension ended. */
+  /** Whether the run has been resumed since its suspension ended. */
   readonly resumed: boolean;
 }
 
-/** Returns what is known of a run before the coordinator was asked. */
+/** Returns what is known about a run before the coordinator has been asked. */
 export function unobserved(runId: string): Observed {
   return {
     runId,
@@ -58,7 +58,7 @@ export function unobserved(runId: string): Observed {
   };
 }
 
-/** What to do about a run next. */
+/** The next action for a run. */
 export type Action = 'create' | 'pause' | 'resume' | 'change' | 'prefer';
 
 /** Whether nothing can change any more. A failed run can be resumed. */
@@ -67,16 +67,17 @@ export function hasEnded(state: RunState): boolean {
 }
 
 /**
- * Returns what to do next; undefined if the run is as the spec has it.
+ * Returns the next action; undefined if the run matches the spec.
  *
- * A suspension is in the status before the run is paused: whoever leads next then knows that it has to be resumed.
+ * A suspension is written to the status before the run is paused, so that the next leader knows that the run has to be
+ * resumed.
  */
 export function nextAction(resource: TrainingRun, observed: Observed): Action | undefined {
   const { spec, status } = resource;
   const { run, pauseRequested, resumed, wanted } = observed;
   const suspend = spec.suspend === true;
   const suspended = holds(status, 'Suspended');
-  // A run that the coordinator had is not trained again without being asked.
+  // A run that the coordinator once had is not trained again unless requested.
   if (run === undefined) {
     const waits = spec.objectives !== undefined && wanted === undefined;
     return suspend || waits || status?.runId !== undefined ? undefined : 'create';
@@ -84,13 +85,13 @@ export function nextAction(resource: TrainingRun, observed: Observed): Action | 
   if (hasEnded(run.state)) return undefined;
   if (suspend && suspended && !pauseRequested && (isActive(run.state) || run.recovery !== null)) return 'pause';
   if (!suspend && suspended && !resumed) return 'resume';
-  // A preference names the objectives that there are to be.
+  // A preference names the new objectives.
   if (hasOtherObjectives(resource, observed, run)) return wanted && 'change';
   if (spec.preference !== undefined && !isSame(spec.preference, run.preference)) return 'prefer';
   return undefined;
 }
 
-/** Whether the objectives of the spec are not those of the run. */
+/** Whether the objectives of the spec differ from those of the run. */
 function hasOtherObjectives(
   { spec, status }: TrainingRun,
   { wanted, appliedObjectives }: Observed,
@@ -108,7 +109,7 @@ function isSame(a: Readonly<Record<string, number>>, b: Readonly<Record<string, 
 }
 
 /**
- * Returns the status to write. What is not known now stays as it was.
+ * Returns the status to write. Fields whose values are unknown now keep their previous values.
  *
  * @param now the time of changes
  */
@@ -132,7 +133,7 @@ export function statusOf(resource: TrainingRun, observed: Observed, now: Date): 
   };
 }
 
-/** The SHA-256 of the objectives of the spec that the run has. One that the status does not know yet was created with them. */
+/** The SHA-256 of the spec's objectives that the run has. A run that is not in the status yet was created with them. */
 function objectivesOf(
   { spec, status }: TrainingRun,
   { run, wanted, appliedObjectives }: Observed,
@@ -168,7 +169,7 @@ function messageOf({ run, unreachable, refused, rewardProblem }: Observed, befor
   return run.reason;
 }
 
-/** The fields that say what the run does. Numbers are rounded: people read them, and a status is written less often. */
+/** The fields that describe the run. Numbers are rounded for readability, and so that the status is written less often. */
 function fieldsOf(run: Run): Status {
   const { step, totalSteps, lastStep, created } = run;
   return {
@@ -195,7 +196,7 @@ function resultsOf(report: StepReport | null, name: string): { reward?: number; 
   return { ...finite('reward', found.rewardMean), ...finite('weight', found.weight) };
 }
 
-/** JSON has no infinities and no not-a-number. */
+/** JSON has no infinities and no NaN. */
 function finite<Key extends string>(key: Key, value: number): { [K in Key]?: number } {
   return Number.isFinite(value) ? ({ [key]: value } as { [K in Key]?: number }) : {};
 }
@@ -207,7 +208,7 @@ function listOf(report: StepReport | null, what: 'reward' | 'weight'): string {
   return shown.join(', ');
 }
 
-/** Returns seconds as Kubernetes writes durations: 45s, 3m20s, 2h5m, 3d4h. */
+/** Formats seconds like Kubernetes durations: 45s, 3m20s, 2h5m, 3d4h. */
 export function durationText(seconds: number): string {
   if (!Number.isFinite(seconds)) return '';
   const whole = Math.max(0, Math.round(seconds));
@@ -276,7 +277,7 @@ function objectivesAppliedOf(resource: TrainingRun, observed: Observed): Finding
   const { run, objectivesProblem, rewardProblem } = observed;
   if (resource.spec.objectives === undefined) return 'none';
   if (run === undefined || rewardProblem?.reason === unknownServices) return undefined;
-  // The status does not know yet what the run was created with.
+  // The status does not have the objectives the run was created with yet.
   const isNew = resource.status?.runId === undefined && observed.wanted !== undefined;
   if (isNew || !hasOtherObjectives(resource, observed, run)) {
     return { status: 'True', reason: 'Applied', message: "the run's next step has the objectives of the spec" };

@@ -1,14 +1,17 @@
-/** The events that a change of a TrainingRun's status is worth. */
+/** The events reported for a change of a TrainingRun's status. */
 import { conditionOf, type ConditionType, type Status } from '../resource/trainingRun.js';
 
-/** An event, as `kubectl describe` shows it. */
+/** An event as shown by `kubectl describe`. */
 export interface RunEvent {
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
 }
 
-/** Conditions whose changes are events, and what these are called when the condition is true and false. */
+/**
+ * Conditions whose changes are reported as events, and the events' names when the condition becomes true
+ * or false.
+ */
 const reported: ReadonlyMap<ConditionType, { readonly yes: string; readonly no: string }> = new Map([
   ['Accepted', { yes: 'RunCreated', no: 'NotAccepted' }],
   ['CoordinatorReachable', { yes: 'CoordinatorBack', no: 'CoordinatorUnreachable' }],

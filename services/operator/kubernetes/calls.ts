@@ -1,18 +1,18 @@
-/** What all calls of the API server share: a deadline, and what their errors say. */
+/** The common parts of all calls to the API server: a deadline and error messages. */
 import { z } from '@gapo/service';
 import { ApiException, setHeaderMiddleware } from '@kubernetes/client-node';
 
 /** Deadline of a call. */
 export const callMs = 15_000;
 
-/** Returns the status code of an answer of the API server; undefined for any other error. */
+/** Returns the status code of an API server response; undefined for any other error. */
 export function codeOf(error: unknown): number | undefined {
   return error instanceof ApiException ? error.code : undefined;
 }
 
 const statusBody = z.object({ message: z.string() });
 
-/** Returns what an error of a call says, in one line. */
+/** Returns a call's error message on one line. */
 export function reasonOf(error: unknown): string {
   if (error instanceof ApiException) {
     const body: unknown = error.body;
@@ -30,16 +30,16 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Writes of an object in conflict with others, one after another. */
+/** Maximum number of consecutive write conflicts on an object. */
 const mostConflicts = 8;
 
 /**
- * Changes an object. After a conflict it is read again, and the change made to what was read.
+ * Changes an object. After a conflict, reads it again and applies the change to the new version.
  *
- * @param change a call of the API server, on the object as it was read last
- * @param read reads the object again; returns whether it is still there
- * @returns what the change returned; undefined if the object is gone
- * @throws ApiException, also for a conflict that comes again and again
+ * @param change a call to the API server, on the last version read
+ * @param read reads the object again; returns whether it still exists
+ * @returns the result of the change; undefined if the object is gone
+ * @throws ApiException, also for repeated conflicts
  */
 export async function changing<T>(change: () => Promise<T>, read: () => Promise<boolean>): Promise<T | undefined> {
   for (let conflicts = 0; ; conflicts += 1) {

@@ -1,4 +1,6 @@
-/** The Kubernetes API, as far as the operator uses it for its own resources: objects, their status and events. Every call has a deadline. */
+/**
+ * The parts of the Kubernetes API that the operator uses for its own resources: objects, their status and events. Every call has a deadline.
+ */
 import { UserError, z } from '@gapo/service';
 import { CoordinationV1Api, CustomObjectsApi, EventsV1Api, KubeConfig, V1MicroTime } from '@kubernetes/client-node';
 import type { Identified } from '../resource/metadata.js';
@@ -9,10 +11,10 @@ import { codeOf, withDeadline } from './calls.js';
 import { OwnedObjects } from './ownedObjects.js';
 import { watchObjects } from './watch.js';
 
-/** Objects in one answer to a list. */
+/** Objects per page of a list. */
 const pageSize = 250;
 
-/** A kind of custom resource: its names, and how its objects are read. */
+/** A kind of custom resource: its names, and how to parse its objects. */
 export interface ResourceKind<T extends Identified> {
   readonly names: ResourceNames;
   readonly schema: z.ZodType<T>;
@@ -35,7 +37,7 @@ export interface Change<T> {
   readonly object: T;
 }
 
-/** What a list answers: the objects, and the version from which to watch. */
+/** The result of a list: the objects, and the version from which to watch. */
 interface Listed<T> {
   readonly objects: readonly T[];
   readonly resourceVersion: string;
@@ -53,7 +55,7 @@ export interface ReportedEvent {
   readonly message: string;
 }
 
-/** Who reports events. */
+/** The reporter of events. */
 const reporter = 'gapo.dev/operator';
 /** The API server's limit for the text of an event. */
 const longestNote = 1024;
@@ -63,9 +65,9 @@ export class Cluster {
   readonly #config: KubeConfig;
   readonly #objects: CustomObjectsApi;
   readonly #events: EventsV1Api;
-  /** Leases, for the election of a leader. */
+  /** Leases, for leader election. */
   readonly leases: CoordinationV1Api;
-  /** What the operator makes: Deployments and Services. */
+  /** The objects created by the operator: Deployments and Services. */
   readonly owned: OwnedObjects;
   /** The namespace of the pod or of the context. */
   readonly ownNamespace: string;
@@ -80,7 +82,7 @@ export class Cluster {
   }
 
   /**
-   * Opens the cluster of the pod, or that of a file.
+   * Opens the cluster in which the pod runs, or the one in a file.
    *
    * @param kubeconfig the file; undefined: the cluster that the process runs in
    * @throws UserError if there is neither, or the file cannot be read
@@ -127,7 +129,7 @@ export class Cluster {
   /**
    * Watches the objects of a scope until the API server ends the watch.
    *
-   * @returns the version from which to watch on
+   * @returns the version from which to continue watching
    * @throws Error if the watch breaks, or cannot continue from that version
    */
   async watch<T extends Identified>(
@@ -160,7 +162,7 @@ export class Cluster {
     }
   }
 
-  /** Reads an object again; undefined if it is gone, also where another has its name. @throws ApiException */
+  /** Reads an object again; undefined if it is gone, even if another one has its name. @throws ApiException */
   async readAgain<T extends Identified>(kind: ResourceKind<T>, { metadata }: T): Promise<T | undefined> {
     const read = await this.read(kind, metadata.namespace, metadata.name);
     return read?.metadata.uid === metadata.uid ? read : undefined;
@@ -225,7 +227,7 @@ export class Cluster {
   }
 }
 
-/** Reads an object. One that does not fit, as of a later version of the resource, is left out and logged. */
+/** Parses an object. An object that does not match, for example from a later version of the resource, is skipped and logged. */
 function readOr<T extends Identified>(
   { names, schema }: ResourceKind<T>,
   object: unknown,

@@ -10,16 +10,16 @@ import type { Change, Cluster, ResourceKind, Scope } from './cluster.js';
 export interface Follower<T> {
   /** Takes a newer version of the object. */
   offer(object: T): void;
-  /** Stops following, and leaves everything as it is. @param isGone whether the object is */
+  /** Stops following and leaves everything as it is. @param isGone whether the object is gone */
   stop(isGone: boolean): Promise<void>;
 }
 
-/** What is followed, and how. */
+/** What to follow, and how. */
 export interface Followed<T extends Identified> {
   readonly kind: ResourceKind<T>;
   readonly scope: Scope;
   readonly start: (object: T) => Follower<T>;
-  /** Called when a follower has been started for each object that there was. */
+  /** Called once a follower has been started for every existing object. */
   readonly onListed?: () => void;
 }
 

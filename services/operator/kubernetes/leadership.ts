@@ -1,7 +1,7 @@
 /**
- * The election of one leader among several operators, by a Lease. A leader renews it; one that could not for too long steps down before
- * anyone else may lead. Clocks of machines are not compared: a candidate waits for the whole duration of the lease after it has seen the
- * last renewal, on its own clock.
+ * Leader election among several operators, with a Lease. The leader renews it; a leader that fails to renew for too long steps down
+ * before anyone else may lead. Clocks of different machines are not compared: a candidate waits for the full duration of the lease, on
+ * its own clock, after it has seen the last renewal.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '@gapo/service';
@@ -9,17 +9,17 @@ import { V1MicroTime, type V1Lease } from '@kubernetes/client-node';
 import { codeOf, reasonOf, withDeadline } from './calls.js';
 import type { Cluster } from './cluster.js';
 
-/** The lease that is fought for. */
+/** The contested lease. */
 export interface LeaseOptions {
   readonly namespace: string;
   readonly name: string;
-  /** This candidate; no other has the same. */
+  /** Identifies this candidate; must be unique. */
   readonly identity: string;
-  /** How long a leader that does not renew it stays the leader. */
+  /** How long a leader that does not renew it remains the leader. */
   readonly seconds: number;
 }
 
-/** A leader renews its lease this many times in its duration. */
+/** Number of renewals per duration of the lease. */
 const renewals = 5;
 /** Share of the duration after which a leader that cannot renew steps down. */
 const renewWithin = 2 / 3;
@@ -30,9 +30,9 @@ export class Leadership {
   readonly #options: LeaseOptions;
   readonly #log: Logger;
   #found: () => void = () => undefined;
-  /** Resolves when the API server has answered about the lease: before that, this candidate can do nothing. */
+  /** Resolves once the API server has answered about the lease. Before that, this candidate can do nothing. */
   readonly answered = new Promise<void>((resolve) => (this.#found = resolve));
-  /** The last renewal that was seen of another leader, and when. */
+  /** The last observed renewal by another leader, and when it was seen. */
   #seen: { readonly key: string; readonly at: number } | undefined;
 
   constructor(cluster: Cluster, options: LeaseOptions, log: Logger) {
@@ -42,9 +42,9 @@ export class Leadership {
   }
 
   /**
-   * Leads whenever this candidate is elected, until the signal aborts; then gives the lease back.
+   * Leads whenever this candidate is elected, until the signal aborts; then releases the lease.
    *
-   * @param lead works until its signal aborts: the lease is lost, or the process ends
+   * @param lead works until its signal aborts because the lease is lost or the process is ending
    */
   async run(lead: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     const pauseMs = (this.#options.seconds * 1000) / renewals;
@@ -96,15 +96,15 @@ export class Leadership {
       this.#seen = undefined;
       return true;
     } catch (error) {
-      // Somebody else was faster.
+      // Another candidate was faster.
       if (codeOf(error) !== 409) this.#log.warn(`the lease ${this.#options.name}: ${reasonOf(error)}`);
       return false;
     }
   }
 
-  /** Whether nobody has renewed the lease for its duration, since this candidate saw it so. */
+  /** Whether nobody has renewed the lease for its full duration since this candidate first saw it in this state. */
   #isOver({ spec }: V1Lease): boolean {
-    // The client gives times of leases as texts, whatever their type says.
+    // The client returns lease times as strings, whatever their type says.
     const key = `${spec?.holderIdentity} ${String(spec?.renewTime)}`;
     if (this.#seen?.key !== key) this.#seen = { key, at: performance.now() };
     return performance.now() - this.#seen.at > (spec?.leaseDurationSeconds ?? this.#options.seconds) * 1000;
@@ -151,7 +151,7 @@ export class Leadership {
     await this.#cluster.leases.replaceNamespacedLease({ name, namespace, body: { ...lease, spec } }, withDeadline());
   }
 
-  /** Lets another candidate lead at once. */
+  /** Lets another candidate take over immediately. */
   async #release(): Promise<void> {
     try {
       const lease = await this.#read();

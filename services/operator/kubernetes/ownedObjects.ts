@@ -1,17 +1,17 @@
-/** Deployments and Services that the operator makes for a resource of its own, by server-side apply. Every call has a deadline. */
+/** Deployments and Services that the operator creates for its custom resources, with server-side apply. Every call has a deadline. */
 import { z } from '@gapo/service';
 import { AppsV1Api, CoreV1Api, type KubeConfig } from '@kubernetes/client-node';
 import { ownerReference } from '../resource/metadata.js';
 import { codeOf, withDeadline } from './calls.js';
 import { watchObjects } from './watch.js';
 
-/** The kinds of objects that the operator makes, in the order in which it makes them. */
+/** The kinds of objects that the operator creates, in order of creation. */
 export const ownedKinds = ['Service', 'Deployment'] as const;
 
 /** See {@link ownedKinds}. */
 export type OwnedKind = (typeof ownedKinds)[number];
 
-/** An object as it is applied. */
+/** An object to apply. */
 export interface AppliedObject {
   readonly apiVersion: string;
   readonly kind: OwnedKind;
@@ -42,10 +42,10 @@ const found = z.object({
     .optional(),
 });
 
-/** What is read of an object: a Deployment's status among others. */
+/** The fields read from an object, such as a Deployment's status. */
 export type FoundObject = z.output<typeof found>;
 
-/** Who the API server records as the manager of the fields that are applied. */
+/** The manager that the API server records for applied fields. */
 export const fieldManager = 'gapo-operator';
 
 /** Objects of the two kinds in one cluster. */
@@ -75,10 +75,9 @@ export class OwnedObjects {
   }
 
   /**
-   * Makes an object what it should be. Fields that others set and that are not given here stay as they are; fields that were given before and
-   * are no more, go.
+   * Applies an object. Fields set by others and not given here stay as they are; fields that were given before but no longer are get removed.
    *
-   * @throws ApiException for one that the API server refuses
+   * @throws ApiException if the API server refuses it
    */
   async apply(object: AppliedObject): Promise<FoundObject> {
     const { name, namespace } = object.metadata;
@@ -90,7 +89,7 @@ export class OwnedObjects {
     return found.parse(answer);
   }
 
-  /** Deletes an object with that uid, and its pods. @throws ApiException */
+  /** Deletes the object with this uid, and its pods. @throws ApiException */
   async remove(kind: OwnedKind, namespace: string, { metadata: { name, uid } }: FoundObject): Promise<void> {
     const request = { name, namespace, propagationPolicy: 'Background', body: { preconditions: { uid } } };
     try {
@@ -103,7 +102,7 @@ export class OwnedObjects {
   }
 
   /**
-   * Watches the objects of a kind until the API server ends the watch. Those that exist come first.
+   * Watches the objects of a kind until the API server ends the watch. Existing objects come first.
    *
    * @throws Error if the watch breaks
    */

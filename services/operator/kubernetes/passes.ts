@@ -1,4 +1,6 @@
-/** Passes over one object, one after another: each says when the next is due at the latest, and others can bring it forward. */
+/**
+ * Sequential passes over one object. Each pass determines when the next is due at the latest, and callers can bring it forward.
+ */
 
 /** Makes passes until it is stopped. */
 export class Passes {
@@ -7,7 +9,7 @@ export class Passes {
   #isStopped = false;
   #wake: () => void = () => undefined;
 
-  /** @param leastMs the least time between two passes. @default none */
+  /** @param leastMs the minimum time between passes. @default none */
   constructor(leastMs = 0) {
     this.#leastMs = leastMs;
   }
@@ -18,7 +20,7 @@ export class Passes {
     this.#wake();
   }
 
-  /** Makes no more passes. The one in progress goes to its end. */
+  /** Makes no more passes. The one in progress is completed. */
   stop(): void {
     this.#isStopped = true;
     this.#wake();
@@ -27,7 +29,7 @@ export class Passes {
   /**
    * Makes passes until they are stopped.
    *
-   * @param pass returns the milliseconds until the next at the latest; does not throw
+   * @param pass returns the milliseconds until the next pass at the latest; does not throw
    */
   async run(pass: () => Promise<number>): Promise<void> {
     while (!this.#isStopped) {
@@ -43,7 +45,7 @@ export class Passes {
       const left = this.#due - performance.now();
       if (left <= 0) return;
       await new Promise<void>((resolve) => {
-        // A timer of an infinite time would fire at once.
+        // A timer with an infinite delay would fire immediately.
         const timer = Number.isFinite(left) ? setTimeout(resolve, left) : undefined;
         this.#wake = () => {
           clearTimeout(timer);

@@ -1,29 +1,29 @@
-/** A watch of objects of the API server: one connection, which ends by itself and by a signal. */
+/** A watch on API server objects: one connection, which ends on its own or when a signal aborts. */
 import { underSignals } from '@gapo/rpc';
 import { z } from '@gapo/service';
 import { Watch, type KubeConfig } from '@kubernetes/client-node';
 
 /** How long the API server keeps a watch open. */
 const watchSeconds = 240;
-/** How much longer a watch may be silent before it is given up. */
+/** How much longer a watch may stay silent before it is abandoned. */
 const watchMarginMs = 20_000;
 
 const bookmark = z.object({ metadata: z.object({ resourceVersion: z.string() }) });
 
-/** Which objects are watched, and from when on. */
+/** Which objects to watch, and from which version. */
 export interface Watched {
   /** The path of their list, such as /apis/apps/v1/namespaces/team/deployments. */
   readonly path: string;
   readonly labelSelector: string | undefined;
-  /** The version to watch from; undefined: what there is comes first, as changes. */
+  /** The version to watch from; undefined: existing objects come first, as changes. */
   readonly resourceVersion: string | undefined;
 }
 
 /**
  * Watches objects until the API server ends the watch.
  *
- * @param onChange gets each object as the API server gives it
- * @returns the version from which to watch on
+ * @param onChange receives each object as sent by the API server
+ * @returns the version from which to continue watching
  * @throws Error if the watch breaks, or cannot continue from that version
  */
 export async function watchObjects(
@@ -69,7 +69,7 @@ function withResolvers(): {
     resolve = onResolve;
     reject = onReject;
   });
-  // Whoever awaits it may have left.
+  // Nobody may be awaiting it any more.
   promise.catch(() => undefined);
   return { promise, resolve: () => resolve(), reject: (reason) => reject(reason) };
 }

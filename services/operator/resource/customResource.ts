@@ -1,4 +1,4 @@
-/** What the definitions of custom resources share: their frame, columns, conditions and types of fields. */
+/** The common parts of custom resource definitions: their frame, columns, conditions and field types. */
 import { group, version, type ResourceNames } from './names.js';
 import type { Rule, StructuralSchema } from './structuralSchema.js';
 
@@ -12,16 +12,16 @@ export interface Column {
   readonly name: string;
   readonly type: string;
   readonly jsonPath: string;
-  /** Over 0: shown with `-o wide` alone. */
+  /** Above 0: shown only with `-o wide`. */
   readonly priority?: number;
 }
 
-/** Returns a column of texts, unless `more` says otherwise. */
+/** Returns a string column unless `more` says otherwise. */
 export function column(name: string, jsonPath: string, more: Partial<Column> = {}): Column {
   return { name, type: 'string', jsonPath, ...more };
 }
 
-/** Returns the schema of the conditions of a status. @param types which there are, for the description */
+/** Returns the schema of a status's conditions. @param types the condition types, for the description */
 export function conditionsSchema(types: string): StructuralSchema {
   return {
     type: 'array',
@@ -43,7 +43,7 @@ export function conditionsSchema(types: string): StructuralSchema {
   };
 }
 
-/** What is particular to one custom resource. */
+/** The parts specific to one custom resource. */
 export interface CustomResource {
   readonly names: ResourceNames;
   readonly description: string;
@@ -52,7 +52,7 @@ export interface CustomResource {
   readonly status: StructuralSchema;
   /** Rules that involve the metadata. @default none */
   readonly rules?: readonly Rule[];
-  /** Where the number of replicas is, for `kubectl scale` and autoscalers. @default it has none */
+  /** Where the number of replicas is, for `kubectl scale` and autoscalers. @default none */
   readonly scale?: object;
 }
 

@@ -1,11 +1,13 @@
-/** The files with the definitions of the custom resources, parts of the chart. This module runs as dist/resource/definition.js. */
+/**
+ * The files with the custom resource definitions, which are part of the chart. This module runs as dist/resource/definition.js.
+ */
 import { yamlText } from '@gapo/service';
 import { group, type ResourceNames } from './names.js';
 import { rewardServiceDefinition } from './rewardServiceResource.js';
 import type { JsonSchema } from './structuralSchema.js';
 import { trainingRunDefinition } from './trainingRunResource.js';
 
-/** Returns the file with a definition. */
+/** Returns the URL of a definition's file. */
 export function definitionFile({ plural }: ResourceNames): URL {
   return new URL(`../../../../deploy/helm/gapo/resources/${plural}.${group}.yaml`, import.meta.url);
 }
@@ -18,7 +20,7 @@ export function trainingRunText(): string {
 /**
  * Returns the text of RewardService's file: `npm run docs:rewards` writes it.
  *
- * @param rulesFile the JSON Schema of a file of rules
+ * @param rulesFile the JSON Schema of a rules file
  */
 export function rewardServiceText(rulesFile: JsonSchema): string {
   return `# Generated from the schema of reward kinds and rules by \`npm run docs:rewards\`.\n${yamlText(rewardServiceDefinition(rulesFile))}`;

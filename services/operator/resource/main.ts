@@ -1,4 +1,6 @@
-/** Writes the definition of TrainingRun, which derives from the run configuration's schema: `npm run docs:crd`. */
+/**
+ * Writes the definition of TrainingRun, which is derived from the run configuration's schema: `npm run docs:crd`.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { definitionFile, trainingRunText } from './definition.js';
 import { trainingRuns } from './names.js';

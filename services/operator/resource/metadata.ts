@@ -1,4 +1,4 @@
-/** What every object of Kubernetes has, as far as the operator reads it. */
+/** The common fields of Kubernetes objects that the operator reads. */
 import { z } from '@gapo/service';
 
 /** An owner of an object. */
@@ -35,19 +35,19 @@ export function conditionSchemaOf<const Types extends readonly [string, ...strin
   });
 }
 
-/** A condition, without what its history decides. */
+/** A condition without the fields that depend on its history. */
 export interface Finding {
   readonly status: z.output<typeof conditionStatus>;
   readonly reason: string;
   readonly message: string;
 }
 
-/** Returns a time as a status has it: RFC 3339, in whole seconds. */
+/** Formats a time for a status: RFC 3339, in whole seconds. */
 export function timeText(time: Date): string {
   return time.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
-/** When a condition was found. */
+/** When a condition was observed. */
 export interface FoundAt {
   /** The object's generation. */
   readonly generation: number | undefined;
@@ -55,9 +55,9 @@ export interface FoundAt {
 }
 
 /**
- * Returns a condition, with the time since which it has its status.
+ * Returns a condition with the time of its last transition.
  *
- * @param before the condition of that type until now; undefined if there was none
+ * @param before the previous condition of that type; undefined if there was none
  */
 export function conditionSince<Type extends string>(
   type: Type,
@@ -69,7 +69,7 @@ export function conditionSince<Type extends string>(
   return { type, ...finding, observedGeneration: generation, lastTransitionTime };
 }
 
-/** Whether a version of an object came before another. Versions are numbers that grow. */
+/** Whether a version of an object is older than another. Versions are increasing numbers. */
 export function isOlder(a: Identified, b: Identified): boolean {
   return BigInt(a.metadata.resourceVersion) < BigInt(b.metadata.resourceVersion);
 }

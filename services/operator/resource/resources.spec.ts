@@ -1,4 +1,4 @@
-/** The definitions of the custom resources are structural, and the committed files are what their schemas give. */
+/** The custom resource definitions are structural, and the committed files match their schemas. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

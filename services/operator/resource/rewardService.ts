@@ -1,4 +1,7 @@
-/** A RewardService: its spec and status as schemas, from which its definition is generated, and what the API server gives, checked. */
+/**
+ * A RewardService: its spec and status as schemas, from which its definition is generated, and with which objects from the API server
+ * are checked.
+ */
 import { objective, rewardKinds, textForm } from '@gapo/config';
 import { nonEmptyText, port, positiveInt, word, z } from '@gapo/service';
 import { conditionSchemaOf, metadata } from './metadata.js';
@@ -111,7 +114,7 @@ const podKeys = {
     ),
 };
 
-/** Keys that an endpoint cannot have. */
+/** Keys not allowed for an endpoint. */
 export const keysOfPods: readonly string[] = Object.keys(podKeys);
 
 /** What serves the reward, and how. */
@@ -138,7 +141,7 @@ const condition = conditionSchemaOf(rewardConditions);
 /** A condition of a RewardService. */
 export type RewardCondition = z.output<typeof condition>;
 
-/** The service, as the operator saw it last. */
+/** The service as last observed by the operator. */
 export const rewardServiceStatus = z.object({
   observedGeneration: z.int().optional().describe('The generation of the resource that the status is of.'),
   kind: z.string().optional().describe('Rules, Model, Endpoint or Image.'),
@@ -168,7 +171,7 @@ export type RewardService = z.output<typeof rewardService>;
 /**
  * Returns what serves a reward.
  *
- * @throws RangeError if the spec has none, which the API server does not let pass
+ * @throws RangeError if the spec has none, which the API server does not allow
  */
 export function sourceOf(spec: RewardServiceSpec): Source {
   const found = sources.find((source) => spec[source] !== undefined);

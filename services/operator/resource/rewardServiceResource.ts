@@ -1,14 +1,16 @@
-/** The custom resource `RewardService`: its definition, as the API server takes it. */
+/** The custom resource `RewardService`: its definition in the API server's format. */
 import { z } from '@gapo/service';
 import { column, conditionsSchema, customResourceDefinition } from './customResource.js';
 import { rewardServices } from './names.js';
 import { keysOfPods, rewardConditions, rewardServiceSpec, rewardServiceStatus, sources } from './rewardService.js';
 import { structuralSchema, type JsonSchema, type Rule, type StructuralSchema } from './structuralSchema.js';
 
-/** Room for the longest name that is made of it, RELEASE-reward-NAME-headless, which is a label of 63 characters. */
+/**
+ * Leaves room for the longest name derived from it, RELEASE-reward-NAME-headless, a label of at most 63 characters.
+ */
 export const longestName = 22;
 
-/** The most rules of one file. It bounds what the checks of a rule may cost. */
+/** Maximum number of rules in a file. It bounds the cost of the checks of a rule. */
 const mostRules = 64;
 
 function oneOf(parent: string, keys: readonly string[], message: string): Rule {
@@ -54,7 +56,7 @@ const nameRules: readonly Rule[] = [
   },
 ];
 
-/** @throws RangeError for a schema that is not one of a mapping with that key */
+/** @throws RangeError if the schema does not describe a mapping with that key */
 function withKey(schema: StructuralSchema, key: string, changed: (held: StructuralSchema) => StructuralSchema) {
   const held = schema.properties?.[key];
   if (held === undefined) throw new RangeError(`there is no ${key}`);
@@ -77,7 +79,7 @@ function structural(schema: z.ZodType): StructuralSchema {
 /**
  * Returns the definition of RewardService.
  *
- * @param rulesFile the JSON Schema (draft 7) of a file of rules; its `objective` is that of the spec
+ * @param rulesFile the JSON Schema (draft 7) of a rules file; its `objective` comes from the spec
  */
 export function rewardServiceDefinition(rulesFile: JsonSchema): object {
   const { objective: _, ...keys } = rulesFile.properties ?? {};

@@ -1,4 +1,6 @@
-/** JSON Schemas become structural schemas: one type each, rules for what these cannot say. */
+/**
+ * JSON Schemas become structural schemas: one type each, and rules for what these cannot express.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { structuralSchema, type JsonSchema } from './structuralSchema.js';

@@ -1,10 +1,10 @@
 /**
- * Structural schemas of Kubernetes, from JSON Schemas. A structural schema has one type for each value, no default that depends on
- * other keys, and no union: what it cannot say is said by rules in CEL, or left to whoever reads the value.
+ * Converts JSON Schemas to Kubernetes structural schemas. A structural schema has one type per value, no defaults that depend on
+ * other keys, and no unions. What it cannot express is expressed by CEL rules, or left to the reader of the value.
  */
 import { canonicalJson } from '@gapo/service';
 
-/** A JSON Schema (draft 7), with the keywords that the run configuration's has. */
+/** A JSON Schema (draft 7), with the keywords used by the run configuration's schema. */
 export interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly description?: string;
@@ -83,8 +83,8 @@ const annotations = ['title', '$schema', 'description', 'default'];
 /**
  * Converts a JSON Schema.
  *
- * Defaults become part of the description. The API server would write them into the resource otherwise, those of sections that
- * `algorithm` excludes included.
+ * Defaults become part of the description. Otherwise the API server would write them into the resource, including those of sections
+ * excluded by `algorithm`.
  *
  * @throws RangeError for a keyword that it does not know
  */
@@ -112,7 +112,7 @@ function constraintsOf(schema: JsonSchema): StructuralSchema {
   };
 }
 
-/** @throws RangeError for a tuple of items that differ */
+/** @throws RangeError for a tuple with different items */
 function itemsOf(items: JsonSchema | readonly JsonSchema[]): StructuralSchema {
   if (!isTuple(items)) return { items: structuralSchema(items) };
   const [first, ...others] = items;
@@ -126,7 +126,7 @@ function isTuple(items: JsonSchema | readonly JsonSchema[]): items is readonly J
   return Array.isArray(items);
 }
 
-/** A limit that is left out of the range is a limit and a mark here. */
+/** Here an exclusive limit is a limit and a flag. */
 function exclusiveOf({ exclusiveMinimum, exclusiveMaximum }: JsonSchema): StructuralSchema {
   return {
     ...(exclusiveMinimum !== undefined && { minimum: exclusiveMinimum, exclusiveMinimum: true }),
@@ -138,7 +138,7 @@ function mapped(properties: Readonly<Record<string, JsonSchema>>): Record<string
   return Object.fromEntries(Object.entries(properties).map(([key, schema]) => [key, structuralSchema(schema)]));
 }
 
-/** The limit bounds what the rule may cost. */
+/** The limit bounds the cost of the rule. */
 function namesOneOf(names: readonly unknown[]): StructuralSchema {
   const rule = `self.all(key, key in ${JSON.stringify(names)})`;
   return {
@@ -147,7 +147,7 @@ function namesOneOf(names: readonly unknown[]): StructuralSchema {
   };
 }
 
-/** Rules can name a mapping whose values have one type, or are not described at all. */
+/** Rules can refer to a mapping if its values have one type, or are not described at all. */
 function valuesOf(schema: JsonSchema): StructuralSchema {
   const values = structuralSchema(schema);
   const isDescribed = values.type !== undefined || values['x-kubernetes-int-or-string'] === true;
@@ -158,12 +158,12 @@ function ofAnyType(nullable = false): StructuralSchema {
   return { 'x-kubernetes-preserve-unknown-fields': true, ...(nullable && { nullable }) };
 }
 
-/** Constraints that structural schemas allow only beside the type `object`. */
+/** Constraints that structural schemas allow only together with the type `object`. */
 const ofMappings = ['properties', 'required', 'additionalProperties'];
 
 /**
- * A value of several types. Constraints of texts, numbers and lists hold for values of their type alone, so that one schema can
- * have those of all alternatives; which keys a mapping has is left open.
+ * A value of several types. Constraints on texts, numbers and lists apply only to values of their type, so one schema can have the
+ * constraints of all alternatives. The keys of a mapping are not constrained.
  */
 function anyOneOf(alternatives: readonly JsonSchema[]): StructuralSchema {
   const types = alternatives.map(({ type }) => type);
@@ -191,7 +191,7 @@ function discriminatorOf(alternatives: readonly JsonSchema[]): string {
   return found;
 }
 
-/** Mappings that a common key with one value each tells apart: one mapping with the keys of all, and rules for what each may have. */
+/** Mappings discriminated by a common key: one mapping with the keys of all, and rules for the keys allowed in each. */
 function discriminated(alternatives: readonly JsonSchema[]): StructuralSchema {
   const key = discriminatorOf(alternatives);
   const nameOf = ({ properties }: JsonSchema): string => String(properties?.[key]?.const);
@@ -217,7 +217,7 @@ function discriminated(alternatives: readonly JsonSchema[]): StructuralSchema {
     if (first === undefined) continue;
     const schema = distinct.size === 1 ? structuralSchema(first) : anyOneOf([...distinct.values()]);
     properties[name] = schema;
-    // No rule can name a value of several types.
+    // Rules cannot refer to a value of several types.
     if (schema.type === undefined) continue;
     const demanding = having.filter(({ required = [] }) => required.includes(name));
     if (having.length < alternatives.length) rules.push(onlyWith(key, name, having.map(nameOf)));

@@ -1,4 +1,4 @@
-/** A TrainingRun as the API server gives it, checked where it enters. */
+/** A TrainingRun as received from the API server, validated on entry. */
 import { objective } from '@gapo/config';
 import { z } from '@gapo/service';
 import { conditionSchemaOf, metadata } from './metadata.js';
@@ -24,7 +24,7 @@ export type Condition = z.output<typeof condition>;
 
 const phases = ['Pending', 'Suspended', 'Starting', 'Running', 'Paused', 'Succeeded', 'Failed', 'Cancelled'] as const;
 
-/** What a run does, as one word. */
+/** The phase of a run, in one word. */
 export type Phase = (typeof phases)[number];
 
 const status = z.object({
@@ -53,10 +53,10 @@ const status = z.object({
   conditions: z.array(condition).optional(),
 });
 
-/** The run, as the operator saw it last. */
+/** The run as last observed by the operator. */
 export type Status = z.output<typeof status>;
 
-/** An objective, which may name a RewardService in place of an address. */
+/** An objective, which may name a RewardService instead of an address. */
 const runObjective = objective.extend({
   rewardService: z
     .string()

@@ -1,10 +1,10 @@
-/** The custom resource `TrainingRun`: its definition, as the API server takes it. */
+/** The custom resource `TrainingRun`: its definition in the API server's format. */
 import { runConfigJsonSchema } from '@gapo/config';
 import { column, conditionsSchema, customResourceDefinition, integer, number, text, time } from './customResource.js';
 import { trainingRuns } from './names.js';
 import { structuralSchema, type StructuralSchema } from './structuralSchema.js';
 
-/** The most objectives that a preference names. It bounds what the rules about it may cost. */
+/** Maximum number of objectives in a preference. It bounds the cost of the rules about it. */
 const mostObjectives = 64;
 
 const fixed = 'cannot change: delete the TrainingRun and create another, or use another name';

@@ -1,4 +1,4 @@
-/** Follows one RewardService: makes its objects what the spec says, and writes what they do into the status. */
+/** Reconciles one RewardService: makes its objects match the spec, and reports them in the status. */
 import { retryDelayMs } from '@gapo/rpc';
 import { canonicalJson, isExpected, type Logger } from '@gapo/service';
 import { changing, codeOf, reasonOf } from '../kubernetes/calls.js';
@@ -18,14 +18,14 @@ export interface RewardContext {
   readonly cluster: Cluster;
   readonly templates: RewardTemplates;
   readonly registry: RewardRegistry;
-  /** Who reports events. */
+  /** The reporter of events. */
   readonly identity: string;
   readonly log: Logger;
 }
 
-/** Time after which everything is looked at again if nothing was heard. */
+/** Time after which everything is checked again if there was no news. */
 const resyncMs = 300_000;
-/** The least time between two passes: a Deployment that rolls changes often. */
+/** Minimum time between passes, because a Deployment changes often during a rollout. */
 const leastMs = 500;
 const retry = { baseDelayMs: 1000, maxDelayMs: 60_000 };
 
@@ -58,7 +58,7 @@ export class RewardFollower implements Follower<RewardService> {
     if (isOther) this.#passes.within(0);
   }
 
-  /** Looks at the objects soon: one of them has changed. */
+  /** Schedules a check of the objects because one of them has changed. */
   look(): void {
     this.#passes.within(0);
   }
@@ -75,7 +75,7 @@ export class RewardFollower implements Follower<RewardService> {
     if (!this.#isGone) this.#context.registry.set(resource);
   }
 
-  /** Makes a pass. Returns the milliseconds until the next at the latest. */
+  /** Makes a pass. Returns the milliseconds until the next one is due at the latest. */
   async #passOrRetry(): Promise<number> {
     try {
       const { problem } = await this.#pass();
@@ -90,7 +90,7 @@ export class RewardFollower implements Follower<RewardService> {
 
   async #pass(): Promise<Pick<RewardObserved, 'problem'>> {
     const { metadata, spec } = this.#resource;
-    // Its objects go with it.
+    // Its objects are deleted with it.
     if (this.#isGone || metadata.deletionTimestamp !== undefined) return { problem: undefined };
     const found = await this.#found();
     const { deployment, problem } = await this.#make(found);
@@ -106,7 +106,7 @@ export class RewardFollower implements Follower<RewardService> {
     return { problem };
   }
 
-  /** Reads the objects that have the names of this service's. */
+  /** Reads the objects with the names of this service's objects. */
   async #found(): Promise<ReadonlyMap<OwnedKind, FoundObject>> {
     const { cluster, templates } = this.#context;
     const { name } = this.#resource.metadata;
@@ -121,7 +121,10 @@ export class RewardFollower implements Follower<RewardService> {
     return found;
   }
 
-  /** Applies the objects; removes those that the spec has no use for. What the API server refuses is a problem, and tried again. */
+  /**
+   * Applies the objects and removes those that the spec does not need. What the API server refuses becomes a problem and is
+   * retried.
+   */
   async #make(
     found: ReadonlyMap<OwnedKind, FoundObject>,
   ): Promise<{ readonly deployment: FoundObject | undefined; readonly problem: RewardProblem | undefined }> {
@@ -157,7 +160,7 @@ export class RewardFollower implements Follower<RewardService> {
     return { deployment, problem: undefined };
   }
 
-  /** Whether an object was made for this resource. */
+  /** Whether an object was created for this resource. */
   #owns(object: FoundObject | undefined): boolean {
     const { uid } = this.#resource.metadata;
     return object?.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.controller === true) ?? false;
@@ -179,7 +182,7 @@ export class RewardFollower implements Follower<RewardService> {
     if (written !== undefined) await this.#report(written.before, written.after);
   }
 
-  /** Reads the resource again. Returns whether it is still there. */
+  /** Reads the resource again. Returns whether it still exists. */
   async #read(): Promise<boolean> {
     const read = await this.#context.cluster.readAgain(rewardServiceKind, this.#resource);
     if (read === undefined) this.#isGone = true;

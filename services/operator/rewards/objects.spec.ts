@@ -1,4 +1,4 @@
-/** The Deployment and the Service of a RewardService, by what serves it. */
+/** The Deployment and the Service of a RewardService, by source. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AppliedObject } from '../kubernetes/ownedObjects.js';

@@ -7,24 +7,24 @@ import { group, rewardServices, version } from '../resource/names.js';
 import { sourceOf, type RewardService, type RewardServiceSpec } from '../resource/rewardService.js';
 import { filled, type Container, type RewardObjects, type RewardTemplates, type Variable } from './templates.js';
 
-/** The label that has the name of the RewardService which an object belongs to. */
+/** The label with the name of the RewardService that an object belongs to. */
 export const ownerLabel = 'gapo.dev/reward-service';
 
-/** The label of pods that may call servers outside of the cluster. */
+/** The label of pods that may call servers outside the cluster. */
 const outsideLabel = 'gapo.dev/outside';
-/** The annotation of pods with the rules of the spec, which the pod sees as a file. Other rules are other pods. */
+/** The annotation of pods with the rules of the spec, which the pod sees as a file. Different rules mean new pods. */
 const rulesAnnotation = 'gapo.dev/rules';
 
 /** Where the pod sees what the spec names. */
 const filesPath = '/etc/gapo/reward';
 const rulesFile = 'rules.yaml';
-/** Where it sees a model that has a volume of its own, and that volume's name. */
+/** Where it sees a model that has its own volume, and that volume's name. */
 const modelPath = '/reward';
 const modelVolume = 'model-reward-service';
-/** Space of a download. */
+/** Default disk space for a download. */
 const defaultSizeLimit = '10Gi';
 
-/** What a pod has for one source beside what the template gives it. */
+/** What a pod has for one source in addition to the template. */
 interface Additions {
   readonly env: readonly Variable[];
   readonly volumes: readonly NamedValue[];
@@ -56,7 +56,8 @@ function portOf({ image }: RewardServiceSpec, { port }: RewardTemplates): number
 }
 
 /**
- * Returns what a RewardService needs in the cluster, in the order in which it is applied; nothing for an endpoint.
+ * Returns the objects that a RewardService needs in the cluster, in the order in which they are applied; none for an
+ * endpoint.
  *
  * @throws UserError for a spec that does not fit the release
  */
@@ -87,7 +88,7 @@ export function objectsOf(resource: RewardService, templates: RewardTemplates): 
   ];
 }
 
-/** Metadata of an object that goes with its RewardService. */
+/** Metadata of an object that is deleted with its RewardService. */
 function ownedMetadata(
   { labels, ...metadata }: RewardObjects['service']['metadata'],
   { metadata: { name, uid } }: RewardService,
@@ -157,7 +158,10 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Joins variables. A later one replaces an earlier one of its name: server-side apply refuses a name that comes twice. */
+/**
+ * Joins variables. A later one replaces an earlier one with the same name, because server-side apply refuses duplicate
+ * names.
+ */
 function mergedEnvironment(...lists: readonly (readonly Variable[])[]): Variable[] {
   return [...new Map(lists.flat().map((variable) => [variable.name, variable])).values()];
 }
@@ -180,7 +184,7 @@ function withCertificate(volumes: readonly NamedValue[], secretName: string | un
 /**
  * Replaces the port in a Service, a container and its probes.
  *
- * @throws UserError for a port of the pod's that has another use, such as that of the probes where there is TLS
+ * @throws UserError if the port has another use in the pod, such as the probes' port with TLS
  */
 function withPort(template: RewardObjects, usual: number, port: number): RewardObjects {
   const others = template.deployment.spec.template.spec.containers.flatMap(({ ports = [] }) => ports);
@@ -257,7 +261,7 @@ function modelAdditions(model: Model, templates: RewardTemplates): Additions {
   };
 }
 
-/** @throws UserError for an image, if the cluster would drop it in silence */
+/** @throws UserError for an image, if the cluster would silently drop it */
 function volumeOf(
   { existingClaim, image, download }: Model,
   { imageVolumes, pullPolicy }: RewardTemplates,
@@ -283,7 +287,7 @@ function downloaderOf(download: NonNullable<Model['download']>, { downloads }: R
   const { env, envFrom, ...container } = filled(template, { ...values, ...(secret && { secret }) });
   return {
     ...container,
-    // An endpoint and a region that are empty would be used.
+    // An empty endpoint or region would be used as is.
     env: env.filter(({ name, value }) => value !== '' || !name.startsWith('AWS_')),
     ...(secret !== undefined && { envFrom }),
   };

@@ -1,4 +1,6 @@
-/** The leader's work on rewards: a follower for each RewardService, which also hears of changes of its objects. */
+/**
+ * The leader's work on rewards: a follower for each RewardService, which is also notified when its objects change.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { retryDelayMs } from '@gapo/rpc';
 import { reasonOf } from '../kubernetes/calls.js';
@@ -9,7 +11,7 @@ import type { RewardService } from '../resource/rewardService.js';
 import { RewardFollower, type RewardContext } from './follower.js';
 import { ownerLabel } from './objects.js';
 
-/** Which RewardServices the operator is responsible for. Their objects are made in their namespace. */
+/** Which RewardServices the operator is responsible for. Their objects are created in their namespace. */
 export interface RewardScope extends Scope {
   readonly namespace: string;
 }
@@ -39,7 +41,7 @@ export async function followRewards(context: RewardContext, scope: RewardScope, 
   ]);
 }
 
-/** Calls back with the RewardService of each object that changes. */
+/** Calls back with the name of the RewardService for each changed object. */
 async function hear(
   { cluster, log }: RewardContext,
   kind: OwnedKind,

@@ -1,7 +1,7 @@
-/** The RewardServices that there are, for the runs that name them. */
+/** The existing RewardServices, for the runs that name them. */
 import { isTrue, type RewardService } from '../resource/rewardService.js';
 
-/** A RewardService as a run needs it: its address, or why it cannot be called. */
+/** The address of a RewardService for a run, or why it cannot be called. */
 export type Resolved =
   | { readonly address: string }
   | {
@@ -16,19 +16,19 @@ export class RewardRegistry {
   readonly #where: string;
   #isListed = false;
 
-  /** @param where the namespace that they are in, for errors */
+  /** @param where their namespace, for errors */
   constructor(where: string) {
     this.#where = where;
   }
 
-  /** Notes that every RewardService that there was has been set. Until then none is said to be missing. */
+  /** Records that every existing RewardService has been set. Before that, none is reported as missing. */
   listed(): void {
     if (this.#isListed) return;
     this.#isListed = true;
     this.#tell();
   }
 
-  /** Takes a RewardService, or a newer version of it. */
+  /** Adds a RewardService, or a newer version of it. */
   set(service: RewardService): void {
     const { name } = service.metadata;
     const before = this.resolve(name);
@@ -36,7 +36,7 @@ export class RewardRegistry {
     if (JSON.stringify(before) !== JSON.stringify(this.resolve(name))) this.#tell();
   }
 
-  /** Forgets a RewardService, unless there is another one of its name. */
+  /** Forgets a RewardService unless another one has its name. */
   delete({ metadata: { name, uid } }: RewardService): void {
     if (this.#services.get(name)?.metadata.uid !== uid) return;
     this.#services.delete(name);
@@ -60,7 +60,10 @@ export class RewardRegistry {
     return { reason: 'RewardServiceNotReady', message: `RewardService ${name} is not available: ${why}` };
   }
 
-  /** Calls back after each change of what {@link resolve} returns. Returns what ends that. */
+  /**
+   * Calls back after each change of what {@link resolve} returns. Returns a function that removes the
+   * listener.
+   */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

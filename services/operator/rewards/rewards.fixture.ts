@@ -61,7 +61,7 @@ const downloader = (...env: string[]): RewardTemplates['downloads']['http'] => (
   volumeMounts: [{ name: 'model-reward-service', mountPath: '/download' }],
 });
 
-/** Templates like those that the chart writes. */
+/** Templates like those written by the chart. */
 export const templates: RewardTemplates = {
   address: 'dns:///gapo-reward-__name__-headless.team.svc:__port__',
   port: 50061,

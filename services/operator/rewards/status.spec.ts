@@ -1,4 +1,4 @@
-/** The status of a RewardService, and what runs that name it get. */
+/** The status of a RewardService, and how it resolves for runs that name it. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { FoundObject } from '../kubernetes/ownedObjects.js';

@@ -1,4 +1,6 @@
-/** The status of a RewardService, from its spec, its Deployment and what went wrong. Pure functions: the follower reads and writes. */
+/**
+ * Computes the status of a RewardService from its spec, its Deployment and any problems. Pure functions; the follower does the I/O.
+ */
 import type { FoundObject } from '../kubernetes/ownedObjects.js';
 import { conditionSince, type Finding } from '../resource/metadata.js';
 import {
@@ -8,20 +10,20 @@ import {
   type RewardServiceStatus,
 } from '../resource/rewardService.js';
 
-/** Something that keeps a RewardService from being what its spec says. */
+/** Something that prevents a RewardService from matching its spec. */
 export interface RewardProblem {
-  /** As one word. */
+  /** A single word. */
   readonly reason: string;
   readonly message: string;
 }
 
-/** What the operator knows of a RewardService beside its resource. */
+/** What the operator knows about a RewardService in addition to its resource. */
 export interface RewardObserved {
   readonly address: string;
-  /** Undefined for an endpoint, and where it is not there. */
+  /** Undefined for an endpoint, and if it does not exist. */
   readonly deployment: FoundObject | undefined;
   readonly problem: RewardProblem | undefined;
-  /** What selects its pods. */
+  /** The selector of its pods. */
   readonly selector: string;
 }
 
@@ -74,7 +76,7 @@ function availableOf({ spec }: RewardService, { deployment, problem }: RewardObs
   return { status: 'False', ...failureOf(deployment) ?? { reason: 'NoPodAvailable', message: podsText(deployment) } }; // prettier-ignore
 }
 
-/** Whether everything is as the spec says: every pod is one of this spec, and available. */
+/** Whether everything matches the spec: every pod has the current spec and is available. */
 function readyOf({ spec }: RewardService, { deployment, problem }: RewardObserved): Finding {
   if (problem !== undefined) return { status: 'False', ...problem };
   if (spec.endpoint !== undefined) return { status: 'True', reason: 'Endpoint', message: 'it is served elsewhere' };
@@ -92,7 +94,7 @@ function readyOf({ spec }: RewardService, { deployment, problem }: RewardObserve
     : { status: 'False', reason: 'Progressing', message: podsText(deployment) };
 }
 
-/** Returns why the pods do not become what they should, as the Deployment says it. */
+/** Returns why the rollout fails, according to the Deployment. */
 function failureOf(deployment: FoundObject | undefined): RewardProblem | undefined {
   const failed = deployment?.status?.conditions?.find(
     ({ type, status }) =>

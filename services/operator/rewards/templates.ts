@@ -1,4 +1,4 @@
-/** What the objects of a RewardService are made from: the chart's Deployment and Service of a reward, in a file that the chart writes. */
+/** The templates for the objects of a RewardService: the chart's Deployment and Service for a reward, in a file written by the chart. */
 import { namedText, nonEmptyText, parseYaml, z } from '@gapo/service';
 
 const mapping = z.record(z.string(), z.unknown());
@@ -61,7 +61,7 @@ const schema = z.object({
   downloads: z.object({ http: downloader, s3: downloader }).describe('Init containers that download a model.'),
 });
 
-/** What the objects of a RewardService are made from. Texts have placeholders: see {@link filled}. */
+/** The templates for the objects of a RewardService. Texts have placeholders: see {@link filled}. */
 export type RewardTemplates = z.output<typeof schema>;
 
 /** The objects of one reward. */
@@ -76,13 +76,13 @@ export type Variable = z.output<typeof environment>;
 /**
  * Reads the file of templates.
  *
- * @throws UserError if it cannot be read; ConfigError with the place of every problem
+ * @throws UserError if it cannot be read; ConfigError with the location of every problem
  */
 export function readTemplates(file: string): RewardTemplates {
   return parseYaml(schema, namedText('REWARD_TEMPLATES', file), { source: file });
 }
 
-/** Returns a copy whose texts have values in place of `__key__`. */
+/** Returns a copy with `__key__` in texts replaced by values. */
 export function filled<T>(template: T, values: Readonly<Record<string, string>>): T {
   const fill = (value: unknown): unknown => {
     if (typeof value === 'string')

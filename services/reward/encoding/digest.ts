@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ModelError } from '@gapo/model';
 
 /**
- * Returns the SHA-256 (hex) of files of a directory, in the given order, and of a text.
+ * Returns the SHA-256 (hex) of files in a directory, in the given order, and of a text.
  *
  * @throws ModelError if one cannot be read
  */

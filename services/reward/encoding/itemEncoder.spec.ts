@@ -83,7 +83,7 @@ describe('an item as tokens', () => {
     assert.deepEqual(await encoded({ max_tokens: all.length - 6 }), shorter);
   });
 
-  /** Room for ten bytes beside the special tokens. */
+  /** Room for ten bytes in addition to the special tokens. */
   const specialTokens = { chat: 4, pair: 3, text: 2 } as const;
   const whole = {
     chat: (prompt: string, completion: string) => tinyTokens(prompt, completion),
@@ -104,7 +104,7 @@ describe('an item as tokens', () => {
         const encode = await encoderWith(t, options);
         const [prompt, completion] = truncate === 'prompt' ? [long, 'xyz'] : ['xyz', long];
         assert.deepEqual(ids(await encode(prompt, completion)), whole[input](...kept));
-        // Far longer than the encoder looks at.
+        // Far longer than the part the encoder looks at.
         const huge = side === 'left' ? 'é'.repeat(50_000) + long : long + 'é'.repeat(50_000);
         const [first, second] = truncate === 'prompt' ? [huge, 'xyz'] : ['xyz', huge];
         assert.deepEqual(ids(await encode(first, second)), whole[input](...kept));

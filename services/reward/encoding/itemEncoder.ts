@@ -1,6 +1,6 @@
 /**
  * Encodes prompt and completion as a reward model's own tokens: two segments, one text, or a conversation in its chat
- * template, truncated to what the model takes.
+ * template, truncated to what the model accepts.
  */
 import { join } from 'node:path';
 import {
@@ -20,21 +20,21 @@ export interface ItemForm {
   readonly input: 'chat' | 'pair' | 'text';
   /** With `text`: the text, with {completion} and optionally {prompt}. @default '{prompt}{completion}' */
   readonly text?: string | undefined;
-  /** The longest sequence in tokens, special tokens included. */
+  /** The longest sequence in tokens, including special tokens. */
   readonly maxTokens: number;
-  /** What loses tokens if an item is longer. */
+  /** What is truncated if an item is longer. */
   readonly truncate: 'prompt' | 'completion' | 'none';
   /** The end at which tokens are removed. */
   readonly truncationSide: 'left' | 'right';
 }
 
-/** How error messages name the settings of an {@link ItemForm}. */
+/** The names of an {@link ItemForm}'s settings in error messages. */
 export interface FormSettings {
-  /** The file that has them. */
+  /** The file that contains them. */
   readonly path: string;
   /** The key of `maxTokens`. */
   readonly maxTokens: string;
-  /** Returns `input` with a value, as the file has it. */
+  /** Returns `input` with a value, as written in the file. */
   input(value: ItemForm['input']): string;
 }
 
@@ -48,7 +48,7 @@ export interface EncodedItem {
 /** A sequence, or why the item has none. */
 export type Encoding = EncodedItem | { readonly problem: string };
 
-/** How many tokens beside a cut through a text the cut may have changed. */
+/** How many tokens next to a cut may differ from the uncut text's. */
 const tokensAtCut = 32;
 
 export interface ItemEncoder {
@@ -58,7 +58,7 @@ export interface ItemEncoder {
 /**
  * Creates the encoder for a form.
  *
- * @param directory the tokenizer's, for error messages
+ * @param directory of the tokenizer, for error messages
  * @throws ModelError if the tokenizer lacks what it needs
  */
 export function itemEncoder(
@@ -94,7 +94,7 @@ export function itemEncoder(
   return new PairEncoder(tokenizer, template, limits);
 }
 
-/** @throws ModelError if the tokenizer has no chat template, or one that leaves out the prompt or the completion */
+/** @throws ModelError if the tokenizer has no chat template, or one that omits the prompt or the completion */
 function assertTemplate(tokenizer: Tokenizer, settings: FormSettings, directory: string): void {
   const template = tokenizer.chatTemplate;
   if (template === undefined) {
@@ -106,7 +106,7 @@ function assertTemplate(tokenizer: Tokenizer, settings: FormSettings, directory:
   template.assertExchange();
 }
 
-/** The limits of a sequence, and the key of `maxTokens` in the file that has them. */
+/** The limits of a sequence, and the key of `maxTokens` in the file that contains them. */
 type Limits = Pick<ItemForm, 'maxTokens' | 'truncate' | 'truncationSide'> & { readonly key: string };
 
 /** Encodes the conversation of an item, with the completion as its last turn, through the chat template. */
@@ -127,7 +127,9 @@ class ConversationEncoder implements ItemEncoder {
   }
 }
 
-/** Encodes prompt and completion as one text. If it is too long, one of the two loses characters until the rest fits. */
+/**
+ * Encodes prompt and completion as one text. If it is too long, one of the two is cut by characters until the rest fits.
+ */
 class SingleTextEncoder implements ItemEncoder {
   readonly #limits: Limits;
   readonly #tokens: (prompt: string, completion: string) => Promise<number[]>;
@@ -151,7 +153,7 @@ class SingleTextEncoder implements ItemEncoder {
   }
 }
 
-/** Returns tokens as an encoding; none means that not enough of the item fits. */
+/** Returns tokens as an encoding. No tokens means that not enough of the item fits. */
 async function encodingOf(limits: Limits, tokens: () => Promise<number[] | undefined>): Promise<Encoding> {
   let ids: number[] | undefined;
   try {
@@ -163,7 +165,7 @@ async function encodingOf(limits: Limits, tokens: () => Promise<number[] | undef
   return ids.length === 0 ? { problem: 'the item has no tokens' } : { ids };
 }
 
-/** Encodes two segments in the tokenizer's own template. If they are too long, one of them loses tokens. */
+/** Encodes two segments in the tokenizer's own template. If they are too long, one of them is cut by tokens. */
 class PairEncoder implements ItemEncoder {
   readonly #tokenizer: Tokenizer;
   readonly #template: PairTemplate;
@@ -191,8 +193,8 @@ class PairEncoder implements ItemEncoder {
   }
 
   /**
-   * Tokenizes a text. Of a huge text, only its end (or beginning) is encoded: more than `room` tokens of that side, without
-   * those beside the cut, which may differ from the whole text's.
+   * Tokenizes a text. For a huge text, encodes only its end (or beginning): more than `room` tokens from that side, without
+   * those next to the cut, which may differ from the whole text's.
    */
   async #tokensAt(side: 'left' | 'right', text: string, room: number): Promise<number[]> {
     for (let characters = roomyCharactersPerToken * (room + tokensAtCut); ; characters *= 2) {

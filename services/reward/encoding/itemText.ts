@@ -3,7 +3,7 @@ import { z } from '@gapo/service';
 
 const place = /\{(\w+)\}/g;
 
-/** The schema of a text with places for the completion and the prompt. */
+/** The schema of a text with placeholders for the completion and the prompt. */
 export const itemText = z
   .string()
   .refine((pattern) => {
@@ -12,10 +12,10 @@ export const itemText = z
   })
   .meta({ expected: 'a text with {completion} and optionally {prompt}' });
 
-/** The text that is used if none is set. */
+/** The default text. */
 export const plainText = '{prompt}{completion}';
 
-/** Fills the prompt and the completion into a text. */
+/** Fills the prompt and the completion into the placeholders of a text. */
 export function filledText(pattern: string, prompt: string, completion: string): string {
   return pattern.replaceAll(place, (_, name: string) => (name === 'prompt' ? prompt : completion));
 }

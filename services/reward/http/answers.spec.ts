@@ -1,4 +1,4 @@
-// What a request's failure is to the items of it, and which failures cost no score.
+// What a request's failure means for its items, and which failures cost no score.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
@@ -20,11 +20,11 @@ interface Failure {
 const good = ({ body }: Asked, response: ServerResponse): void =>
   json(response, { rewards: query(body).map((text) => text.length) });
 
-/** A service of OpenRLHF's protocol that asks once, and the file's other keys. */
+/** A file for OpenRLHF's protocol without retries, plus other keys. */
 const once3 = (url: string, more = ''): string =>
   `{ objective: x, protocol: openrlhf, url: '${url}', retries: 0${more} }`;
 
-/** The failure that each item has. */
+/** The failure of each item. */
 async function failureOf(t: TestContext, answer: Answer, more?: string): Promise<Failure> {
   const { url } = await answering(t, answer);
   const found = (await outcomes(await client(t, once3(url, more)))) as Failure[];
@@ -63,7 +63,7 @@ describe('a failure is an error of every item that names the server and quotes i
 });
 
 describe('a failure that passes', () => {
-  /** A server that fails in one way before each good answer. */
+  /** A server that fails in a given way before each good response. */
   const flaky = async (t: TestContext, fail: Answer, more = ''): Promise<unknown[]> => {
     let failed = false;
     const { url } = await answering(t, (asked, response, request) => {

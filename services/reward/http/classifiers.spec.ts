@@ -1,4 +1,5 @@
-// Reward models behind vLLM and SGLang: what is asked of them, and which of their numbers is the score. test/engines compares with vLLM.
+// Reward models behind vLLM and SGLang: the requests, and which number of the response is the score. test/engines tests against vLLM
+// itself.
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { answering, answeringAsVllm, client, deadlineMs, file, items, outcomes }
 
 type Response = Parameters<typeof json>[0];
 
-/** A directory with a tokenizer of bytes and a chat template. */
+/** A directory with a byte tokenizer and a chat template. */
 async function tokenizerFor(t: Parameters<typeof temporaryDirectory>[0]): Promise<string> {
   const directory = await temporaryDirectory(t);
   await writeTinyClassifier(directory, {});
@@ -22,7 +23,7 @@ async function tokenizerFor(t: Parameters<typeof temporaryDirectory>[0]): Promis
 const chats = items.map(({ prompt, completion }) => tinyTokens(prompt, completion));
 const failed = (url: string, message: string): unknown => ({ message: `${url}: ${message}`, retryable: false });
 
-/** An answer of vLLM's /classify with one number for each sequence: its number of tokens. */
+/** A response of vLLM's /classify with one number per sequence: its number of tokens. */
 const lengths = ({ body }: Asked, response: Response): void =>
   json(response, { object: 'list', data: (body['input'] as number[][]).map((ids, index) => ({ index, label: 'LABEL_0', probs: [ids.length], num_classes: 1 })) }); // prettier-ignore
 

@@ -1,4 +1,5 @@
-// Scorers behind HTTP, against real HTTP servers: the requests and answers of each protocol, and the file that describes them.
+// Scorers behind HTTP, against real HTTP servers: the requests and responses of each protocol, and the file that describes
+// them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { json, type Asked } from '@gapo/http/testing';

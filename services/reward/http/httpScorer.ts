@@ -27,13 +27,13 @@ import { sglangClassify } from './protocols/sglang.js';
 import { textClassification } from './protocols/textClassification.js';
 import { vllmClassify, vllmPooling, vllmScore } from './protocols/vllm.js';
 
-/** A server of scores. */
+/** A scoring server. */
 interface Endpoint {
-  /** As errors name it. */
+  /** Its name in errors. */
   readonly name: string;
   readonly client: HttpClient;
   readonly credentials: Credentials;
-  /** Whether the server has said that it knows the protocol's switch. */
+  /** Whether the server has confirmed that it knows the protocol's switch. */
   knowsSwitch: boolean;
 }
 
@@ -84,7 +84,7 @@ export async function openHttpScorer(options: RemoteOptions): Promise<RemoteScor
   });
 }
 
-/** Opens the encoder of a file that has one. */
+/** Opens the encoder if the file has one. */
 async function encoderOf(file: HttpFile, path: string): Promise<RemoteEncoder | undefined> {
   if (!('encoding' in file) || file.encoding === 'server') return undefined;
   return openEncoder(file.encoding, path);
@@ -109,7 +109,7 @@ function protocolOf(file: HttpFile, encoder: RemoteEncoder | undefined): Protoco
   }
 }
 
-/** Returns the bounds that a file states as they are: those of a judge's scale. */
+/** Returns the bounds stated directly in a file, those of a judge's scale. */
 function boundsIn(file: HttpFile): Partial<Pick<ScorerDescription, 'minimum' | 'maximum'>> {
   return file.protocol === 'chat' ? { minimum: file.minimum, maximum: file.maximum } : {};
 }
@@ -118,7 +118,7 @@ function wordingOf({ protocol }: HttpFile): string {
   return protocol === 'chat' ? promptVersion : '';
 }
 
-/** Makes one request with the items that can be asked about. Errors of single items name the server too. */
+/** Makes one request with the items that can be sent. Errors of individual items name the server too. */
 async function scoresOf(
   endpoint: Endpoint,
   protocol: Protocol,
@@ -135,7 +135,7 @@ async function scoresOf(
   return prepared.map((item) => (item instanceof NoScore ? item : at(found, next++)));
 }
 
-/** Asks a server that has not said so whether it knows the protocol's switch. @throws RequestFailure if it does not, or cannot be asked */
+/** Checks once whether a server knows the protocol's switch. @throws RequestFailure if it does not, or cannot be asked */
 async function requireSwitch(
   endpoint: Endpoint,
   protocol: Protocol,
@@ -156,10 +156,10 @@ async function requireSwitch(
   throw answer.failure(`the server does not know ${key}: ${otherwise}`);
 }
 
-/** Statuses of a request that a server refuses for what it contains. */
+/** Statuses with which a server rejects a request because of its content. */
 const refusals: ReadonlySet<unknown> = new Set([400, 413, 422]);
 
-/** Makes one request, and where the server refuses it, one for each half of it: an item that it cannot score loses its own score only. */
+/** Makes one request and, if the server rejects it, one for each half, so that an item that cannot be scored costs only its own score. */
 async function divided(
   endpoint: Endpoint,
   protocol: Protocol,
@@ -205,7 +205,7 @@ async function answersOf(
   }
 }
 
-/** Returns the error that an answer consists of, as gateways send it with HTTP 200. */
+/** Returns the error if the response is one, which gateways send with HTTP 200. */
 function errorIn(answer: unknown): unknown {
   if (typeof answer !== 'object' || answer === null || !('error' in answer)) return undefined;
   const { error } = answer;

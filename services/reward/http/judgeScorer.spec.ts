@@ -1,11 +1,11 @@
-// A judge behind a chat completions endpoint, in the forms in which servers answer.
+// A judge behind a chat completions endpoint, in the response formats of various servers.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { json, type Asked } from '@gapo/http/testing';
 import { at } from '@gapo/numeric';
 import { answering, client, deadlineMs, outcomes } from './testServer.fixture.js';
 
-/** What a server says to a completion: the first choice, or a whole answer. */
+/** A server's response to a completion request: the first choice, or a whole response. */
 type Said = { readonly choice: unknown } | { readonly answer: unknown; readonly status?: number };
 
 const content = (text: unknown, more: object = {}): Said => ({
@@ -15,7 +15,7 @@ const content = (text: unknown, more: object = {}): Said => ({
 const head =
   'objective: kind, protocol: chat, model: judge-1, rubric: How kind is it?, minimum: 0, maximum: 9, retries: 0';
 
-/** A judge that says the same to every item, and the file's other keys. */
+/** A judge that gives every item the same answer, plus other keys of the file. */
 async function judge(t: TestContext, said: Said, more = '') {
   const { url, asked } = await answering(t, (_, response) => {
     if ('choice' in said) json(response, { id: '1', object: 'chat.completion', choices: [said.choice], usage: {} });
@@ -25,7 +25,7 @@ async function judge(t: TestContext, said: Said, more = '') {
   return { service, url, asked };
 }
 
-/** The one outcome of all items. An error is its message, without the server. */
+/** The common outcome of all items; for an error, its message without the server. */
 async function outcome(t: TestContext, said: Said, more?: string): Promise<unknown> {
   const { service, url } = await judge(t, said, more);
   const [first, ...others] = await outcomes(service);

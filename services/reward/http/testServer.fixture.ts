@@ -8,16 +8,16 @@ import { temporaryDirectory } from '@gapo/service/testing';
 import type { RemoteOptions } from '../remote/remoteFile.js';
 import { openHttpScorer } from './httpScorer.js';
 
-/** Calls have no deadline: the machine may be busy. */
+/** Calls have no deadline because the machine may be busy. */
 export const deadlineMs = Infinity;
 
-/** A server that answers at /score with a function. */
+/** A server whose responses at /score come from a function. */
 export async function answering(...[t, answer, host]: Parameters<typeof answeringAnywhere>) {
   const { url, asked } = await answeringAnywhere(t, answer, host);
   return { url: `${url}/score`, asked };
 }
 
-/** A server that also knows vLLM's switch, as the scorer asks it once: that request is not passed on. */
+/** A server that also knows vLLM's switch. The scorer's one request to check for it is not passed on. */
 export async function answeringAsVllm(...[t, answer, host]: Parameters<typeof answeringAnywhere>) {
   const isQuestion = ({ body }: Asked): boolean => typeof body['use_activation'] === 'string';
   const { url, asked } = await answering(
@@ -31,7 +31,7 @@ export async function answeringAsVllm(...[t, answer, host]: Parameters<typeof an
   return { url, asked: () => asked.filter((one) => !isQuestion(one)) };
 }
 
-/** Writes a YAML file into a folder of its own. */
+/** Writes a YAML file into its own folder. */
 export async function file(t: TestContext, yaml: string): Promise<string> {
   const path = join(await temporaryDirectory(t), 'reward.yaml');
   await writeFile(path, yaml);
@@ -56,7 +56,7 @@ export async function outcomes(service: RewardClient): Promise<unknown[]> {
   return results.map(({ score, error }) => score ?? error);
 }
 
-/** The prompts with completions of a request by OpenRLHF's protocol. */
+/** The prompts with completions in a request in OpenRLHF's protocol. */
 export function query(body: Record<string, unknown>): string[] {
   return body['query'] as string[];
 }

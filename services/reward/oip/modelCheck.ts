@@ -9,10 +9,10 @@ import { isScoreDatatype, scoreDatatypes } from './tensors.js';
 export type CheckedModel = Pick<OipFile, 'inputs' | 'output'>;
 
 /**
- * Checks names, datatypes and shapes, and takes from the metadata what the file leaves open. Inputs or outputs that the
- * metadata does not list are not checked.
+ * Checks names, datatypes and shapes, and fills in from the metadata what the file does not specify. Inputs or outputs
+ * not listed in the metadata are not checked.
  *
- * @param where begins every line of an error
+ * @param where the start of every error line
  * @throws UserError with a line for every mismatch
  */
 export function checkedModel(file: OipFile, metadata: ModelMetadataResponse, where: string): CheckedModel {

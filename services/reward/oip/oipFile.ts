@@ -18,9 +18,9 @@ import { batch, remoteKeys } from '../remote/remoteFile.js';
 const input = z.strictObject({
   /** The tensor's name. */
   name: nonEmptyText,
-  /** The text of each element, with {prompt} and {completion} in place of the item's. */
+  /** The text of each element, with the placeholders {prompt} and {completion}. */
   text: nonEmptyText.regex(/\{(prompt|completion)\}/).meta({ expected: 'a text with {prompt} or {completion} in it' }),
-  /** Its dimensions: 1 for [n], 2 for [n, 1]. @default what the model's metadata says, or 1 */
+  /** Its dimensions: 1 for [n], 2 for [n, 1]. @default from the model's metadata, otherwise 1 */
   rank: z.literal([1, 2]).meta({ expected: '1 for [n] or 2 for [n, 1]' }).optional(),
 });
 
@@ -51,7 +51,7 @@ export const oipFile = z
   .strictObject({
     ...remoteKeys,
     batch,
-    /** The server's address. dns:///name:port balances calls over every address of the name. */
+    /** The server's address. dns:///name:port balances calls over all addresses of the name. */
     target: grpcTarget,
     /** Whether the connection is encrypted. @default false */
     tls: z.boolean().default(false),
@@ -65,7 +65,7 @@ export const oipFile = z
     /** The model's own parameters, sent with every request. @default none */
     parameters: z.record(nonEmptyText, parameter).default({}),
     inputs: z.array(input).min(1).meta({ expected: 'a list of {name, text}' }),
-    /** raw: elements as bytes beside the tensors; typed: inside them. @default raw */
+    /** raw: elements as bytes next to the tensors; typed: inside them. @default raw */
     contents: z.enum(['raw', 'typed']).default('raw'),
     output: output.default({ activation: 'raw' }),
     ...boundKeys,

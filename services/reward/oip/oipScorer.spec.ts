@@ -1,5 +1,5 @@
-// Scorers behind the Open Inference Protocol, against real gRPC servers: the bytes of requests, every form of answer, each
-// failure, and a model that does not match its file.
+// Scorers behind the Open Inference Protocol, against real gRPC servers: the bytes of requests, every response format,
+// each failure, and a model that does not match its file.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttp2Server } from 'node:http2';
@@ -22,7 +22,7 @@ import {
 import { temporaryDirectory } from '@gapo/service/testing';
 import { openOipScorer } from './oipScorer.js';
 
-/** Calls have no deadline: the machine may be busy. */
+/** Calls have no deadline because the machine may be busy. */
 const deadlineMs = Infinity;
 
 const text = (name: string): { name: string; datatype: string; shape: number[] } => ({

@@ -14,7 +14,7 @@ import { inferRequest, scoresOf, type RequestOptions } from './tensors.js';
 
 type InferenceClient = Client<'inference.GRPCInferenceService'>;
 
-/** Retries at the start: the server may be starting at the same time. */
+/** Retries at start-up, because the server may be starting at the same time. */
 const atStart = { attempts: 4, baseDelayMs: 250, maxDelayMs: 2000 } as const;
 
 /**
@@ -76,7 +76,7 @@ async function metadataOf(client: InferenceClient, { target, model, modelVersion
   }
 }
 
-/** The server's model, and the version that it last answered with. */
+/** The server's model, and the version in its last response. */
 class OipRemote implements Remote {
   description: ScorerDescription;
   readonly name: string;
@@ -88,7 +88,7 @@ class OipRemote implements Remote {
   readonly #request: RequestOptions;
   readonly #output: OipFile['output'];
   readonly #credentials: Credentials;
-  /** The file's part of the version. */
+  /** The part of the version that comes from the file. */
   readonly #version: string;
 
   constructor(
@@ -137,7 +137,7 @@ class OipRemote implements Remote {
     return this.#credentials.redacted(`${this.name}: ${message}`);
   }
 
-  /** Records the model's version, which is part of the scores' version; empty if the server does not state it. */
+  /** Records the model's version, which is part of the scores' version. Empty if the server does not state it. */
   runs(modelVersion: string): void {
     if (modelVersion === '') return;
     this.description = { ...this.description, version: `${this.#version}+${modelVersion}` };

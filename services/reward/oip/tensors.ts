@@ -1,4 +1,4 @@
-/** Texts to tensors and tensors to scores in the Open Inference Protocol. Pure. */
+/** Converts texts to tensors and tensors to scores in the Open Inference Protocol. Pure. */
 import { toFloat32 } from '@gapo/model';
 import { at, shapeText } from '@gapo/numeric';
 import { NoScore, type ScoreItem } from '@gapo/reward';
@@ -47,7 +47,10 @@ function parameterOf(value: string | number | boolean): InferParameterInput {
   return Number.isSafeInteger(value) ? { int64Param: value } : { doubleParam: value };
 }
 
-/** Concatenates the elements of a BYTES tensor, each after its length as an unsigned 32-bit little-endian number. */
+/**
+ * Concatenates the elements of a BYTES tensor, each preceded by its length as an unsigned 32-bit little-endian
+ * number.
+ */
 export function rawBytes(elements: readonly Buffer[]): Buffer {
   return Buffer.concat(
     elements.flatMap((element) => {
@@ -61,7 +64,7 @@ export function rawBytes(elements: readonly Buffer[]): Buffer {
 /** How a response's scores are read. */
 export type OutputOptions = OipFile['output'];
 
-/** How to read an element of each datatype that a score may have. The protocol has no typed contents for FP16. */
+/** How to read an element of each datatype allowed for scores. The protocol has no typed contents for FP16. */
 const datatypes = {
   FP16: {
     bytes: 2,
@@ -83,7 +86,7 @@ export const scoreDatatypes = Object.keys(datatypes).join(', ');
 /**
  * Returns the score of each of n items, from an output of shape [n], [n, 1] or [n, columns].
  *
- * @throws NoScore if the response has another form
+ * @throws NoScore if the response has another format
  */
 export function scoresOf(
   response: ModelInferResponse,

@@ -1,4 +1,4 @@
-/** Which sequences run together, and when, by the test's own clock. */
+/** Which sequences run together, and when, using the test's own clock. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';

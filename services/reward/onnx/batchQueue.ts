@@ -1,6 +1,6 @@
 /**
- * The queue of sequences that wait for a run of their model. Sequences of one model and one padded length may share a
- * run, and the oldest one decides which run is next. Pure: the clock is the caller's.
+ * The queue of sequences waiting for a run of their model. Sequences with the same model and padded length may share a
+ * run, and the oldest one decides which run is next. Pure: the caller provides the clock.
  */
 
 /** A waiting sequence. */
@@ -9,7 +9,7 @@ export interface Waiting {
   readonly model: object;
   /** Its padded length, in tokens. */
   readonly length: number;
-  /** When it was queued, in milliseconds of the caller's clock, which must not run backwards. */
+  /** When it was queued, in milliseconds on the caller's clock, which must be monotonic. */
   readonly since: number;
   /** The call that it belongs to. */
   readonly call: object;
@@ -22,7 +22,7 @@ export class BatchQueue<W extends Waiting> {
   readonly #waitMs: number;
   #waiting: W[] = [];
 
-  /** @param waitMs the longest that a sequence waits for others while nothing runs */
+  /** @param waitMs how long, at most, a sequence waits for others while nothing runs */
   constructor(waitMs: number) {
     this.#waitMs = waitMs;
   }
@@ -41,10 +41,10 @@ export class BatchQueue<W extends Waiting> {
   }
 
   /**
-   * Takes the next batch: the oldest sequence and all others that may run with it, in order of arrival; while the oldest
-   * may still wait for others, only sequences that fill a run.
+   * Takes the next batch: the oldest sequence and all others that may run with it, in order of arrival; as long as the
+   * oldest may still wait for others, only sequences that fill a run.
    *
-   * @param mostRows the most sequences of a run of this model and padded length
+   * @param mostRows maximum number of sequences in a run of this model and padded length
    * @returns undefined if nothing waits
    */
   take(now: number, mostRows: (model: W['model'], length: number) => number): Next<W> | undefined {
@@ -66,7 +66,7 @@ export class BatchQueue<W extends Waiting> {
     return { batch: batch as [W, ...W[]] };
   }
 
-  /** Returns a sequence of the first full run. */
+  /** Returns a sequence from the first full run. */
   #full(mostRows: (model: W['model'], length: number) => number): W | undefined {
     const counts = new Map<object, Map<number, number>>();
     for (const entry of this.#waiting) {

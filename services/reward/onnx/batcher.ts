@@ -17,7 +17,7 @@ import { type Feeds, feedsOf } from './feeds.js';
 import { runLength, type RunShape } from './runShape.js';
 import type { RunSize } from './runSize.js';
 
-/** A model as the batcher runs it. */
+/** The batcher's view of a model. */
 export interface BatchedModel {
   /** For traces. */
   readonly directory: string;
@@ -60,14 +60,14 @@ export class Batcher {
   #running = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param waitMs the longest that a call waits for others to share a run with while nothing runs */
+  /** @param waitMs how long, at most, a call waits for others to share a run with while nothing runs */
   constructor(waitMs: number) {
     this.#queue = new BatchQueue(waitMs);
     this.#unobserve = observeWith((observe) => observe('rewardQueue', this.#queue.size));
   }
 
   /**
-   * Scores the sequences of one call, in order. A sequence that the model cannot run on has a problem in place of a score.
+   * Scores the sequences of one call, in order. A sequence that the model cannot run on gets a problem instead of a score.
    *
    * @param signal cancels the call: sequences that are not running yet leave the queue
    */
@@ -139,8 +139,8 @@ export class Batcher {
   }
 
   /**
-   * Runs a batch. Never rejects: an error fails the batch's calls. If the model cannot run on the batch, each sequence runs by
-   * itself, so that only those which are to blame have no score.
+   * Runs a batch. Never rejects: an error fails the batch's calls. If the model cannot run on the batch, each sequence runs
+   * separately, so that only the offending ones get no score.
    */
   async #run(batch: readonly [Entry, ...Entry[]]): Promise<void> {
     const [{ model, length }] = batch;

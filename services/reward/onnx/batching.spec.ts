@@ -1,6 +1,6 @@
 /**
- * Concurrent calls on real sessions, over real gRPC: which runs they share (by the spans of the runs), that each call gets
- * its own scores, and what leaves the queue without a run.
+ * Concurrent calls on real sessions, over real gRPC: which runs they share (according to the runs' spans), that each call
+ * gets its own scores, and what leaves the queue without a run.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
@@ -16,9 +16,9 @@ import fc from 'fast-check';
 import { ClassifierHost, type HostOptions } from './classifierHost.js';
 import { type TinyOptions, tinyLogits, tinyPair, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 
-/** Calls have no deadline: the machine may be busy. */
+/** Calls have no deadline because the machine may be busy. */
 const deadlineMs = Infinity;
-/** Longer than any test: an answered call did not wait for it. */
+/** Longer than any test, so a call that was answered did not wait for it. */
 const never = 3_600_000;
 /** Rows of the first run of 16 tokens. */
 const fullRun = 64;
@@ -156,7 +156,7 @@ describe('in a shared run', () => {
 });
 
 describe('sequences that never run', () => {
-  /** Scores a full run, which is answered at once if the queue is empty. */
+  /** Scores a full run, which is answered immediately if the queue is empty. */
   async function fullCall(client: RewardClient): Promise<void> {
     // Until the server has noticed that the other call is over, that call's items fill the queue.
     for (;;) {
@@ -247,7 +247,7 @@ describe('several classifiers in a process', () => {
     const client = await tinyService(t, { batchWaitMs: 0 }, { segments: true, rewardYaml: yaml });
     const items = [{ id: 'a', prompt: 'How?', completion: 'So.' }];
     const [score] = scoresOf(await client.Score({ items }, { deadlineMs }));
-    // The fixture adds the sum of the segments: of the completion's three bytes and the token that ends it.
+    // The fixture adds the sum of the segments: those of the completion's three bytes and its end token.
     near(score, at(tinyLogits(tinyPair('How?', 'So.')), 0) + 4);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * A sequence classifier, opened from a directory with config.json, a model as ONNX (its weights inside, or in files beside
- * it), tokenizer.json and tokenizer_config.json. Opening and running block the thread.
+ * A sequence classifier, opened from a directory with config.json, an ONNX model (with weights embedded or in separate
+ * files), tokenizer.json and tokenizer_config.json. Opening and running block the thread.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -16,10 +16,12 @@ import { scoreOf } from './logits.js';
 import { probe } from './probe.js';
 import type { RunShape } from './runShape.js';
 
-/** The largest weights file that is read whole and checked here. onnxruntime maps larger ones and checks their bounds. */
+/**
+ * The largest weights file that is read completely and checked here. onnxruntime maps larger ones and checks their bounds.
+ */
 const largestChecked = 2 ** 31 - 1;
 
-/** A model file of more bytes has its weights inside. */
+/** A model file larger than this has its weights embedded. */
 const largestGraph = 64 << 20;
 
 export class Classifier {
@@ -44,7 +46,7 @@ export class Classifier {
   }
 
   /**
-   * Opens a directory and checks all of it: files, weights, and a run on probe tokens.
+   * Opens a directory and checks everything: files, weights, and a run on probe tokens.
    *
    * @throws ModelError, SessionError or ConfigError if it cannot be served
    */
@@ -62,7 +64,7 @@ export class Classifier {
     return new Classifier(config, version, { model, shape, scored });
   }
 
-  /** Returns the score of each row, repeated ones included, or why the model cannot run on them. */
+  /** Returns the score of each row, including repeated ones, or why the model cannot run on them. */
   async score(feeds: Feeds): Promise<Float64Array<ArrayBuffer> | RunProblem> {
     const { label, apply } = this.#scored;
     try {
@@ -80,7 +82,7 @@ export class Classifier {
   }
 }
 
-/** @throws ModelError that names every missing file */
+/** @throws ModelError naming every missing file */
 async function assertFiles(directory: string): Promise<void> {
   const found = await stat(directory).catch(() => undefined);
   if (found === undefined) throw new ModelError(directory, 'does not exist; name the directory of a classifier');
@@ -96,10 +98,10 @@ async function assertFiles(directory: string): Promise<void> {
   }
 }
 
-/** The file that a model's weights are in if they are safetensors, as our own tools write them. */
+/** The file with a model's weights if they are safetensors, as written by our own tools. */
 const weightsName = 'model.safetensors';
 
-/** Whether a model has its weights in {@link weightsName}: the Hub's directories have PyTorch's weights under that name. */
+/** Whether the ONNX model refers to {@link weightsName}: in directories from the Hub, that file holds PyTorch's weights. */
 async function namesWeights(path: string): Promise<boolean> {
   const { size } = await stat(path);
   return size <= largestGraph && (await readFile(path)).includes(weightsName);

@@ -1,4 +1,4 @@
-/** The configuration in a classifier's directory: Hugging Face's config.json, and the options of a reward service. */
+/** The configuration in a classifier's directory: Hugging Face's config.json, and the reward service's options. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError, parseJson } from '@gapo/model';
@@ -18,14 +18,14 @@ export interface ClassifierConfig {
   readonly maxTokens: number;
   /** The id that pads rows to a common length. */
   readonly padId: number;
-  /** The names of the labels by column, as far as id2label has them. */
+  /** The names of the labels by column, as far as they are in id2label. */
   readonly labelNames: Readonly<Record<string, string>>;
   /** Whether an input has exactly one of the labels, so that their probabilities sum to 1. */
   readonly exclusive: boolean;
   /** The column of `logits` that is scored; undefined if the options name none. */
   readonly label: number | undefined;
   readonly options: ClassifierOptions;
-  /** The file that has the options, or where to add them. */
+  /** The file with the options, or where to add them. */
   readonly optionsPath: string;
 }
 
@@ -34,10 +34,10 @@ const architecture = z
   .regex(/ForSequenceClassification$/)
   .meta({ expected: 'a sequence classifier, such as "LlamaForSequenceClassification"' });
 
-/** 0 or less: as many as the sequence has, in some architectures with relative positions. */
+/** 0 or less means unlimited, in some architectures with relative positions. */
 const positions = z.int().optional();
 
-/** What the model was trained to tell. By default one label out of several, or with one label a value. */
+/** What the model was trained to predict. By default one label out of several or, with a single label, a value. */
 const problemType = z.enum(['single_label_classification', 'multi_label_classification', 'regression']);
 
 const configSchema = z.looseObject({
@@ -57,12 +57,12 @@ const configSchema = z.looseObject({
 /**
  * Reads and validates DIR/config.json, the maximum length in DIR/tokenizer_config.json and, if it exists, DIR/reward.yaml.
  *
- * @throws ModelError if a file is missing or not JSON; ConfigError with the place of every other problem
+ * @throws ModelError if a file is missing or not JSON; ConfigError with the location of every other problem
  */
 export async function readClassifierConfig(directory: string): Promise<ClassifierConfig> {
   const path = join(directory, 'config.json');
   const { text } = await readObject(path);
-  // JSON is YAML: one checker, one form of errors.
+  // JSON is YAML, so one checker gives errors in one format.
   const config = parseYaml(configSchema, text, { source: path });
   const beside = join(directory, 'reward.yaml');
   const yaml = await readText(beside);
@@ -86,7 +86,7 @@ export async function readClassifierConfig(directory: string): Promise<Classifie
   return { file, vocabulary: config.vocab_size, maxTokens, padId, labelNames, exclusive, label, options, optionsPath };
 }
 
-/** Returns how the classifier's items become tokens, and how messages name the options that say so. */
+/** Returns how the classifier's items become tokens, and the names of the relevant options in messages. */
 export function itemFormOf({ maxTokens, options, optionsPath }: ClassifierConfig): {
   readonly form: ItemForm;
   readonly settings: FormSettings;
@@ -103,7 +103,7 @@ export function itemFormOf({ maxTokens, options, optionsPath }: ClassifierConfig
 }
 
 /**
- * Returns the longest sequence: max_tokens of the options, else what the model and the tokenizer allow.
+ * Returns the longest sequence: max_tokens in the options, otherwise what the model and the tokenizer allow.
  *
  * @throws ModelError if the model has fewer positions than max_tokens, or nothing states a limit
  */
@@ -137,14 +137,14 @@ async function tokenizerLimit(directory: string): Promise<number> {
   throw new ModelError(path, `has model_max_length ${JSON.stringify(limit)}; expected a number of at least 1`);
 }
 
-/** Reads a JSON object. @throws ModelError if it is missing or not one */
+/** Reads a JSON object. @throws ModelError if it is missing or not an object */
 async function readObject(path: string): Promise<{ readonly text: string; readonly value: Record<string, unknown> }> {
   const text = await readText(path);
   if (text === undefined) throw new ModelError(path, 'does not exist');
   return { text, value: parseJson(path, text) };
 }
 
-/** Reads a file's text; undefined if there is no file. @throws ModelError if it cannot be read */
+/** Reads a file's text; undefined if it does not exist. @throws ModelError if it cannot be read */
 async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');

@@ -12,7 +12,7 @@ import { ClassifierHost } from './classifierHost.js';
 import { scoringDigest } from './fingerprint.js';
 import { type TinyOptions, tinyLogits, tinyTokens, writeTinyClassifier } from './tinyClassifier.fixture.js';
 
-/** Calls have no deadline: the machine may be busy. */
+/** Calls have no deadline because the machine may be busy. */
 const deadlineMs = Infinity;
 
 async function opened(t: Owner, options: TinyOptions = {}): Promise<Scorer> {
@@ -100,7 +100,8 @@ describe('a classifier behind gRPC', () => {
       { id: 'just', prompt, completion: 'y'.repeat(125) },
     ];
     const { results } = await client.Score({ items: long }, { deadlineMs });
-    // 128 tokens less four of the template and 20 of the completion leave 104 bytes, of whole characters.
+    // 128 tokens minus four for the template and 20 for the completion leave 104 bytes of whole
+    // characters.
     let kept = [...prompt];
     while (Buffer.byteLength(kept.join('')) > 104) kept = kept.slice(1);
     near(results[0]?.score, tinyLogits(tinyTokens(kept.join(''), completion))[0]);
@@ -201,7 +202,7 @@ describe('a classifier behind gRPC', () => {
     const slow = Array.from({ length: maxBatch }, (_, i) => ({ id: `${i}`, prompt, completion: `${i}` }));
     const settled: string[] = [];
     const cancel = new AbortController();
-    // As much as the queue takes, so that it still runs when health has answered, on any machine.
+    // Fills the queue, so that it is still running when the health check has answered, on any machine.
     const calls = Array.from({ length: 16 }, () =>
       client.Score({ items: slow }, { deadlineMs: Infinity, signal: cancel.signal }),
     );

@@ -1,6 +1,6 @@
 /**
- * Classifiers as scorers, any number in one process. All of them share two threads: one tokenizes new items while the
- * other runs a model on earlier ones.
+ * Classifiers as scorers, any number in one process. They share two threads: one tokenizes new items while the other
+ * runs a model on earlier ones.
  */
 import { basename, resolve } from 'node:path';
 import type { SessionOptions } from '@gapo/graph';
@@ -20,7 +20,7 @@ import type * as tokenizerTasks from './tokenizerThread.js';
 /** A classifier to host. */
 export interface HostedClassifier {
   readonly directory: string;
-  /** The objective's name, in place of the one in its options. */
+  /** The objective's name; overrides the one in its options. */
   readonly objective?: string | undefined;
 }
 
@@ -28,9 +28,12 @@ export interface HostedClassifier {
 export interface HostOptions extends SessionOptions {
   /** The target latency in milliseconds while the service is at most half busy: see {@link RunSize}. @default 1000 */
   readonly latencyBoundMs?: number;
-  /** The longest, in milliseconds, that a call waits for others to share a run with while nothing runs. @default 5 */
+  /** How long, in milliseconds, a call waits at most for others to share a run with while nothing runs. @default 5 */
   readonly batchWaitMs?: number;
-  /** The most items that wait or run, over all calls. A call that would exceed it is rejected. @default 4096 */
+  /**
+   * Maximum number of items waiting or running, over all calls. A call that would exceed it is rejected. @default
+   * 4096
+   */
   readonly queueItems?: number;
 }
 
@@ -58,7 +61,7 @@ export class ClassifierHost {
   /**
    * Opens and checks classifiers.
    *
-   * @throws UserError at the first classifier that cannot be served
+   * @throws UserError for the first classifier that cannot be served
    */
   static async open(classifiers: readonly HostedClassifier[], options: HostOptions): Promise<ClassifierHost> {
     const host = new ClassifierHost(options);
@@ -141,7 +144,7 @@ export class ClassifierHost {
     signal: AbortSignal,
   ): Promise<readonly Encoding[]> {
     const cancelled = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    // A flag, since a thread that replaced this one would have to read the tokenizers again.
+    // A flag rather than ending the thread, because a new thread would have to read the tokenizers again.
     const cancel = (): void => void Atomics.store(cancelled, 0, 1);
     signal.addEventListener('abort', cancel, { once: true });
     try {
@@ -163,8 +166,8 @@ function outcomeOf(found: number | RunProblem): Outcome {
 const neverAborted = new AbortController().signal;
 
 /**
- * Checks that a thread has the version that the service describes. A thread that replaces another reads the directory
- * again, and its files may have changed.
+ * Checks that a thread has the version that the service announces. A replacement thread reads the directory again,
+ * and its files may have changed.
  *
  * @throws RpcError if they have
  */
@@ -173,7 +176,7 @@ function assertUnchanged(unchanged: boolean): void {
   throw new RpcError('FAILED_PRECONDITION', "the model's files changed since the start; restart the service");
 }
 
-/** @throws UserError if neither the options nor OBJECTIVE name an objective */
+/** @throws UserError if neither the options nor OBJECTIVE names an objective */
 function describe(
   directory: string,
   version: string,

@@ -1,4 +1,4 @@
-/** A classifier's session with its inputs and its output: runs of tokens to logits. */
+/** A classifier's session with its inputs and output: maps tokens to logits. */
 import type { Session, TensorInfo } from '@gapo/graph';
 import { ModelError } from '@gapo/model';
 import { required } from '@gapo/numeric';
@@ -14,7 +14,7 @@ const outputName = 'logits';
 export class ClassifierModel {
   /** The model's file. */
   readonly path: string;
-  /** The sizes that its inputs have once and for all. */
+  /** The fixed sizes of its inputs. */
   readonly fixed: FixedDims;
   readonly #session: Session;
   readonly #output: string;
@@ -42,9 +42,9 @@ export class ClassifierModel {
 }
 
 /**
- * Returns the output that is named, else `logits`, else the only one.
+ * Returns the named output, otherwise `logits`, otherwise the only one.
  *
- * @throws ModelError if there is none of that name
+ * @throws ModelError if there is none with that name
  */
 function chosenOutput(path: string, outputs: readonly TensorInfo[], named: string | undefined): string {
   const names = outputs.map(({ name }) => name);

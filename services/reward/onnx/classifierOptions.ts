@@ -1,6 +1,6 @@
 /**
- * The options of a classifier that Hugging Face's config.json lacks: `reward.yaml` in the classifier's directory, or the
- * same keys as `gapo_reward` in config.json.
+ * Classifier options that Hugging Face's config.json lacks: `reward.yaml` in the classifier's directory, or the same keys
+ * as `gapo_reward` in config.json.
  *
  * ```yaml
  * objective: helpful
@@ -50,15 +50,18 @@ export const classifierOptions = z
 /** The options, with every default filled in. */
 export type ClassifierOptions = z.output<typeof classifierOptions>;
 
-/** Turns a logit into a score: the functions of transformers' pipelines, and the log-odds of a label against the rest. */
+/**
+ * Functions that turn a logit into a score: those of transformers' pipelines, and the log-odds of a label against the
+ * rest.
+ */
 export type ScoreFunction = NonNullable<ClassifierOptions['function_to_apply']>;
 
-/** Returns an option as the file of options would have it, for error messages. */
+/** Returns an option as it would be written in the options file, for error messages. */
 export function optionHint(optionsPath: string, key: keyof ClassifierOptions, value: string | number): string {
   return inYaml(optionsPath) ? `${key}: ${value}` : `"gapo_reward": ${JSON.stringify({ [key]: value })}`;
 }
 
-/** Returns where an option is written, for error messages. */
+/** Returns the location of an option, for error messages. */
 export function optionPlace(optionsPath: string, key: keyof ClassifierOptions): string {
   return inYaml(optionsPath) ? `${key} of ${optionsPath}` : `gapo_reward.${key} of ${optionsPath}`;
 }

@@ -1,4 +1,7 @@
-/** Classifiers as exporters and the Hub lay them out: types, shapes, outputs and files, each with the scores of the plain one. */
+/**
+ * Classifiers in the layouts of exporters and the Hub: types, shapes, outputs and files, each with the same scores as the plain
+ * one.
+ */
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { at } from '@gapo/numeric';
@@ -114,7 +117,7 @@ describe('the longest sequence', () => {
 });
 
 test('an item that the model cannot run on fails alone', async (t) => {
-  // Token ids beyond the table: config.json and tokenizer promise them, and the probes touch both ends only.
+  // Token ids beyond the table: config.json and the tokenizer claim they exist, and the probes only test both ends.
   const scorer = await opened(t, { positions: 60, config: { max_position_embeddings: 60 } });
   const outcomes = await scorer.score([...items, oneTurn('p', 'x'.repeat(100))], forever);
   assertScores(outcomes);

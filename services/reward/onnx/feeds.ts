@@ -1,19 +1,19 @@
 /**
- * Packs sequences of different lengths into tensors. Every sequence is padded to a length that depends on its own length
- * alone, and never runs alone, so that its score does not depend on the rest of the run, bit for bit.
+ * Packs sequences of different lengths into tensors. Every sequence is padded to a length that depends only on its own
+ * length, and never runs alone, so its score does not depend on the rest of the run, bit for bit.
  */
 import { at } from '@gapo/numeric';
 import type { EncodedItem } from '../encoding/itemEncoder.js';
 
-/** The smallest step of padded lengths. A smaller one pads less, but splits a call into more and smaller runs. */
+/** The smallest step of padded lengths. A smaller step pads less but splits a call into more, smaller runs. */
 const leastStep = 16;
 
-/** The most padded lengths from a power of two to the next. */
+/** Maximum number of padded lengths from one power of two to the next. */
 const stepsPerDoubling = 4;
 
 /**
- * The fewest rows of a run. The runtime has another kernel for a single row, which sums in another order, so a lone
- * sequence runs twice.
+ * Minimum number of rows in a run. The runtime has a different kernel for a single row, which sums in a different order,
+ * so a lone sequence runs twice.
  */
 export const fewestRows = 2;
 
@@ -36,7 +36,10 @@ export interface Feeds {
   readonly segments: BigInt64Array<ArrayBuffer>;
 }
 
-/** Packs sequences into a run of one length and at least so many rows. Rows beyond the sequences repeat the first. */
+/**
+ * Packs sequences into a run of one length with at least the given number of rows. Rows beyond the sequences repeat the
+ * first.
+ */
 export function feedsOf(
   sequences: readonly EncodedItem[],
   length: number,

@@ -6,15 +6,15 @@ import { canonicalJson } from '@gapo/service';
 import { sha256OfFiles } from '../encoding/digest.js';
 import type { ClassifierConfig } from './classifierConfig.js';
 
-/** Increase it when items become other tokens, or logits other scores. */
+/** Increase it when items map to different tokens, or logits to different scores. */
 const scoringRevision = 4;
 
 /** Hexadecimal digits of the scoring digest. */
 const shortDigits = 16;
 
 /**
- * Returns the SHA-256 (hex) of the weights: of the *.safetensors files beside the model in the order of their names, or of
- * the model if there are none.
+ * Returns the SHA-256 (hex) of the weights: of the *.safetensors files next to the model in order of name, or of the model
+ * if there are none.
  */
 export async function weightsDigest(directory: string, { file }: Pick<ClassifierConfig, 'file'>): Promise<string> {
   const folder = dirname(file);
@@ -22,10 +22,10 @@ export async function weightsDigest(directory: string, { file }: Pick<Classifier
   return sha256OfFiles(directory, separate.length > 0 ? separate.map((name) => join(folder, name)) : [file]);
 }
 
-/** Returns a digest of everything else that decides a score: graph, tokenizer, chat template and options. */
+/** Returns a digest of everything else that affects a score: graph, tokenizer, chat template and options. */
 export async function scoringDigest(directory: string, config: ClassifierConfig): Promise<string> {
   const { file, maxTokens, padId, label, exclusive, options } = config;
-  // Other files that onnxruntime exporters put weights into: model.onnx.data, model.onnx_data.
+  // Other files used by onnxruntime exporters for weights: model.onnx.data, model.onnx_data.
   const isData = (name: string): boolean => name.startsWith(basename(file)) && /^[._]data/.test(name.slice(basename(file).length)); // prettier-ignore
   const others = (await readdir(join(directory, dirname(file)))).filter(isData).sort();
   const data = others.map((name) => join(dirname(file), name));

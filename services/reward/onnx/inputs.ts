@@ -1,4 +1,4 @@
-/** The inputs of a classifier's model, by the names and types that exporters give them. */
+/** The inputs of a classifier's model, with the names and types used by exporters. */
 import type { TensorArray, TensorInfo } from '@gapo/graph';
 import { ModelError } from '@gapo/model';
 import { shapeText } from '@gapo/numeric';
@@ -8,7 +8,7 @@ import type { FixedDims } from './runShape.js';
 const requiredInputs = ['input_ids', 'attention_mask'];
 const optionalInputs = ['token_type_ids', 'position_ids'];
 
-/** Makes an input's elements of a type from int64. */
+/** Converts an input's elements from int64 to a type. */
 const conversions: Readonly<Record<string, (values: BigInt64Array) => TensorArray['data']>> = {
   int64: (values) => values,
   int32: (values) => Int32Array.from(values, Number),
@@ -25,8 +25,8 @@ const wholeTypes = ['int64', 'int32'];
 /**
  * Checks the names, the types and the number of dimensions of a model's inputs.
  *
- * @returns the dimensions that are fixed
- * @throws ModelError that names what a classifier has
+ * @returns the fixed dimensions
+ * @throws ModelError stating the inputs of a classifier
  */
 export function checkedInputs(path: string, inputs: readonly TensorInfo[]): FixedDims {
   const names = inputs.map(({ name }) => name);

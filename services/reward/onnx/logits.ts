@@ -14,7 +14,7 @@ export interface Logits {
 /**
  * Returns a model's output as logits. float16 is widened, and a vector [rows] is one label.
  *
- * @param name the output's
+ * @param name the output's name
  * @throws ModelError if they are not float [rows] or [rows, labels]
  */
 export function logitsIn(path: string, name: string, output: TensorArray, rows: number): Logits {
@@ -40,8 +40,8 @@ function widened(halves: Uint16Array): Float32Array {
  * - `none`: the logit z_l.
  * - `sigmoid`: 1 / (1 + exp −z_l).
  * - `softmax`: exp z_l / Σ exp z_k.
- * - `log_odds`: z_l − log Σ_{k≠l} exp z_k, the log-odds of the label against the rest, which a common shift of the logits
- *   does not change.
+ * - `log_odds`: z_l − log Σ_{k≠l} exp z_k, the log-odds of the label against the rest, which is invariant to a common
+ *   shift of the logits.
  */
 export function scoreOf(row: Float32Array | Float64Array, label: number, apply: ScoreFunction): number {
   const chosen = at(row, label);

@@ -1,4 +1,4 @@
-/** Which file of a classifier's directory is its model: as our own tools, optimum and the Hub lay it out. */
+/** Finds the model file in a classifier's directory, in the layouts of our own tools, optimum and the Hub. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ModelError } from '@gapo/model';
@@ -6,16 +6,16 @@ import { ModelError } from '@gapo/model';
 /** The folders of model files, relative to the directory. */
 const folders = ['', 'onnx'];
 
-/** The name of a model that is not quantised, which is the choice if there are several. */
+/** The name of an unquantised model, which is preferred if there are several. */
 const plainName = 'model.onnx';
 
 /**
- * Returns the model's path relative to the directory: the one that is named, else `model.onnx`, else `onnx/model.onnx`, else
- * the only `.onnx` file.
+ * Returns the model's path relative to the directory: the named one, otherwise `model.onnx`, otherwise `onnx/model.onnx`,
+ * otherwise the only `.onnx` file.
  *
  * @param named the option `file`
- * @param hint the option as a person would write it, for the error, such as `file: onnx/model.onnx`
- * @throws ModelError if the named file does not exist, there is none, or several and no choice
+ * @param hint the option as a user would write it, for the error message, such as `file: onnx/model.onnx`
+ * @throws ModelError if the named file does not exist, there is none, or there are several and none is preferred
  */
 export async function modelFile(
   directory: string,
@@ -44,7 +44,7 @@ function choicesOf(found: readonly string[]): string {
   return found.length === 0 ? 'there is no other model' : `has the models ${found.join(', ')}`;
 }
 
-/** Lists the model files of a folder, in the order of their names. */
+/** Lists the model files of a folder, ordered by name. */
 async function modelsIn(directory: string, folder: string): Promise<readonly string[]> {
   const names = await readdir(join(directory, folder)).catch(() => []);
   return names

@@ -1,4 +1,4 @@
-/** Small classifiers that transformers exported, with the scores that it computes: see test/oracle. */
+/** Small classifiers exported from transformers, with the scores that it computes: see test/oracle. */
 import assert from 'node:assert/strict';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,9 +32,12 @@ interface OracleClassifier {
   readonly tokenizer: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly options: Readonly<Record<string, unknown>>;
-  /** The score of each item by itself. */
+  /** The score of each item on its own. */
   readonly scores: readonly number[];
-  /** The score of each item in a padded batch; none where a model cannot run one or scores otherwise in it. */
+  /**
+   * The score of each item in a padded batch; absent if the model cannot run one or gives different scores
+   * in it.
+   */
   readonly padded?: readonly number[];
 }
 
@@ -60,7 +63,7 @@ async function writeClassifier(directory: string, { model, tokenizer, config, op
   await copyFile(new URL(`classifiers/${model}.onnx`, oracle), join(directory, 'model.onnx'));
 }
 
-/** The largest difference from transformers by the type that a model computes in. */
+/** The largest difference from transformers, by the model's numeric type. */
 const toleranceOf = ({ model }: OracleClassifier): number => (model.endsWith('float16') ? 5e-3 : 1e-5);
 
 describe('scores of items together and alone are those of transformers', () => {

@@ -1,8 +1,8 @@
-/** The longest sequence that a model has positions for, by its config.json. */
+/** The longest sequence that a model has positions for, according to its config.json. */
 
 /**
- * Architectures whose positions begin behind the padding token's id: as many rows of the table are never used. In transformers
- * these call create_position_ids_from_input_ids.
+ * Architectures whose positions begin after the padding token's id, so that many rows of the table are never used. In
+ * transformers these call create_position_ids_from_input_ids.
  */
 const offsetByPadding: ReadonlySet<string> = new Set([
   'camembert',
@@ -21,22 +21,22 @@ const offsetByPadding: ReadonlySet<string> = new Set([
   'xmod',
 ]);
 
-/** The keys by which architectures state their positions, in the order of precedence. */
+/** The keys with which architectures state their positions, in order of precedence. */
 const keys = ['max_position_embeddings', 'n_positions', 'max_seq_len', 'seq_length'] as const;
 
-/** A limit that is larger stands for none, such as transformers' 1e30. */
+/** A larger limit means none, such as transformers' 1e30. */
 export const largestLimit = 1e9;
 
-/** The values of config.json that decide. */
+/** The relevant values of config.json. */
 export type PositionSettings = Readonly<Partial<Record<(typeof keys)[number], number | undefined>>> & {
   readonly model_type?: string | undefined;
   readonly pad_token_id?: number | null | undefined;
 };
 
-/** The padding token's id in architectures whose positions begin behind it, where config.json states none. */
+/** The default padding token id in architectures whose positions begin after it, if config.json states none. */
 const usualPadding = 1;
 
-/** Returns the longest sequence in tokens, and the key that says so; undefined if config.json does not limit it. */
+/** Returns the longest sequence in tokens, and the key that limits it; undefined if config.json sets no limit. */
 export function positionLimit(
   config: PositionSettings,
 ): { readonly tokens: number; readonly stated: string } | undefined {

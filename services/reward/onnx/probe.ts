@@ -1,6 +1,6 @@
 /**
- * Runs of a few sequences before a classifier is served: whether its vocabulary and its positions are what config.json says,
- * and what its scores depend on besides their own sequence.
+ * Runs a few sequences before a classifier is served, to find out whether its vocabulary and positions match config.json, and
+ * what its scores depend on besides their own sequence.
  */
 import { ModelError } from '@gapo/model';
 import { at } from '@gapo/numeric';
@@ -11,16 +11,16 @@ import { feedsOf, fewestRows } from './feeds.js';
 import type { Logits } from './logits.js';
 import { type RunShape, runShape } from './runShape.js';
 
-/** The largest change of a logit z by padding, as a multiple of max(1, |z|): no more than rounding, that of float16 included. */
+/** The largest change of a logit z by padding, as a multiple of max(1, |z|): no more than rounding, including float16's. */
 const paddingTolerance = 1e-3;
 
-/** The largest change by the other rows of a run of the same shape: the runtime computes rows alike. */
+/** The largest change due to the other rows of a run of the same shape: the runtime computes all rows the same way. */
 const othersTolerance = 1e-6;
 
 /** Tokens of a probe's sequences. */
 const probeTokens = 8;
 
-/** Sequences of more tokens are not run: architectures with a table of positions have fewer, and long runs take minutes. */
+/** Sequences of more tokens are not run: architectures with a position table have fewer, and long runs take minutes. */
 const longestProbe = 4096;
 
 /** What the probes found. */

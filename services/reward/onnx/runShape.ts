@@ -1,30 +1,30 @@
-/** The shapes that a model's runs may have without changing a score. */
+/** The shapes that a model's runs may have without affecting a score. */
 import { fewestRows, paddedLength } from './feeds.js';
 
 /** How sequences share runs. */
 export interface RunShape {
-  /** The fewest rows of a run; more than there are sequences repeat the first. */
+  /** Minimum number of rows in a run; missing rows repeat the first sequence. */
   readonly fewest: number;
-  /** The most sequences of a run. */
+  /** Maximum number of sequences in a run. */
   readonly most: number;
   /**
-   * The length of a run: `padded` to one of some lengths, `exact` for sequences of one length, or the only one that the model
-   * takes.
+   * The length of a run: `padded` to one of a few lengths, `exact` for sequences of equal length, or the only length that the
+   * model accepts.
    */
   readonly length: 'padded' | 'exact' | number;
 }
 
-/** The dimensions of the model's inputs that are fixed, [rows, length]; undefined where any number fits. */
+/** The fixed dimensions of the model's inputs, [rows, length]; undefined if any number is allowed. */
 export interface FixedDims {
   readonly rows: number | undefined;
   readonly length: number | undefined;
 }
 
-/** What a model's scores depend on besides their own sequence, as probes found. */
+/** What a model's scores depend on besides their own sequence, as found by the probes. */
 export interface Dependence {
   /** On the padding to the right of a sequence, as in a classifier that scores the last position. */
   readonly padding: boolean;
-  /** On the other sequences of the run, as in a dynamically quantised model, whose scales are those of the whole run. */
+  /** On the other sequences of the run, as in a dynamically quantised model, whose scales are computed over the whole run. */
   readonly others: boolean;
 }
 
@@ -44,7 +44,7 @@ export function runLength({ length }: RunShape, tokens: number, maxTokens: numbe
   return length === 'exact' ? tokens : length;
 }
 
-/** Says how a model runs if it is not as usual; undefined if it is. */
+/** Describes how a model runs if this is unusual; otherwise undefined. */
 export function shapeNote({ most, length }: RunShape): string | undefined {
   if (most === 1) return 'one sequence at a time';
   if (length === 'exact') return 'in batches of one length';

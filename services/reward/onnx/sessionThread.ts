@@ -8,7 +8,7 @@ import type { Feeds } from './feeds.js';
 
 const classifiers = new Map<string, Promise<Classifier>>();
 
-/** Returns a classifier, opening it at its first use in this thread. */
+/** Returns a classifier. Opens it on first use in this thread. */
 async function classifierIn(directory: string): Promise<Classifier> {
   let opening = classifiers.get(directory);
   if (opening === undefined) {

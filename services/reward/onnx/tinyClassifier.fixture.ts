@@ -26,7 +26,7 @@ export const tinyVocabulary = 256 + specials.length;
 
 const width = 4;
 
-/** Deviations from a valid classifier of one label. */
+/** Deviations from a valid classifier with one label. */
 export interface TinyOptions {
   /** @default 1 */
   readonly labels?: number;
@@ -46,11 +46,13 @@ export interface TinyOptions {
   readonly output?: string;
   /** A logit also depends on the other sequences of the run, as in a dynamically quantised model. @default false */
   readonly entangled?: boolean;
-  /** The most tokens of a sequence: the model has a table of as many positions, which are all 0. @default none */
+  /**
+   * Maximum number of tokens in a sequence: the model has a table with this many positions, all 0. @default none
+   */
   readonly positions?: number;
-  /** The model's file, which has its weights inside if it is in a folder. @default 'model.onnx' */
+  /** The model's file. It has its weights embedded if it is in a folder. @default 'model.onnx' */
   readonly file?: string;
-  /** The content of reward.yaml, in place of `gapo_reward` in config.json. */
+  /** The content of reward.yaml, used instead of `gapo_reward` in config.json. */
   readonly rewardYaml?: string;
   /** Merged into config.json; undefined removes a key. */
   readonly config?: Readonly<Record<string, unknown>>;
@@ -133,7 +135,7 @@ function head(labels: number): Float32Array {
   return filled(labels * width, 7);
 }
 
-/** Looks up the position of each token in a table of zeros, as [B, 1]: a sequence that is longer fails. */
+/** Looks up the position of each token in a table of zeros, as [B, 1]: a longer sequence fails. */
 function positionsOf(g: Graph, ids: Value, count: number): Value {
   const table = g.weight('positions', [count, 1], new Float32Array(count));
   const ones = emitBinary('Div', add(ids, g.integers([1])), add(ids, g.integers([1])));
@@ -200,7 +202,7 @@ function byteTokenizer(): object {
 const special = (id: string, segment: number): object => ({ SpecialToken: { id, type_id: segment } });
 const sequence = (id: string, segment: number): object => ({ Sequence: { id, type_id: segment } });
 
-/** The printable character that stands for each byte in a byte-level tokenizer. */
+/** The printable character that represents each byte in a byte-level tokenizer. */
 function byteCharacters(): string[] {
   const printable = (byte: number): boolean =>
     (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;

@@ -12,14 +12,14 @@ import { scoringDigest } from './fingerprint.js';
 export interface EncodeTask {
   readonly directory: string;
   readonly items: readonly ScoreItem[];
-  /** [1] Shared memory: not 0 once the call is cancelled. */
+  /** [1] Shared memory: non-zero once the call is cancelled. */
   readonly cancelled: Int32Array;
 }
 
 /** One encoding per item; fewer if the call was cancelled. */
 export interface EncodedItems {
   readonly encodings: readonly Encoding[];
-  /** The {@link scoringDigest} of the files that the encoder was made from. */
+  /** The {@link scoringDigest} of the files from which the encoder was created. */
   readonly digest: string;
 }
 

@@ -1,4 +1,4 @@
-/** The time, which tests replace. */
+/** The clock, which tests replace. */
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Reads the time and waits. */
@@ -12,7 +12,7 @@ export interface Clock {
 /** The longest timer of Node.js. */
 const longestMs = 2 ** 31 - 1;
 
-/** The time of this machine. */
+/** This machine's clock. */
 export const realClock: Clock = {
   now: () => Date.now(),
   async wait(ms, signal) {

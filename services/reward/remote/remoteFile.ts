@@ -1,4 +1,4 @@
-/** The keys that files describing a remote scorer have in common. */
+/** The keys common to all files that describe a remote scorer. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tokenKeys } from '@gapo/config';
@@ -20,11 +20,11 @@ import type { TokenOptions } from './token.js';
 export interface RemoteOptions extends TokenOptions {
   /** The YAML file. */
   readonly path: string;
-  /** The objective's name, in place of the file's. */
+  /** The objective's name; overrides the file's. */
   readonly objective?: string | undefined;
 }
 
-/** Keys that every such file may have. */
+/** Keys that any such file may have. */
 export const remoteKeys = {
   objective: word,
   /** Changes whenever the same item may get another score. @default a digest of the file */
@@ -33,17 +33,19 @@ export const remoteKeys = {
   threshold: finiteNumber.optional(),
   /** The time limit of one request. @default 30000 */
   timeoutMs: milliseconds.default(30_000),
-  /** Concurrent requests of all calls together. @default 4 */
+  /** Concurrent requests over all calls. @default 4 */
   concurrency: positiveInt.default(4),
-  /** How often a request that failed for a while is repeated, if the server names no time. @default 5 */
+  /**
+   * How often a request is retried after a transient failure, if the server names no time. @default 5
+   */
   retries: nonNegativeInt.default(5),
   ...tokenKeys,
 };
 
-/** Items of a request, where a file does not say. */
+/** Default number of items per request. */
 export const defaultBatch = 32;
 
-/** Items of a request. @default 32 */
+/** Items per request. @default 32 */
 export const batch = positiveInt.default(defaultBatch);
 
 /** The values of {@link remoteKeys}. */
@@ -52,7 +54,7 @@ export type RemoteFile = z.output<z.ZodObject<typeof remoteKeys>>;
 /**
  * Reads and checks a file.
  *
- * @param wording identifies what the service adds to the file's texts, on which the scores depend too
+ * @param wording identifies what the service adds to the file's texts, which affects scores too
  * @returns the file with every default filled in, and the version of its scores
  * @throws UserError or ConfigError if it is invalid
  */

@@ -1,4 +1,4 @@
-// When requests are sent, repeated and given up, by a clock that the tests turn.
+// When requests are sent, retried and abandoned, using a clock controlled by the tests.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { RemoteScorer, type Remote } from './remoteScorer.js';
 
 const began = 1_700_000_000_000;
 
-/** A clock whose waits end at once, in the order of their times, when nothing else is left to do. */
+/** A clock whose waits end immediately, in order of time, once nothing else is left to do. */
 class TurnedClock implements Clock {
   #now = began;
   readonly waits: number[] = [];
@@ -44,7 +44,7 @@ class TurnedClock implements Clock {
 
 type Ask = (items: readonly ScoreItem[], now: number, timeoutMs: number) => readonly (number | NoScore)[];
 
-/** A scorer whose server a function plays. */
+/** A scorer whose server is simulated by a function. */
 function scorerOf(ask: Ask, options: Partial<Remote> = {}) {
   const clock = new TurnedClock();
   const sent: number[] = [];
@@ -136,7 +136,7 @@ describe('a server that asks to wait', () => {
     assert.deepEqual(scores(await score(4, 60_000)), [0, 1, 2, 3]);
     assert.deepEqual(scores(await clock.until(other)), [7]);
     assert.equal(sent.length, 6);
-    // Two were under way when the server asked to wait.
+    // Two were in flight when the server asked to wait.
     assert.ok(sent.slice(2).every((at) => at >= 2500), `${sent.join()}`); // prettier-ignore
   });
 
@@ -257,7 +257,7 @@ describe('requests', () => {
       close: () => undefined,
     });
     const [hold, free] = [new AbortController(), new AbortController()];
-    const alive = setInterval(() => undefined, 1000); // time limits do not keep a process alive
+    const alive = setInterval(() => undefined, 1000); // timeouts do not keep a process alive
     t.after(() => clearInterval(alive));
     const holding = scorer.score([oneTurn('', '')], hold.signal);
     const outcomes = await scorer.score([oneTurn('', '')], free.signal, new Date(Date.now() + 50));

@@ -1,4 +1,4 @@
-/** A scorer that calls another server: batches become requests, several of them concurrent, and failed ones are repeated. */
+/** A scorer that calls another server: batches become requests, several of them concurrent, and failed ones are retried. */
 import { RequestFailure, type RequestLimits } from '@gapo/http';
 import { NoScore, type Outcome, type ScoreItem, type Scorer, type ScorerDescription } from '@gapo/reward';
 import { retryDelayMs } from '@gapo/rpc';
@@ -7,33 +7,34 @@ import { realClock, type Clock } from './clock.js';
 
 /** A server that scores. */
 export interface Remote {
-  /** The current description: its version may change with a response. */
+  /** The current description; its version may change with a response. */
   readonly description: ScorerDescription;
-  /** The server, as errors name it. */
+  /** The server's name in errors. */
   readonly name: string;
-  /** The most items of a request. */
+  /** Maximum number of items per request. */
   readonly batch: number;
-  /** Concurrent requests of all calls together. */
+  /** Concurrent requests over all calls. */
   readonly concurrency: number;
   /** The time limit of one request, in milliseconds. */
   readonly timeoutMs: number;
-  /** How often a request is repeated after failures for which the server names no time. */
+  /** How often a request is retried after failures for which the server names no time. */
   readonly retries: number;
   /**
    * Makes one request.
    *
    * @returns a score, or why there is none, for each item in order
-   * @throws RequestFailure if there is no answer, NoScore if it has no score for any item; the signal's reason once it aborts
+   * @throws RequestFailure if there is no response, NoScore if it has no score for any item; the signal's reason once it
+   * aborts
    */
   ask(items: readonly ScoreItem[], limits: RequestLimits): Promise<readonly (number | NoScore)[]>;
   close(): void;
 }
 
-/** The pauses between repetitions of a request. */
+/** The delays between retries of a request. */
 const pauses = { baseDelayMs: 250, maxDelayMs: 8000 } as const;
-/** How long a request is repeated, and the longest time that a server can ask to wait. */
+/** How long a request is retried, and the longest time that a server can ask to wait. */
 const longestRetryMs = 300_000;
-/** Time of a call that is left for its response: a tenth, and at most this. */
+/** Upper limit of the time reserved for a call's response, which is a tenth of the call's time. */
 const longestReserveMs = 1000;
 
 /** Splits batches into concurrent requests. */
@@ -60,7 +61,7 @@ export class RemoteScorer implements Scorer {
     const outcomes = new Array<Outcome>(items.length);
     const { batch: size, concurrency } = this.#remote;
     let next = 0;
-    // A call waits for as many slots as it can use, so that concurrent calls take turns.
+    // A call queues for as many slots as it can use, so that concurrent calls take turns.
     const lane = async (): Promise<void> => {
       while (next < items.length) {
         const start = next;
@@ -77,7 +78,7 @@ export class RemoteScorer implements Scorer {
     this.#remote.close();
   }
 
-  /** Returns when requests end, so that the items that are scored by then reach the caller before its deadline. */
+  /** Returns when requests must end, so that items scored by then reach the caller before its deadline. */
   #endOf(deadline: Date | undefined): number {
     if (deadline === undefined) return Infinity;
     const now = this.#clock.now();
@@ -85,7 +86,7 @@ export class RemoteScorer implements Scorer {
     return now + left - Math.min(left / 10, longestReserveMs);
   }
 
-  /** Scores a batch in a slot. A failure is that of each item. */
+  /** Scores a batch in a slot. A failure applies to every item. */
   async #outcomes(batch: readonly ScoreItem[], turn: Turn): Promise<readonly Outcome[]> {
     const { signal, late } = turn;
     try {
@@ -100,7 +101,7 @@ export class RemoteScorer implements Scorer {
     }
   }
 
-  /** Makes a request, and repeats it as long as there is time. */
+  /** Makes a request and retries it as long as there is time. */
   async #answered(batch: readonly ScoreItem[], { seed, end, signal }: Turn): Promise<readonly (number | NoScore)[]> {
     const { timeoutMs, retries } = this.#remote;
     const giveUpAt = Math.min(end, this.#clock.now() + longestRetryMs);
@@ -122,7 +123,7 @@ export class RemoteScorer implements Scorer {
     }
   }
 
-  /** Holds back every request, since the server limits this client and not one batch. */
+  /** Holds back all requests, because the server limits this client rather than a single batch. */
   #closeFor(waitMs: number): void {
     this.#openAt = Math.max(this.#openAt, this.#clock.now() + Math.min(waitMs, longestRetryMs));
   }
@@ -144,11 +145,11 @@ export class RemoteScorer implements Scorer {
 
 /** A batch's place in a call. */
 interface Turn {
-  /** Separates the pauses of batches. */
+  /** Gives batches different retry delays. */
   readonly seed: number;
-  /** When requests end, in milliseconds since 1970. */
+  /** When requests must end, in milliseconds since 1970. */
   readonly end: number;
-  /** The call's. */
+  /** The call's signal. */
   readonly signal: AbortSignal;
   /** Aborts at the end; undefined if there is none. */
   readonly late: AbortSignal | undefined;

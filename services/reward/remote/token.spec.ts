@@ -1,4 +1,4 @@
-// Where a token is found, and what goes wrong.
+// Where a token is looked up, and what can go wrong.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setVariables } from '@gapo/http/testing';

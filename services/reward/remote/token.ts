@@ -1,17 +1,20 @@
-/** Where the token of a reward service is found. */
+/** Looks up the token of a reward service. */
 import { dirname, resolve } from 'node:path';
 import { fileToken, textToken, variableToken, type Token } from '@gapo/http';
 import { UserError } from '@gapo/service';
 
-/** Where a token is found. At most one of the two. */
+/** The source of a token. At most one of the two is set. */
 export interface TokenSource {
-  /** The environment variable that holds it. */
+  /** The environment variable with the token. */
   readonly tokenEnv?: string | undefined;
-  /** The file that holds it. It is read for every request, so that it can change. */
+  /** The file with the token. It is read for every request, so that it can change. */
   readonly tokenFile?: string | undefined;
 }
 
-/** The token of a service: its own source takes precedence over that of the YAML file, and that over REWARD_TOKEN. */
+/**
+ * The token of a service: its own source takes precedence over the YAML file's, which takes precedence over
+ * REWARD_TOKEN.
+ */
 export interface TokenOptions extends TokenSource {
   /** REWARD_TOKEN. */
   readonly token?: string | undefined;
@@ -20,7 +23,7 @@ export interface TokenOptions extends TokenSource {
 /**
  * Finds a service's token, and reads it once.
  *
- * @param path the YAML file, which tokenFile is relative to
+ * @param path the YAML file; tokenFile is relative to it
  * @throws UserError if it cannot be read
  */
 export function tokenOf(options: TokenOptions, file: TokenSource, path: string): Token | undefined {

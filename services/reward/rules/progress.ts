@@ -1,11 +1,11 @@
 /**
- * The progress of a batch in shared memory: a thread that is terminated in the middle of an item leaves the scores of the
- * items before it.
+ * The progress of a batch in shared memory: if a thread is terminated in the middle of an item, the scores of the items
+ * before it remain.
  */
 
-/** Shared memory of the main thread and the worker. */
+/** Memory shared by the main thread and the worker. */
 export interface ProgressMemory {
-  /** [1] How many items have their score; −1 before the worker begins. */
+  /** [1] How many items have a score; −1 before the worker begins. */
   readonly finished: Int32Array;
   /** [items] */
   readonly scores: Float64Array;
@@ -18,7 +18,7 @@ export function progressMemory(items: number): ProgressMemory {
   return { finished, scores: new Float64Array(new SharedArrayBuffer(items * Float64Array.BYTES_PER_ELEMENT)) };
 }
 
-/** Returns how many items have their score; −1 before the worker begins. */
+/** Returns how many items have a score; −1 before the worker begins. */
 export function finishedItems({ finished }: ProgressMemory): number {
   return Atomics.load(finished, 0);
 }

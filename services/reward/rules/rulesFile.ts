@@ -1,5 +1,5 @@
 /**
- * A YAML file of rules, validated before anything is scored.
+ * A YAML rules file, validated before anything is scored.
  *
  * ```yaml
  * objective: polite
@@ -20,7 +20,7 @@ import { kindOf, ruleKinds, ruleSchema } from './kinds/ruleKinds.js';
 /** Part of the version of the scores: increase it when a rule's measure changes. */
 const rulesRevision = 1;
 
-/** Returns the schema of a file of rules. */
+/** Returns the schema of a rules file. */
 export const rulesFileSchema = (kinds: readonly RuleKind[]) =>
   z.object({
     objective: word,
@@ -29,13 +29,13 @@ export const rulesFileSchema = (kinds: readonly RuleKind[]) =>
     rules: z.array(ruleSchema(kinds)).min(1).meta({ expected: 'a list of rules' }),
   });
 
-/** A file of rules, with its defaults filled in and the content of the files that it names. */
+/** A rules file, with defaults filled in and the contents of the files that it names. */
 export type Rules = Omit<z.output<ReturnType<typeof rulesFileSchema>>, 'rules'> & { readonly rules: readonly Rule[] };
 
 /**
- * Reads a file of rules.
+ * Reads a rules file.
  *
- * @throws UserError if it cannot be read; ConfigError with the place of every problem
+ * @throws UserError if it cannot be read; ConfigError with the location of every problem
  */
 export async function readRules(path: string, kinds: readonly RuleKind[] = ruleKinds): Promise<Rules> {
   let source: string;
@@ -51,7 +51,10 @@ export async function readRules(path: string, kinds: readonly RuleKind[] = ruleK
   return { ...file, rules };
 }
 
-/** Returns the SHA-256 (hex) of the rules in canonical form: comments and written-out defaults do not change it. */
+/**
+ * Returns the SHA-256 (hex) of the rules in canonical form, so that comments and explicit defaults do not change
+ * it.
+ */
 export function rulesVersion({ rules }: Rules): string {
   return configSha256({ rulesRevision, rules });
 }

@@ -7,7 +7,7 @@ import { checkHealth } from '@gapo/rpc';
 import { temporaryDirectory } from '@gapo/service/testing';
 import { type RulesOptions, RulesScorer } from './rulesScorer.js';
 
-/** Calls have no deadline: the machine may be busy. */
+/** Calls have no deadline because the machine may be busy. */
 const deadlineMs = Infinity;
 
 async function scorer(t: TestContext, yaml: string, options: Partial<RulesOptions> = {}): Promise<RulesScorer> {
@@ -39,7 +39,7 @@ rules:
   - { kind: repetition, weight: -1 }
 `;
 
-/** A pattern whose time doubles with every letter, and a text on which it never ends. */
+/** A pattern whose time doubles with every letter, and a text on which it effectively never ends. */
 const endless = `objective: stuck\nrules: [{ kind: regex, pattern: '^(a+)+$' }]`;
 const trap = `${'a'.repeat(60)}!`;
 
@@ -47,7 +47,7 @@ describe('rules behind gRPC', () => {
   test("a score is the weighted sum of the rules' measures", async (t) => {
     const client = await rules(t, polite);
     const found = await scores(client, ['Open it please', '', 'Sorry no', 'no no no no', 'Thank You']);
-    // length: 1 / (1 + ((words - 3) / 2)^2); repetition: 1 - different pairs of words / pairs of words.
+    // length: 1 / (1 + ((words - 3) / 2)^2); repetition: 1 - distinct word pairs / word pairs.
     const length = (words: number): number => 1 / (1 + ((words - 3) / 2) ** 2);
     assert.deepEqual(found, [length(3) + 2, length(0), length(2) - 0.5, length(4) - (1 - 1 / 3), length(2) + 2]);
   });

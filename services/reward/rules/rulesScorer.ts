@@ -1,7 +1,7 @@
 /**
- * Rules as a scorer: the main thread's side of worker.ts. It watches the worker's progress. If one completion takes too
- * long (a pattern that backtracks catastrophically), the thread is replaced, that item gets an error, and the rest of the
- * batch is scored.
+ * Rules as a scorer: the main-thread side of worker.ts. It watches the worker's progress. If one completion takes too long (a
+ * pattern that backtracks catastrophically), the thread is replaced, that item gets an error, and the rest of the batch is
+ * scored.
  */
 import { basename } from 'node:path';
 import type { Outcome, ScoreItem, Scorer, ScorerDescription } from '@gapo/reward';
@@ -17,16 +17,19 @@ import type * as tasks from './worker.js';
 export interface RulesOptions {
   /** The YAML file. */
   readonly path: string;
-  /** The objective's name, in place of the file's. */
+  /** The objective's name; overrides the file's. */
   readonly objective?: string | undefined;
   /** The time limit of one completion, in milliseconds. @default 1000 */
   readonly itemTimeoutMs?: number | undefined;
 }
 
-/** The most calls that wait for the thread; more are rejected. A call has at most one batch, so this bounds the memory. */
+/**
+ * Maximum number of calls waiting for the thread; further calls are rejected. A call has at most one batch, so this bounds
+ * memory.
+ */
 const longestQueue = 64;
 
-/** Progress checks in one item's time. */
+/** Progress checks per item time limit. */
 const checksPerItem = 8;
 
 /** Scores with rules in a worker thread. */
@@ -42,7 +45,7 @@ export class RulesScorer implements Scorer {
   }
 
   /**
-   * Reads and checks a file of rules.
+   * Reads and checks a rules file.
    *
    * @throws UserError or ConfigError if it is invalid
    */
@@ -101,7 +104,7 @@ export class RulesScorer implements Scorer {
     } catch (error) {
       signal.throwIfAborted();
       if (!stuck.signal.aborted) throw error;
-      // If the item finished at the last moment, the next one is not stuck: it starts over.
+      // If the item finished at the last moment, the next one is not stuck and starts over.
       const finished = Math.max(finishedItems(task.memory), 0);
       return { finished, stuck: finished === stuckItem };
     } finally {
@@ -110,7 +113,7 @@ export class RulesScorer implements Scorer {
   }
 }
 
-/** A measure is NaN if the rule has no answer to compare the completion with. */
+/** A measure is NaN if the rule has no answer with which to compare the completion. */
 function outcomeOf(score: number): Outcome {
   if (!Number.isNaN(score)) return { score };
   return {

@@ -1,4 +1,4 @@
-/** What samples completions: the native engine, or servers of an engine that exists. */
+/** What samples completions: the native engine, or servers of an existing engine. */
 import type { SampledCompletion, SamplingOptions, SamplingPrompt } from '@gapo/policy';
 import type { HeldVersion, RequestedPolicy } from '@gapo/worker';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { credentialsOf, fileToken, HttpClient } from '@gapo/http';
 import { ConfigError, directory, filePath, nonEmptyText, positiveInt, positiveNumber, url, z } from '@gapo/service';
 
-/** Bytes of a completion with its log-probabilities, at most. */
+/** Maximum bytes of a completion with its log-probabilities. */
 const longestCompletion = 64 * 2 ** 20;
 
 /** The settings of engines. */
@@ -45,14 +45,14 @@ export const engineSettings = z.object({
     .describe('A file with the token that the servers ask for, read for every request.'),
 });
 
-/** Settings of an engine that has servers. */
+/** Settings of an engine with servers. */
 export type ServedSettings = Omit<z.output<typeof engineSettings>, 'ENGINE' | 'ENGINE_URLS'> & {
   readonly ENGINE: 'vllm' | 'sglang';
   readonly ENGINE_URLS: readonly string[];
 };
 
 /**
- * Returns the settings of an engine that has servers; undefined for the native one.
+ * Returns the settings of an engine with servers; undefined for the native one.
  *
  * @throws ConfigError if it has none
  */
@@ -70,7 +70,7 @@ export function servedSettings({
 }
 
 /**
- * Opens the servers of an engine.
+ * Creates the clients of an engine's servers.
  *
  * @throws UserError if the token's file cannot be read
  */

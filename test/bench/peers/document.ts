@@ -1,7 +1,7 @@
 /** docs/peers.md: the comparisons as tables. */
 import type { Group, Row } from './group.js';
 
-/** What was measured, with which options and on what. */
+/** What was measured, with which options and on which machine. */
 export interface Measured {
   readonly groups: Readonly<Record<string, Group>>;
   readonly rounds: number;

@@ -14,13 +14,13 @@ import { inTurn, type Way } from './rounds.js';
 
 const counts = [1, 2, 4, 8] as const;
 const most = 8;
-/** How far the norms of two implementations' gradients may differ, relative. */
+/** Maximum relative difference between the norms of two implementations' gradients. */
 const tolerance = 1e-3;
 const oldLogprob = -Math.log(benchConfig.vocabulary);
 
 type Sequences = ShardInput['sequences'];
 
-/** 16 sequences of 128 tokens, all but the first predicted. */
+/** 16 sequences of 128 tokens, all except the first predicted. */
 const rows: Sequences = Array.from({ length: 16 }, (_, row) => ({
   promptIds: [1],
   completionIds: randomIds(row, 127),
@@ -114,7 +114,7 @@ export async function gradients(setting: Setting): Promise<Group> {
 
 const plural = (count: number): string => (count === 1 ? 'one objective' : `${count} objectives`);
 
-/** A batch as the peer reads it. */
+/** A batch in the peer's format. */
 function described(sequences: Sequences): object {
   const advantages = sequences.map((_, row) => Array.from({ length: most }, (_, k) => advantage(row, k)));
   return { sequences, advantages, oldLogprob };
@@ -132,7 +132,7 @@ function normOf(gradient: Float32Array): number {
   return Math.sqrt(gradient.reduce((sum, x) => sum + x * x, 0));
 }
 
-/** @throws Error where norms differ */
+/** @throws Error if norms differ */
 function requireEqual(kind: string, ours: readonly number[], theirs: readonly number[]): void {
   const differs = ours.length !== theirs.length || ours.some((norm, k) => !near(norm, theirs[k]));
   if (differs)

@@ -1,4 +1,4 @@
-/** What a group of measurements is given, and what it finds. */
+/** The inputs and results of a group of measurements. */
 import type { Versions } from './peerProcess.js';
 import type { Timing } from './rounds.js';
 
@@ -6,7 +6,7 @@ import type { Timing } from './rounds.js';
 export interface Setting {
   /** A Python with the packages of requirements.txt. */
   readonly python: string;
-  /** A Python with vLLM; without one it is left out. */
+  /** A Python with vLLM; without one, vLLM is omitted. */
   readonly vllm: string | undefined;
   readonly threads: number;
   readonly rounds: number;
@@ -19,7 +19,7 @@ export interface Setting {
 export interface Row {
   /** What is done. */
   readonly what: string;
-  /** By which other implementation. */
+  /** The other implementation. */
   readonly peer: string;
   readonly ours: Timing;
   readonly theirs: Timing;
@@ -29,6 +29,6 @@ export interface Row {
 export interface Group {
   readonly rows: readonly Row[];
   readonly versions: Versions;
-  /** What a reader must know about what was compared, in sentences. */
+  /** What a reader must know about the comparison, in sentences. */
   readonly notes: readonly string[];
 }

@@ -1,14 +1,14 @@
-/** The benchmark's decoder as a directory that transformers, vLLM and the scripts here read. */
+/** The benchmark's decoder as a directory readable by transformers, vLLM and the scripts here. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type LoraSpec, readDecoderModel, toHuggingFaceConfig, writeMergedModel, writeSafetensors } from '@gapo/model';
 import { benchDecoder, benchShape, benchTrainable, benchVersion } from '../decoder.js';
 
-/** Writes the decoder, and its adapters beside it. */
+/** Writes the decoder and its adapters. */
 export async function writeDecoder(directory: string): Promise<void> {
   const model = benchDecoder();
   await mkdir(directory, { recursive: true });
-  // Loaders want a token that ends a completion. No peer stops at it.
+  // Loaders require an end-of-sequence token. No peer stops at it.
   const config = toHuggingFaceConfig({ ...benchShape, eosIds: [2] }, 'LlamaForCausalLM');
   await writeFile(join(directory, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
   await writeSafetensors(

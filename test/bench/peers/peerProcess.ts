@@ -1,4 +1,4 @@
-/** Programs of other implementations, each a Python script that measures one round for each line that it is sent. */
+/** Programs of other implementations, each a Python script that measures one round per input line. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -11,15 +11,15 @@ const scripts = fileURLToPath(new URL('../../../bench/peers/', import.meta.url))
 /** What a peer measured in one round. */
 export interface Round {
   readonly millis: number;
-  /** Tokens that were drawn, where it samples. */
+  /** Number of tokens drawn, if it samples. */
   readonly tokens?: number;
-  /** The norm of each objective's gradient, where it computes gradients. */
+  /** The norm of each objective's gradient, if it computes gradients. */
   readonly norms?: readonly number[];
-  /** Logits of the first tokens of the vocabulary after the first prompt, where it has the decoder in a format of its own. */
+  /** Logits of the first tokens of the vocabulary after the first prompt, if it has the decoder in its own format. */
   readonly logits?: readonly number[];
 }
 
-/** The versions of what a program measures, by name. */
+/** Versions of the software that a program measures, by name. */
 export type Versions = Readonly<Record<string, string>>;
 
 /** A running script. It computes only while a round is measured. */
@@ -47,7 +47,7 @@ export class Peer {
   /**
    * Starts a script and waits until it is ready.
    *
-   * @throws Error if there is no such Python; with the end of the script's stderr if it exits before
+   * @throws Error if there is no such Python; with the end of the script's stderr if it exits before it is ready
    */
   static async start(python: string, script: string, args: readonly (string | number)[]): Promise<Peer> {
     const child = spawn(python, [`${scripts}${script}`, ...args.map(String)], {
@@ -59,8 +59,8 @@ export class Peer {
       stderr.push(part.toString());
       if (stderr.length > 100) stderr.shift();
     });
-    // Without listeners these events would end the process, and leave what runs beside the peer.
-    child.stdin.on('error', () => undefined); // the peer has ended, which its next answer says
+    // Without listeners, these events would end the process and leave the peer's companions running.
+    child.stdin.on('error', () => undefined); // the peer has ended, which the next answer will show
     const failed = once(child, 'error').then(([error]) => {
       throw new Error(`${python} cannot be started: ${(error as Error).message}`);
     });

@@ -1,4 +1,4 @@
-/** Rounds in which every way of doing something has its turn, so that other work on the machine slows all of them alike. */
+/** Rounds in which all ways of doing something alternate, so that other work on the machine slows all of them equally. */
 import { median, required } from '@gapo/numeric';
 
 /** One way: measures a round, in milliseconds. */
@@ -11,7 +11,7 @@ export interface Timing {
   readonly median: number;
 }
 
-/** Measures every way `count` times in turn, after one round that warms up. Returns each one's timing by its name. */
+/** Measures all ways alternately, `count` times each, after one warm-up round. Returns timings by name. */
 export async function inTurn(
   ways: Readonly<Record<string, Way>>,
   count: number,

@@ -11,12 +11,12 @@ import { Peer, type Versions } from './peerProcess.js';
 import { inTurn, type Way } from './rounds.js';
 
 const rowCount = 32;
-/** The peer whose weights are converted and not rounded. */
+/** The peer whose weights are converted without rounding. */
 const exactFormat = 'llama.cpp, float32';
 /** How far its log-probabilities may differ. */
 const tolerance = 1e-3;
 
-/** Measures the group. @throws Error if a peer draws another number of tokens */
+/** Measures the group. @throws Error if a peer draws a different number of tokens */
 export async function sampling(setting: Setting): Promise<Group> {
   const { scratch, threads, python, vllm, say } = setting;
   const merged = join(scratch, 'merged');
@@ -73,7 +73,7 @@ export async function sampling(setting: Setting): Promise<Group> {
 }
 
 /**
- * Checks that a peer which has the weights in a format of its own computes the same distribution.
+ * Checks that a peer with the weights in its own format computes the same distribution.
  *
  * @throws Error if log-probabilities differ
  */
@@ -84,7 +84,7 @@ async function requireSameDecoder({ threads }: Setting, peer: Peer): Promise<voi
   const sequences = logits.map((_, token) => ({ promptIds: someIds(0, prompt), completionIds: [token] }));
   const { logprobs } = await evaluator.evaluate(benchVersion(model), sequences, 1);
   await evaluator.close();
-  // Of logits only differences are determined.
+  // Logits are determined only up to a constant.
   const differences = logits.map((logit, token) => logit - at(logprobs, token));
   if (Math.max(...differences) - Math.min(...differences) > tolerance)
     throw new Error(`llama.cpp has logits ${logits.join(', ')}; here log-probabilities are ${logprobs.join(', ')}`);

@@ -11,7 +11,10 @@ import { inTurn, type Way } from './rounds.js';
 
 const example = join(project, 'examples/assistant');
 const runId = 'peers';
-/** Steps of a round that count, and those before them: the first of a session fetch the policy. */
+/**
+ * Measured steps per round, and skipped steps before them: the first steps of a session fetch the
+ * policy.
+ */
 const counted = 8;
 const skipped = 2;
 /** Steps of TRL in a round. */
@@ -75,7 +78,7 @@ export async function step(setting: Setting): Promise<Group> {
 }
 
 /**
- * What TRL needs of the example's configuration.
+ * The settings that TRL needs from the example's configuration.
  *
  * @throws Error if it trains no adapter
  */
@@ -96,7 +99,7 @@ function settingsOf(yaml: string, threads: number): Readonly<Record<string, numb
   };
 }
 
-/** One run of the example, which trains some steps in each round and is paused between rounds. */
+/** One run of the example, which trains a few steps in each round and is paused between rounds. */
 class PacedRun {
   readonly #training: Client<'gapo.training.v1.TrainingService'>;
   readonly #onTokens: (tokens: number) => void;
@@ -108,7 +111,7 @@ class PacedRun {
     this.#events = training.WatchRun({ runId }, { deadlineMs: 7_200_000 })[Symbol.asyncIterator]();
   }
 
-  /** Creates the run and has it wait for its first round. */
+  /** Creates the run and makes it wait for its first round. */
   static async create(
     training: Client<'gapo.training.v1.TrainingService'>,
     yaml: string,

@@ -44,7 +44,7 @@ import { type Owner, deadlineMs, policyServer, suiteOwner, versionMessages } fro
 import { project } from '../../platform.fixture.js';
 import { type PytorchWorker, skip, startPytorchWorker } from './worker.js';
 
-/** The config.json of each checkpoint, as transformers writes it. */
+/** The config.json of each checkpoint, as written by transformers. */
 const { examples } = JSON.parse(readFileSync(join(project, 'test/oracle/values/architectures.json'), 'utf8')) as {
   readonly examples: Readonly<Record<string, { readonly saved: Readonly<Record<string, unknown>> }>>;
 };
@@ -62,7 +62,7 @@ const random = (size: number, seed: number, scale: number): Float32Array =>
 const tokensOf = (sequences: readonly Sequence[]): number =>
   sequences.reduce((total, { completionIds }) => total + completionIds.length, 0);
 
-/** A model, what is trained of it, and one version. */
+/** A model, its trained part, and one version. */
 interface Subject {
   readonly run: string;
   readonly directory: string;
@@ -97,7 +97,7 @@ function movedVersion(model: DecoderModel, spec: TrainableSpec): readonly NamedT
   });
 }
 
-/** What is asked of both. */
+/** The request sent to both. */
 function shardOf(
   { sequences, spec }: Subject,
   logprobs: Float32Array,
@@ -165,7 +165,7 @@ const onTheWire = (sequences: readonly Sequence[]) =>
 
 type Gradients = Client<'gapo.gradient.v1.GradientService'>;
 
-/** The answer of the worker: tensors by name. */
+/** The worker's response: tensors by name. */
 async function answered(client: Gradients, request: ComputeGradientsRequestInput) {
   let assembler: TensorAssembler | undefined;
   let parameters: readonly { readonly name: string; readonly shape: readonly number[] }[] = [];
@@ -196,7 +196,7 @@ function assertClose(found: TensorData | undefined, right: ArrayLike<number>, wh
   return relative;
 }
 
-/** Compares everything that the worker computes of a subject. Returns the largest relative difference. */
+/** Compares everything that the worker computes for a subject. Returns the largest relative difference. */
 async function compare(client: Gradients, subject: Subject): Promise<number> {
   const { model, spec, version, sequences } = subject;
   const options = { threads: 1 };
@@ -302,7 +302,7 @@ describe('the PyTorch worker', { skip }, () => {
     await rm(root, { recursive: true });
   });
 
-  /** Makes a run of a model. */
+  /** Creates a run for a model. */
   function subject(run: string, model: DecoderModel, spec: TrainableSpec, sequences: readonly Sequence[]): Subject {
     const version = movedVersion(model, spec);
     versions.set(run, version);

@@ -1,6 +1,6 @@
 /**
- * Training with gradients by PyTorch: the adapter that native gradients lead to, one trace for each step, and workers that die or
- * hang in the middle of a step.
+ * Training with PyTorch gradients: the same adapter as with native gradients, one trace per step, and workers that die or hang in
+ * the middle of a step.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -126,7 +126,7 @@ describe(
         `adapters differ by ${gap.toExponential(1)}; last rewards ${rewards(trained)}; native ${rewards(native)}`,
       );
       assert.ok(gap < 1e-3);
-      // The log-probabilities of the native sampler and of this trainer.
+      // The gap between log-probabilities of the native sampler and of this trainer.
       for (const { maxLogprobGap } of trained.reports) assert.ok(maxLogprobGap < 1e-4);
     });
 

@@ -1,4 +1,7 @@
-/** The gradient worker of engines/pytorch as a process. PYTORCH_PYTHON is a Python with its packages; `make test-pytorch` installs one. */
+/**
+ * The gradient worker of engines/pytorch as a process. PYTORCH_PYTHON is a Python with the required packages; `make test-pytorch` installs
+ * one.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -8,14 +11,14 @@ import { project } from '../../platform.fixture.js';
 
 const python = process.env['PYTORCH_PYTHON'] || undefined;
 
-/** Why its tests are skipped; false where they run. */
+/** Why its tests are skipped; false if they run. */
 export const skip =
   python === undefined ? 'PYTORCH_PYTHON names no Python with PyTorch: `make test-pytorch` installs one' : false;
 
 /** The worker's command line. */
 export const command = { program: python ?? '', args: ['-m', 'gapo_pytorch'] };
 
-/** Its environment, besides its settings. */
+/** Its environment in addition to its settings. */
 export const environment = { PYTHONPATH: join(project, 'engines/pytorch/src'), PYTHONDONTWRITEBYTECODE: '1' };
 
 /** A running worker. */
@@ -25,7 +28,7 @@ export interface PytorchWorker {
   stop(): Promise<void>;
 }
 
-/** Starts a worker on a free port, and waits until it is ready. @throws Error with its output if it exits before */
+/** Starts a worker on a free port and waits until it is ready. @throws Error with its output if it exits before that */
 export async function startPytorchWorker(
   coordinator: string,
   settings: Readonly<Record<string, string>> = {},

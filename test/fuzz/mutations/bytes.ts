@@ -1,7 +1,7 @@
 /** Damaged files and messages: bytes after some edits. */
 import fc from 'fast-check';
 
-/** A change of some bytes. Places and sizes are taken modulo what there is. */
+/** A change of some bytes. Positions and sizes are taken modulo the length. */
 type Edit = (bytes: Uint8Array) => Buffer;
 
 const place = fc.nat(1 << 20);
@@ -9,7 +9,7 @@ const at = (bytes: Uint8Array, offset: number): number => (bytes.length === 0 ? 
 const replaced = (bytes: Uint8Array, start: number, removed: number, inserted: Uint8Array): Buffer =>
   Buffer.concat([bytes.subarray(0, start), inserted, bytes.subarray(start + removed)]);
 
-/** Lengths and counts that formats write as little-endian integers or as varints. */
+/** Lengths and counts, as formats write them: little-endian integers or varints. */
 const lengths: readonly (readonly number[])[] = [
   [0, 0, 0, 0],
   [255, 255, 255, 127],

@@ -1,10 +1,13 @@
-/** Damaged JSON: documents that parse, with other values, keys and depths than their readers expect. */
+/**
+ * Damaged JSON: documents that parse but have different values, keys and depths than their readers
+ * expect.
+ */
 import fc from 'fast-check';
 import { damagedText } from './texts.js';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** Stands for text that no JSON value is written as. */
+/** A placeholder for text that is not the form of any JSON value. */
 const raw = (index: number): string => `\u{f0000}${index}\u{f0000}`;
 const rawTexts: readonly string[] = [
   '1e999',
@@ -59,12 +62,12 @@ const keys = fc.oneof(
 
 type Edit = (root: Json) => Json;
 
-/** Sets a key, `__proto__` too, as one of the object's own. */
+/** Sets a key, even `__proto__`, as an own property of the object. */
 function set(target: { [key: string]: Json }, key: string, value: Json): void {
   Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
-/** Every place of a document: how its value is read and replaced. */
+/** Every position in a document, with how to read and replace its value. */
 function places(root: Json): { readonly holder: Json[] | { [key: string]: Json }; readonly key: string }[] {
   if (typeof root !== 'object' || root === null) return [];
   return Object.keys(root).flatMap((key) => [

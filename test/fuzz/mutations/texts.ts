@@ -1,4 +1,4 @@
-/** Damaged texts: lines and parts of them removed, repeated and replaced. */
+/** Damaged texts: lines and parts of lines removed, repeated and replaced. */
 import fc from 'fast-check';
 
 type Edit = (text: string) => string;
@@ -6,7 +6,7 @@ type Edit = (text: string) => string;
 const place = fc.nat(1 << 20);
 const at = (text: string, offset: number): number => (text.length === 0 ? 0 : offset % text.length);
 
-/** Parts of a text that parsers have been known to stumble on. */
+/** Fragments known to trip up parsers. */
 const awkward: readonly string[] = [
   '\0',
   '\ud800',
@@ -93,7 +93,7 @@ const edit = (snippets: readonly string[]): fc.Arbitrary<Edit> => {
 /**
  * Returns seeds after up to five edits.
  *
- * @param snippets what the format gives a meaning to
+ * @param snippets fragments with a meaning in the format
  */
 export function damagedText(seeds: readonly string[], snippets: readonly string[] = []): fc.Arbitrary<string> {
   return fc

@@ -1,4 +1,4 @@
-/** Audit logs of runs, damaged on disk, as `gapo audit --verify` reads them. */
+/** Audit logs of runs, damaged on disk, read as by `gapo audit --verify`. */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { verifyAudit } from '@gapo/access';
@@ -49,7 +49,7 @@ export const auditLogs: OpenTarget = async (directory) => {
       }
       if (isWhole && verified.problem !== undefined)
         throw new Fault('whole', `the whole log has ${JSON.stringify(verified.problem)}`);
-      // A coordinator goes on writing to what it finds.
+      // A coordinator continues writing to the log that it finds.
       log.append({ action: 'resume', by, before: {}, after: {} });
       const after = log.read();
       verifyAudit(after.lines, after.head);

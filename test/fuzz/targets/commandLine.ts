@@ -1,4 +1,4 @@
-/** The command line: commands, options and their values, without what the commands do. */
+/** The command line: commands, options and their values, without executing the commands. */
 import { gapoProgram } from '@gapo/cli/testing';
 import fc from 'fast-check';
 import { type OpenTarget, target } from '../target.js';

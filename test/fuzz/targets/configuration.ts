@@ -1,4 +1,4 @@
-/** Files that people write: run.yaml, rewards.yaml and the files of reward services. */
+/** Files written by users: run.yaml, rewards.yaml and the files of reward services. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asWritten, parseRunConfig, readRewardsFile } from '@gapo/config';
@@ -7,7 +7,7 @@ import { canonicalJson } from '@gapo/service';
 import { damagedText } from '../mutations/texts.js';
 import { type OpenTarget, target } from '../target.js';
 
-/** What YAML gives a meaning to. */
+/** Fragments with a meaning in YAML. */
 const yaml: readonly string[] = [
   '&a [*a]',
   '*a',

@@ -23,7 +23,7 @@ const rows: readonly string[] = [
   '{"text":"t"}',
 ];
 
-/** Less than what counts as a hang. */
+/** Shorter than what counts as a hang. */
 const rowGroupMs = 5000;
 
 const read = async (path: string, content: string | Uint8Array): Promise<void> => {

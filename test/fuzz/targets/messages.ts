@@ -1,4 +1,4 @@
-/** Messages of every service as bytes, decoded as the servers decode them, and the tensors in them. */
+/** Messages of every service as bytes, decoded as by the servers, and the tensors in them. */
 import {
   fromTensor,
   TensorAssembler,
@@ -13,7 +13,7 @@ import fc from 'fast-check';
 import { damagedBytes } from '../mutations/bytes.js';
 import { type OpenTarget, target } from '../target.js';
 
-/** The parts of a google.protobuf.DescriptorProto that an example is made of. */
+/** The parts of a google.protobuf.DescriptorProto used to build an example. */
 interface Descriptor {
   readonly field: readonly {
     readonly name: string;
@@ -40,7 +40,7 @@ function resolved(typeName: string, scope: string): string | undefined {
   return typeName in definitions ? typeName : undefined;
 }
 
-/** Returns a message with a value in every field, as the bytes that carry it. */
+/** Returns an encoded message with a value in every field. */
 export function example(name: string): Buffer {
   return messageDefinition(name).serialize(exampleOf(name, 3));
 }
@@ -65,7 +65,9 @@ function scalar(type: string): unknown {
   return type === 'TYPE_DOUBLE' || type === 'TYPE_FLOAT' ? 0.5 : 1;
 }
 
-/** What protobufjs says of bytes that are no message, or of an entry of a map without a value: grpc-js answers INTERNAL with it. */
+/**
+ * The errors of protobufjs for bytes that are not a message, or for a map entry without a value, which grpc-js returns as INTERNAL.
+ */
 const isDecodeError = (error: unknown): boolean =>
   error instanceof Error &&
   /invalid (wire type|varint)|index out of range|invalid (tag|end group)|illegal|no such|nesting depth|cannot read properties of null/i.test(

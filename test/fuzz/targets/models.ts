@@ -42,7 +42,7 @@ export const weights: OpenTarget = async (directory) => {
   );
 };
 
-/** A whole model, whose weights are found by the headers of its files. */
+/** A whole model, whose weights are located through the headers of its files. */
 export const modelDirectories: OpenTarget = async (directory) => {
   const config = { ...llamaJson(), vocab_size: 4 };
   await writeFile(join(directory, 'config.json'), JSON.stringify(config));

@@ -1,4 +1,4 @@
-/** Files that native libraries read, in processes of their own: tokenizers and ONNX models. */
+/** Files read by native libraries in separate processes: tokenizers and ONNX models. */
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseRunConfig } from '@gapo/config';
@@ -80,7 +80,7 @@ export const onnxModels: OpenTarget = async (directory) => {
     idleMs: 60_000,
     memoryMiB: 1024,
   });
-  // Its weights lie beside it.
+  // Its weights are next to it.
   const example = join(project, 'examples/assistant/models/helpful');
   await cp(join(example, 'model.safetensors'), join(directory, 'model.safetensors'));
   const seed = await readFile(join(example, 'model.onnx'));

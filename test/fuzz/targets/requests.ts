@@ -20,7 +20,7 @@ function start(service: string, env: Readonly<Record<string, string>>): TestProc
   return startProcess(main, { env: { LISTEN: local, ...env } });
 }
 
-/** @throws Fault if the service logged a defect, which it does with a stack */
+/** @throws Fault if the service logged a bug, recognisable by a stack trace */
 function assertSound(service: string, output: string): void {
   const stack = /^.*"stack".*$/m.exec(output)?.[0] ?? /^\s+at .*$/m.exec(output)?.[0];
   if (stack !== undefined)
@@ -76,19 +76,19 @@ const http: readonly string[] = [
 /** Sends bytes and reads until the server ends the connection. */
 async function exchange(port: number, bytes: Buffer): Promise<string> {
   const socket = connectTcp(port, '127.0.0.1');
-  socket.on('error', () => undefined); // the server may reset the connection before it has read everything
+  socket.on('error', () => undefined); // the server may reset the connection before reading everything
   await once(socket, 'connect');
   const closed = new Promise((resolve) => socket.once('close', resolve));
   let text = '';
   socket.setEncoding('latin1').on('data', (part: string) => (text += part));
-  // The end of the request, however much of it was announced.
+  // Ends the request, however much of it was announced.
   socket.end(bytes);
   await closed;
   return text;
 }
 
 export const httpRequests: OpenTarget = async () => {
-  // Nothing answers at this coordinator's address: what is tested ends before.
+  // Nothing listens at this coordinator's address: the tested code ends before it would be called.
   const gateway = start('gateway', { LISTEN_GRPC: local, COORDINATOR: '127.0.0.1:9' });
   const port = Number((await gateway.address()).split(':').at(-1));
   return target(
@@ -140,7 +140,7 @@ function methodsOf(service: string): readonly Method[] {
 
 const deadlineMs = 20_000;
 
-/** Calls a method with any bytes. Returns the status and its message. */
+/** Calls a method with arbitrary bytes. Returns the status and its message. */
 async function call(session: ClientHttp2Session, path: string, bytes: Buffer): Promise<string> {
   const frame = Buffer.alloc(5);
   frame.writeUInt32BE(bytes.length, 1);
@@ -158,7 +158,7 @@ async function call(session: ClientHttp2Session, path: string, bytes: Buffer): P
     status = `${code} ${decodeURIComponent(message)}`;
   };
   stream.on('response', note).on('trailers', note).resume();
-  // A watch of a run that exists does not end by itself.
+  // A watch of an existing run does not end on its own.
   stream.on('data', () => stream.close());
   stream.end(Buffer.concat([frame, bytes]));
   await once(stream, 'close').catch((error: unknown) => {
@@ -167,7 +167,7 @@ async function call(session: ClientHttp2Session, path: string, bytes: Buffer): P
   return status;
 }
 
-/** What grpc-js answers to bytes that are no message of the method. */
+/** The grpc-js response to bytes that are not a message of the method. */
 const undecodable = /^13 .*(deserializ|index out of range|invalid|illegal|nesting depth|serialization)/i;
 
 function grpcTarget(

@@ -1,4 +1,4 @@
-/** What reward services answer, over real connections, as the coordinator scores with it: damaged messages, and absurd ones. */
+/** Responses of reward services over real connections, as used for scoring by the coordinator: damaged and absurd messages. */
 import { once } from 'node:events';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,7 @@ import { damagedBytes } from '../mutations/bytes.js';
 import { type OpenTarget, target } from '../target.js';
 import { Fault } from '../verdict.js';
 
-/** An answer: the message's bytes, and the status of the call. */
+/** A response: the message's bytes, and the status of the call. */
 interface Answer {
   readonly bytes: Uint8Array;
   readonly status: string;
@@ -76,7 +76,7 @@ export const rewardAnswers: OpenTarget = async () => {
   const observer = { progress: () => undefined, scored: () => undefined };
   const read = async (given: Answer): Promise<void> => {
     next = given;
-    // A source of its own: it remembers failures and scores.
+    // A separate source, because a source remembers failures and scores.
     const source = new RewardSource({
       objective: 'helpful',
       target: `127.0.0.1:${port}`,

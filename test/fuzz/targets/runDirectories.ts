@@ -1,4 +1,4 @@
-/** What a coordinator finds on disk: runs, their logs of events, and checkpoints, damaged. */
+/** Damaged files that a coordinator finds on disk: runs, their event logs, and checkpoints. */
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseRunConfig } from '@gapo/config';
@@ -96,7 +96,7 @@ const events = [
   event('state', '2', 4, { from: 'RUN_STATE_RUNNING', to: 'RUN_STATE_PAUSED', reason: 'x' }),
 ];
 
-/** Lines of JSON, a line or the whole text damaged. */
+/** JSON lines, with one line or the whole text damaged. */
 function damagedLines(lines: readonly string[]): fc.Arbitrary<string> {
   const line = fc
     .tuple(fc.nat(lines.length - 1), damagedJson(lines))
@@ -179,7 +179,7 @@ export const checkpoints: OpenTarget = async (directory) => {
   const json = await readFile(join(place.directory, 'state.json'), 'utf8');
   const others = (await readdir(place.directory)).filter((name) => name !== 'state.json');
   const bytes = await Promise.all(others.map((name) => readFile(join(place.directory, name))));
-  /** A state.json that is damaged and yet signed: nothing but its contents can give it away. */
+  /** A damaged state.json with a valid hash: only its content can reveal the damage. */
   const signed = (text: string): string => {
     try {
       const { sha256: _, ...body } = JSON.parse(text) as Record<string, unknown>;

@@ -1,7 +1,10 @@
-/** Work on long texts in turns, between which the process does other work. */
+/**
+ * Splits work on long texts into turns of the event loop, so that the process can do other work in
+ * between.
+ */
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
 
-/** Completions of one turn: at most about a megabyte of text. */
+/** Completions per turn: at most about a megabyte of text. */
 const perTurn = 16;
 
 /** Maps values in order, a few in each turn of the event loop. */

@@ -1,10 +1,10 @@
-// Of which steps completions stay.
+// Which steps keep their completions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { stays } from './keptSteps.js';
 
-/** Returns the steps that stay after `last` steps, of which those that do not were removed after each. */
+/** Returns the steps that remain after `last` steps, applying the rule after each step. */
 function kept(last: number, keep: number): number[] {
   let steps: number[] = [];
   for (let step = 1; step <= last; step++) {

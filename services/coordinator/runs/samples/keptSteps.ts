@@ -1,8 +1,9 @@
-/** Of which steps completions stay: of the newest, and of some before them at even distances. */
+/** Which steps keep their completions: the newest, and some earlier ones at even intervals. */
 
 /**
- * Whether the completions of a step stay once those of step `last` are kept: the newest half of `keep` do, and before them every 1st, 2nd,
- * 4th, 8th … step from the first on, whichever leaves at most the other half. What stays later has stayed until then.
+ * Whether a step's completions are still kept after step `last`. The newest half of `keep` are; of the earlier steps, every 1st, 2nd, 4th,
+ * 8th … counted from the first, with the smallest interval that leaves at most the other half. A step kept at some point was also kept at
+ * every earlier point.
  *
  * @param keep steps in total, at least 1
  */

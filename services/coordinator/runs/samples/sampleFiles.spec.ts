@@ -1,4 +1,4 @@
-// The files of completions: whole or not there, named where they are damaged, and of no step that is taken again.
+// Completion files: complete or absent, named in errors when damaged, and removed for steps that are repeated.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,7 +1,7 @@
 /**
- * The completions that a run keeps: DATA_DIR/RUN/samples/step-000012.jsonl. Its first line is about the step and has the SHA-256 of the
- * bytes after it; each other line is a completion. Their tokens, which take far more room and are read one completion at a time, are in
- * step-000012.tokens: for each completion its tokens as compressed JSON. A file is written whole or not at all.
+ * The completions that a run keeps: DATA_DIR/RUN/samples/step-000012.jsonl. Its first line describes the step and has the SHA-256 of
+ * the bytes that follow; each other line is a completion. Their tokens take far more space and are read for one completion at a time,
+ * so they are in step-000012.tokens: the tokens of each completion as compressed JSON. Files are written atomically.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { storedJson } from '../../state/storedJson.js';
 import { mapInTurns } from './inTurns.js';
 import { stays } from './keptSteps.js';
 
-/** What this release writes. */
+/** The format that this release writes. */
 const format = 1;
 
 const headSchema = z.object({
@@ -26,7 +26,7 @@ const headSchema = z.object({
   /** Completions that the step sampled. */
   sampled: z.int().min(0),
   sha256: z.string(),
-  /** Bytes of each completion's tokens in the file beside; none where they were not kept. */
+  /** Bytes of each completion's tokens in the .tokens file; absent if tokens were not kept. */
   tokenBytes: z.array(z.int().min(0)).optional(),
 });
 
@@ -45,7 +45,7 @@ export interface StepRecord {
   readonly samples: readonly Sample[];
 }
 
-/** The completions of a step that are to be kept. */
+/** The completions of a step, to be stored. */
 export interface KeptStep extends StepRecord {
   /** The tokens of each. */
   readonly tokens: readonly (readonly SampleToken[])[];
@@ -62,7 +62,7 @@ export interface SampleDirectory {
 const extension = '.jsonl';
 const tokensExtension = '.tokens';
 
-/** Bytes of a completion's tokens, at most: a file with more was not written here. */
+/** Maximum bytes of one completion's tokens: a file with more was not written by this code. */
 const mostTokenBytes = 1 << 24;
 
 const [compressed, decompressed] = [promisify(gzip), promisify(gunzip)];
@@ -76,9 +76,9 @@ export class SampleFiles {
   }
 
   /**
-   * Writes the completions of a step, then removes those that do not stay.
+   * Writes the completions of a step, then removes those that are no longer kept.
    *
-   * @param keep steps that stay
+   * @param keep number of steps to keep
    * @throws UserError if they cannot be written
    */
   async write({ samples, tokens, ...step }: KeptStep, keep: number): Promise<void> {
@@ -87,12 +87,12 @@ export class SampleFiles {
     for (const each of tokens) parts.push(await compressed(JSON.stringify(each)));
     const head = { format, ...step, sha256: sha256Of(lines), tokenBytes: parts.map(({ length }) => length) };
     this.#directory.assertWritable();
-    // The tokens first: a step is there once its completions are.
+    // The tokens first: a step counts as stored once its completions are.
     await writeAtomically(this.#path(step.step, tokensExtension), Buffer.concat(parts));
     await writeAtomically(this.#path(step.step), `${JSON.stringify(head)}\n${lines}`);
     const names = await readdir(this.#directory.samples);
     const kept = new Set(stepsIn(names, extension).filter((each) => stays(each, step.step, keep)));
-    // Tokens alone are those of a step whose completions were not written.
+    // A .tokens file alone belongs to a step whose completions were not written.
     for (const of of [extension, tokensExtension]) {
       for (const each of stepsIn(names, of)) if (!kept.has(each)) await rm(this.#path(each, of), { force: true });
     }
@@ -108,7 +108,7 @@ export class SampleFiles {
     }
   }
 
-  /** Removes the completions of later steps, which are taken again. @throws UserError if they cannot be removed */
+  /** Removes the completions of later steps, which will be repeated. @throws UserError if they cannot be removed */
   rewindTo(step: number): void {
     const { samples } = this.#directory;
     try {
@@ -134,7 +134,7 @@ export class SampleFiles {
   }
 
   /**
-   * Reads one of the completions of a step with its tokens, which are none where they were not kept; undefined if it is not kept.
+   * Reads one completion of a step with its tokens, which are empty if they were not kept; undefined if the completion is not kept.
    *
    * @throws UserError if a file cannot be read, or is not as it was written
    */
@@ -184,7 +184,7 @@ function damaged(path: string, what: string, cause: unknown): UserError {
   return new UserError(`${path} ${why}`, { cause });
 }
 
-/** @throws Error if the file does not have tokens there */
+/** @throws Error if the file has no tokens at that offset */
 async function tokensAt(path: string, start: number, bytes: number): Promise<SampleToken[]> {
   const file = await openRegular(path);
   try {
@@ -200,7 +200,7 @@ async function tokensAt(path: string, start: number, bytes: number): Promise<Sam
 /** A file of a later release. */
 class NewerFormat extends Error {}
 
-/** @throws Error if the text is not that of a step's file, {@link NewerFormat} if it is that of a later release */
+/** @throws Error if the text is not a step's file, {@link NewerFormat} if a later release wrote it */
 async function recordOf(text: string, wanted: number) {
   const end = text.indexOf('\n') + 1;
   const head: unknown = JSON.parse(text.slice(0, end));
@@ -216,12 +216,12 @@ async function recordOf(text: string, wanted: number) {
 /** @throws Error if the line does not hold a completion */
 function sampleOf(line: string): Sample {
   const sample = storedJson(line) as Sample;
-  // Throws unless it can be sent.
+  // Throws if it cannot be sent as a message.
   messageBytes('gapo.training.v1.Sample', sample);
   return sample;
 }
 
-/** Returns the steps whose files with an extension are among some names, ascending. Files of other names are not those of steps. */
+/** Returns the steps that have a file with the extension among the names, ascending. Ignores other files. */
 function stepsIn(names: readonly string[], of: string): number[] {
   const steps = names.flatMap((name) => {
     const step = name.endsWith(of) ? stepOf(name.slice(0, -of.length)) : undefined;

@@ -25,7 +25,7 @@ const third = [someSample({ step: 3, completion: 'later' })];
 const tokensOf = ({ completion }: Sample): SampleToken[] =>
   [...completion].map((text) => ({ text, logprob: -1, advantages: [] }));
 
-/** Files of steps, of which each completion has a token for each character. */
+/** Step files in which each completion has one token per character. */
 const files = (records: Readonly<Record<number, readonly Sample[]>>) => ({
   steps: async () => Object.keys(records).map(Number),
   read: async (step: number) => {
@@ -76,7 +76,7 @@ test('orders and filters', async () => {
   const worst = { step, order: 'SAMPLE_ORDER_WORST' } as const;
   assert.equal(texts(await ask({ ...worst, objective: 'short' })), 'd Alpha beta gamma', 'without a score last');
   assert.equal(texts(await ask({ ...worst, objective: 'vowels' })), 'gamma beta d Alpha');
-  // Advantages 2 and -1 conflict by 1, -3 and 4 by 3, 0.5 and 0.5 not at all.
+  // Advantages 2 and -1 conflict by 1, -3 and 4 by 3, and 0.5 and 0.5 not at all.
   assert.equal(texts(await ask({ step, order: 'SAMPLE_ORDER_CONFLICT' })), 'd beta');
   assert.equal(texts(await ask({ step, order: 'SAMPLE_ORDER_LONGEST' })), 'beta gamma d Alpha');
   assert.equal(texts(await ask({ step, unfinished: true })), 'beta');

@@ -1,4 +1,4 @@
-/** Requests for completions: which of those that are kept, in which order, which page; and one of them, token by token. */
+/** Queries for stored completions: filter, order and page them, or return one of them token by token. */
 import {
   messageBytes,
   RpcError,
@@ -13,10 +13,10 @@ const defaultPage = 20;
 const largestPage = 100;
 const longestSearch = 200;
 
-/** Bytes of a page, unless its first completion has more: below the largest message of gRPC. */
+/** Maximum bytes of a page, unless its first completion has more. Below gRPC's message limit. */
 const pageBytes = 1 << 20;
 
-/** What is asked for. */
+/** The fields of a query. */
 export type SampleQuery = Pick<
   ListSamplesRequest,
   'step' | 'promptId' | 'order' | 'objective' | 'unfinished' | 'search' | 'pageSize' | 'pageToken'
@@ -35,10 +35,10 @@ export interface SamplePage {
 }
 
 /**
- * Returns the completions that are asked for, of the run with the id `runId`: an empty page where it keeps none and no step is asked for.
+ * Returns the requested completions of the run `runId`: an empty page if it keeps none and no step was requested.
  *
- * @param signal ends the reading of further steps
- * @throws RpcError INVALID_ARGUMENT for a field that is wrong, NOT_FOUND for a step or prompt without completions
+ * @param signal stops reading further steps
+ * @throws RpcError INVALID_ARGUMENT for an invalid field, NOT_FOUND for a step or prompt without completions
  * @throws UserError for a file that is damaged
  */
 export async function querySamples(
@@ -84,12 +84,12 @@ export async function findSample(
 ): Promise<Sample> {
   const found = await files.readOne(step, prompt, sample);
   if (found !== undefined) return found;
-  // Says why, if it is the step.
+  // Throws with the reason if the step is missing.
   await recordOf(files, await files.steps(), step, runId);
   throw new RpcError('NOT_FOUND', `run ${runId} keeps no completion ${sample} of the prompt ${prompt} of step ${step}`);
 }
 
-/** @throws RpcError INVALID_ARGUMENT for an objective that none of the completions, which are those of `what`, has */
+/** @throws RpcError INVALID_ARGUMENT for an objective that none of the completions has; `what` names them in the error */
 function checkObjective(wanted: string, samples: readonly Sample[], what: string): void {
   if (wanted === '') return;
   const names = new Set(samples.flatMap(({ scores }) => scores.map(({ objective }) => objective)));
@@ -133,7 +133,7 @@ function invalid(field: string, found: unknown, expected: string): RpcError {
   return new RpcError('INVALID_ARGUMENT', `${field}: found ${JSON.stringify(found)}, expected ${expected}`);
 }
 
-/** Returns the completions that fit, in the order that is asked for. Equal ones stay in their order. */
+/** Returns the matching completions in the requested order. The sort is stable. */
 export function selected(
   samples: readonly Sample[],
   { order, objective, unfinished, search }: Pick<SampleQuery, 'order' | 'objective' | 'unfinished' | 'search'>,
@@ -170,7 +170,7 @@ function scoreOf({ scores }: Sample, objective: string): number | undefined {
   return scores.find((each) => each.objective === objective)?.score;
 }
 
-/** How much one objective wants of a completion what another wants less of; at most 0 where none disagree. */
+/** How strongly objectives disagree about a completion; at most 0 if none disagree. */
 function conflictOf({ scores }: Sample): number {
   const advantages = scores.flatMap(({ advantage }) => advantage ?? []);
   return Math.min(Math.max(...advantages), -Math.min(...advantages));

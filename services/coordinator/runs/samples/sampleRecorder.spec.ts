@@ -1,4 +1,5 @@
-// Completions are kept behind a step: it waits only for those of the step before, and nothing that fails stops it.
+// Completions are written in the background: a step waits only for those of the step before, and a failed write
+// never stops training.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as eventLoopTurn } from 'node:timers/promises';
@@ -22,7 +23,7 @@ const stepOf = (step: number): StepSamples => ({
   ],
 }); // prettier-ignore
 
-/** A recorder whose tokens are decoded when the test says so. */
+/** A recorder that decodes tokens when the test tells it to. */
 function recorded() {
   const waiting: ((text: string) => void)[] = [];
   const written: KeptStep[] = [];

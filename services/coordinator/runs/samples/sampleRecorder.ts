@@ -1,4 +1,6 @@
-/** Keeps the completions of a run's steps. They are decoded and written behind the step; the next step waits for a write that is late. */
+/**
+ * Stores the completions of a run's steps. They are decoded and written in the background; the next step waits for a write that is late.
+ */
 import type { SampleLimits } from '@gapo/config';
 import type { Tokenizer } from '@gapo/model';
 import { at } from '@gapo/numeric';
@@ -10,7 +12,7 @@ import type { SampleFiles } from './sampleFiles.js';
 /** The longest text that is kept, in characters. */
 const longestText = 16_384;
 
-/** Tokens of a completion that are kept. */
+/** Maximum number of tokens kept per completion. */
 const mostTokens = 4096;
 
 /** Decimals of a token's log-probability and advantages: enough to read. */
@@ -25,24 +27,24 @@ export interface RecorderOptions {
   readonly log: Readonly<Record<'info' | 'warn', (fields: object, message: string) => void>>;
 }
 
-/** Keeps completions while a run trains. */
+/** Stores completions while a run trains. */
 export class SampleRecorder {
   readonly #options: RecorderOptions;
   #writing = Promise.resolve();
-  /** Steps whose completions could not be kept since the last that could. */
+  /** Steps whose completions could not be stored since the last success. */
   #lost = 0;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
   }
 
-  /** Keeps the completions of a step. Resolves once those of the steps before are kept, or could not be, which is logged. */
+  /** Stores the completions of a step. Resolves once those of the previous steps are stored or have failed, which is logged. */
   async record(samples: StepSamples): Promise<void> {
     await this.#writing;
     this.#writing = this.#write(samples);
   }
 
-  /** Resolves once everything is kept, or could not be. */
+  /** Resolves once everything is stored or has failed. */
   settled(): Promise<void> {
     return this.#writing;
   }
@@ -104,7 +106,7 @@ function rounded(value: number): number {
   return Number(value.toFixed(decimals));
 }
 
-/** Cuts a text that is too long, between characters. */
+/** Truncates a long text between characters. */
 function cut(text: string): string {
   if (text.length <= longestText) return text;
   const last = text.charCodeAt(longestText - 1);

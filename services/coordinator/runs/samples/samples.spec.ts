@@ -1,4 +1,5 @@
-// The completions that a run keeps: with every score and advantage, behind its steps, without a change of what it computes.
+// The completions that a run keeps: with every score and advantage, written in the background, without affecting what it
+// computes.
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +24,7 @@ import {
 const samplesOf = ({ client }: TestCoordinator, request: ListSamplesRequestInput): Promise<ListSamplesResponse> =>
   client.ListSamples({ runId: 'bandit', ...request }, { deadlineMs });
 
-/** Has no score for completions without an a. */
+/** Returns no score for completions without an a. */
 const onlyWithA: Scorer = ({ items }) => ({
   results: items.map(({ id, completion }) =>
     completion.includes('a') ? { id, score: -completion.length } : { id, error: { message: 'no a in it' } },
@@ -52,7 +53,7 @@ test('each completion has its scores, or why it has none, and the advantages tha
     assert.deepEqual([letters?.score, short?.score, short?.failure], [0, undefined, 'no a in it']);
     assert.deepEqual([letters?.advantage, short?.advantage], [undefined, undefined], 'the step did not train on it');
   }
-  // RLOO: the score less the mean of the others of its prompt that have all scores.
+  // RLOO: the score minus the mean of the prompt's other completions that have all scores.
   const whole = samples.filter(({ scores }) => scores.every(({ score }) => score !== undefined));
   for (const { prompt, scores } of whole) {
     const group = whole.filter((other) => other.prompt === prompt);

@@ -1,4 +1,4 @@
-/** A policy that is told the preference: which λ each prompt of a step gets, and the prompt that states it. */
+/** Preference conditioning: which λ each prompt of a step gets, and the prompt that states it. */
 import { conditionOf, objectiveNames, telling, type RunConfig } from '@gapo/config';
 import type { DecoderConfig } from '@gapo/model';
 import { at, deriveSeed } from '@gapo/numeric';
@@ -23,7 +23,10 @@ export function preferenceOf(levels: Levels): number[] {
   return levels.map((level) => level / sum);
 }
 
-/** Returns completions with their prompts as a policy gets them that is not told the preference. */
+/**
+ * Returns the completions with their original prompts, as for a policy that is not conditioned on the
+ * preference.
+ */
 export function untold(samples: readonly Sample[], drawn: readonly Pick<DrawnPrompt, 'record'>[]): Sample[] {
   return samples.map((sample) => ({ ...sample, promptIds: at(drawn, sample.prompt).record.tokenIds }));
 }
@@ -33,9 +36,9 @@ export interface Conditioning {
   /** Draws the levels of each prompt of a step. */
   readonly draw: (step: number, prompts: readonly Pick<DrawnPrompt, 'counter'>[]) => readonly Levels[];
   /**
-   * Encodes prompts that state their levels.
+   * Encodes prompts with their levels.
    *
-   * @returns the token ids of each, or why it cannot be sampled from
+   * @returns the token ids of each prompt, or why it cannot be used
    */
   readonly encode: (
     prompts: readonly Pick<PromptRecord, 'turns' | 'whole'>[],
@@ -43,7 +46,7 @@ export interface Conditioning {
   ) => Promise<readonly (readonly number[] | string)[]>;
 }
 
-/** Returns the conditioning of a run; undefined if its policy is not told the preference. */
+/** Returns the conditioning of a run; undefined if its policy is not conditioned on the preference. */
 export function conditioningOf(
   config: RunConfig,
   decoder: DecoderConfig,
@@ -73,9 +76,9 @@ export function encodingOptions(
 }
 
 /**
- * Encodes records' prompts that state their levels.
+ * Encodes records' prompts with their levels.
  *
- * @throws UserError naming a prompt that does not fit the model's context once it states them
+ * @throws UserError naming a prompt that exceeds the model's context once its levels are added
  */
 export async function encodeTold(
   conditioning: Conditioning,

@@ -1,4 +1,4 @@
-/** Identifies the files that a run is trained from. */
+/** Identifies a run's input files by hash. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import type { RunDataFile } from '@gapo/run-data';
 import type { RunInputs } from '../../state/runInputs.js';
 import type { StartingAdapter } from './startingAdapter.js';
 
-/** Files of a model's directory, besides its weights and tokenizer, that change what it computes. */
+/** Files in a model's directory, other than weights and tokenizer, that change what it computes. */
 const configFiles: readonly string[] = ['config.json', 'generation_config.json'];
 
 /** Returns the SHA-256 of the model's weights, of each file that configures it or its tokenizer, of the adapter, and of the data. */

@@ -1,7 +1,6 @@
 /**
- * The completions of steps while they are sampled: those of the step that trains, and with `rollout.staleness` those of the steps after
- * it. Nothing of them is part of the state: their prompts, seeds and versions are functions of the step, so a run that resumes samples
- * the same completions again.
+ * Completions being sampled: those of the current step and, with `rollout.staleness`, those of later steps. None of this is part of the
+ * state: prompts, seeds and versions are functions of the step, so a resumed run samples the same completions again.
  */
 import { setMaxListeners } from 'node:events';
 import { deriveSeed } from '@gapo/numeric';
@@ -21,11 +20,11 @@ export interface StepPrompts {
   readonly drawn: readonly DrawnPrompt[];
   /** The prompts of each shard. */
   readonly bounds: Ranges;
-  /** The levels that the policy is told with each prompt; undefined if it is told none. */
+  /** The levels stated in each prompt; undefined if the policy is not conditioned on them. */
   readonly levels: readonly Levels[] | undefined;
 }
 
-/** What completions are sampled from, and by. */
+/** What sampling needs: the policy and the workers. */
 export interface SamplingsParts {
   /** Only the goals of its configuration may change between steps; nothing here depends on them. */
   readonly training: TrainingContext;
@@ -33,24 +32,24 @@ export interface SamplingsParts {
   readonly versions: VersionStore;
   /** The key under which workers pull the run's policy versions. */
   readonly key: string;
-  /** Observes every shard. Its step is the one that the completions are for. */
+  /** Called for every shard. The event's step is the one that will train on the completions. */
   readonly sampled: (event: ShardEvent) => void;
 }
 
 /** The sampling of one step. */
 export interface Sampling extends StepPrompts {
-  /** The version that samples. */
+  /** The version sampled from. */
   readonly version: number;
   /** One promise per shard, with its completions sorted by prompt, then by sample. */
   readonly shards: readonly Promise<readonly Sample[]>[];
-  /** Calls a function with the number of shards that have been sampled: now, and after each further one. */
+  /** Calls a function with the number of sampled shards, now and after each further shard. */
   readonly follow: (progress: (done: number, total: number) => void) => void;
-  /** Cancels what has not been sampled. */
+  /** Cancels shards that have not been sampled. */
   readonly end: (reason: unknown) => void;
 }
 
 interface InFlight extends Sampling {
-  /** Lets go of the version. */
+  /** Unpins the version. */
   readonly release: () => void;
 }
 
@@ -64,7 +63,7 @@ export class Samplings {
   }
 
   /**
-   * Returns the sampling of the step that begins. It starts now, unless it was started ahead: the step then also receives its errors.
+   * Returns the sampling of the next step. Starts it unless it was started ahead, in which case its errors now reach the step.
    *
    * @param before the state before the step
    */
@@ -74,7 +73,7 @@ export class Samplings {
   }
 
   /**
-   * Starts the samplings that may run ahead of the step that begins, unless they have started.
+   * Starts the samplings that may run ahead of the next step, unless they have already started.
    *
    * @param before the state before the step
    */
@@ -88,11 +87,11 @@ export class Samplings {
       };
       withSpan(spanNames.sampleAhead, attributes, async () => {
         await Promise.allSettled(this.#start(step, before).shards);
-      }).catch(() => undefined); // what cannot start now starts with its step, which reports the error
+      }).catch(() => undefined); // a sampling that cannot start now starts with its step, which reports the error
     }
   }
 
-  /** Lets go of the sampling of a step that was taken, and of its version. */
+  /** Drops the sampling of a completed step and unpins its version. */
   taken(step: number): void {
     this.#inFlight.get(step)?.release();
     this.#inFlight.delete(step);
@@ -114,7 +113,7 @@ export class Samplings {
     const version = sampledVersion(config, step);
     const release = versions.keep(version);
     const ended = new AbortController();
-    setMaxListeners(0, ended.signal); // every job listens
+    setMaxListeners(0, ended.signal); // one listener per job
     let [done, report] = [0, (): void => undefined];
     const shards = sampleShards(
       pool,
@@ -149,7 +148,7 @@ export class Samplings {
       },
       end: (reason) => ended.abort(reason),
     };
-    // One error ends all. Its step receives it; until then, that is no unhandled rejection.
+    // One error ends all shards. The step receives it later; until then, it must not count as an unhandled rejection.
     for (const shard of shards) shard.catch((error: unknown) => ended.abort(error));
     this.#inFlight.set(step, started);
     return started;
@@ -168,7 +167,7 @@ function promptsOf(
   return { drawn, bounds: splitEvenly(drawn.length, shards), levels: conditioning?.draw(step, drawn) };
 }
 
-/** Returns the prompts as the policy gets them: with their levels, if it is told them. */
+/** Returns the prompts as the policy sees them: with their levels, if it is conditioned on them. */
 async function promptsToSample(
   { conditioning }: TrainingContext,
   drawn: readonly DrawnPrompt[],

@@ -1,4 +1,4 @@
-/** The LoRA adapter that a run trains: a new one on the modules that it names, or an existing PEFT adapter. */
+/** The LoRA adapter that a run trains: a new one on the configured modules, or an existing PEFT adapter. */
 import { resolve } from 'node:path';
 import type { RunConfig } from '@gapo/config';
 import {
@@ -21,7 +21,7 @@ export interface StartingAdapter {
 /**
  * Determines the adapter of a run and reads its tensors.
  *
- * @param baseDirectory base of the configuration's relative paths
+ * @param baseDirectory base directory for relative paths in the configuration
  * @returns undefined if all weights are trained
  * @throws UserError, ModelError naming the module or adapter that does not fit the model
  */

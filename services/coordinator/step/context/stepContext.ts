@@ -50,12 +50,12 @@ export interface StepContext extends StepParts {
   readonly config: RunConfig;
   /** The step's number, from 1. */
   readonly step: number;
-  /** The version that the step begins with: the one before the first update. */
+  /** The version before the step's first update. */
   readonly version: number;
   readonly clock: Stopwatch;
   readonly progress: GradientProgress;
   readonly gradientCall: GradientCall;
-  /** Returns the reference by which workers pull a version. */
+  /** Returns the reference with which workers pull a version. */
   readonly policy: (version: number) => PolicyRefInput;
 }
 
@@ -102,7 +102,7 @@ export interface Stopwatch {
 function stopwatch(): Stopwatch {
   const phases = { sampling: 0, rewards: 0, gradients: 0, combination: 0, checkpoint: 0 };
   const measure = async <T>(phase: Phase, work: () => Promise<T>): Promise<T> => {
-    // Before the work begins: what it does before its first await counts too.
+    // Started before the work, so that what it does before its first await counts too.
     const began = performance.now();
     try {
       return await work();

@@ -30,10 +30,10 @@ export interface TrainingContext extends RunData {
   readonly model: DecoderConfig;
   /** Decodes the policy's tokens. */
   readonly tokens: PolicyTokenizer;
-  /** Tells the policy the preference; undefined if it is not told. */
+  /** Adds the preference to prompts; undefined if the policy is not conditioned on it. */
   readonly conditioning: Conditioning | undefined;
   readonly rewards: RewardServices;
-  /** Objectives with their reward services, in order. With algorithm: dpo, those without a service are left out. */
+  /** Objectives with their reward services, in order. With algorithm: dpo, those without a service are omitted. */
   readonly objectives: readonly ScoredObjective[];
   /** The frozen model and its trainable part, as sent to workers. */
   readonly spec: PolicySpecInput;
@@ -43,7 +43,7 @@ export interface TrainingContext extends RunData {
   readonly adapter: AdapterFiles | undefined;
   /** Version 0 of the trained parameters, flat. */
   readonly initial: Float32Array;
-  /** The files that all of this was read from. */
+  /** The files from which all of this was read. */
   readonly inputs: RunInputs;
 }
 
@@ -55,9 +55,9 @@ export function valueHeadsOf(config: RunConfig): number {
 /**
  * Reads and validates everything that a run needs, apart from its reward services. It writes nothing.
  *
- * @param baseDirectory base of the configuration's relative paths
- * @param created when the run was created, which is the time that its chat template writes
- * @throws ModelError, UserError naming the file that is wrong, or the service without an address, and what to do
+ * @param baseDirectory base directory for relative paths in the configuration
+ * @param created when the run was created; its chat template renders this time
+ * @throws ModelError, UserError naming the invalid file or the service without an address, and what to do
  */
 export async function prepareTraining(
   config: RunConfig,
@@ -67,7 +67,7 @@ export async function prepareTraining(
   signal?: AbortSignal,
 ): Promise<TrainingContext> {
   const directory = resolve(baseDirectory, config.policy.model);
-  // All reads are sequential, so that several mistakes always yield the same error.
+  // Reads are sequential, so that a configuration with several mistakes always gives the same error.
   const { ignoreKeys = [] } = config.policy;
   const decoder = await readDecoderModel(directory, { ignoreKeys });
   for (const note of decoder.notes) platform.log.warn({ model: directory }, note);
@@ -128,12 +128,12 @@ export function trainingWith(training: TrainingContext, config: RunConfig): Trai
   return { ...training, config, objectives: training.rewards.ofConfig(config) };
 }
 
-/** Returns the reference by which workers pull a policy version. */
+/** Returns the reference with which workers pull a policy version. */
 export function policyRef({ spec }: TrainingContext, key: string, version: number): PolicyRefInput {
   return { runId: key, version, spec };
 }
 
-/** Creates a version store that holds version 0, the latest version, and those before it that later steps are sampled from. */
+/** Creates a version store with version 0, the latest version, and the earlier versions that later steps are sampled from. */
 export function startingVersions({ shapes, initial }: TrainingContext, state: TrainingState): VersionStore {
   const versions = new VersionStore(shapes);
   versions.put(0, initial);

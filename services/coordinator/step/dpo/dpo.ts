@@ -72,7 +72,7 @@ export async function learnFromPairs(context: StepContext): Promise<StepLearning
 /**
  * Draws the next pairs: at least `count`, and more until every objective has a label.
  *
- * @param pairs in which every objective has a label
+ * @param pairs among which every objective has a label
  */
 export function drawPairs(
   pairs: RecordList<PairRecord>,

@@ -1,6 +1,6 @@
 /**
- * The data of a PPO step: completions, their scores, and their log-probabilities under other versions than the sampler's.
- * The log-probabilities of a shard are computed as soon as it is sampled; with `rollout.score: shard` so are its scores.
+ * The data of a PPO step: completions, their scores, and their log-probabilities under versions other than the sampler's. The
+ * log-probabilities of a shard are computed as soon as it is sampled; with `rollout.score: shard` so are its scores.
  */
 import { setMaxListeners } from 'node:events';
 import { concatenated } from '@gapo/model';
@@ -23,12 +23,12 @@ export interface LogProbsOfStep {
   /** Under version 0; undefined if the KL coefficient is 0. */
   readonly reference: BatchLogProbs | undefined;
   /**
-   * Under the version that the step begins with, with the critics' values; undefined without critics, unless {@link measuresSampler}.
+   * Under the version at the start of the step, with the critics' values; undefined without critics, unless {@link measuresSampler}.
    */
   readonly current: BatchLogProbs | undefined;
   /**
-   * The largest gap between the log-probabilities of sampler and trainer under the version that sampled; undefined where the first update
-   * measures it, whose old policy that is.
+   * The largest gap between sampler and trainer log-probabilities under the version that sampled; undefined if that version is the old
+   * policy of the first update, which then measures the gap.
    */
   readonly samplerGap: number | undefined;
 }
@@ -37,7 +37,7 @@ export interface LogProbsOfStep {
 export interface Experience extends LogProbsOfStep, Pick<StepPrompts, 'drawn' | 'levels'> {
   /** Every completion, sorted by prompt, then by sample. */
   readonly samples: readonly Sample[];
-  /** Which of them the step learns from: their indices, ascending. */
+  /** Indices of the completions that the step learns from, ascending. */
   readonly used: readonly number[];
   /** The completions that the step learns from. */
   readonly batch: Batch;
@@ -53,19 +53,19 @@ export interface Experience extends LogProbsOfStep, Pick<StepPrompts, 'drawn' | 
 
 /**
  * Samples completions, scores them and computes their log-probabilities. If one of these fails, it cancels the others. With
- * `rollout.staleness` the completions may be there already, and sampling for later steps starts.
+ * `rollout.staleness` the completions may have been sampled already, and sampling for later steps starts.
  *
  * @throws PauseNeeded, RunFailure, RpcError, the signal's reason
  */
 export function gatherExperience(step: StepContext): Promise<Experience> {
   const failed = new AbortController();
   return underSignals([step.signal, failed.signal], (signal) => {
-    setMaxListeners(0, signal); // every call listens
+    setMaxListeners(0, signal); // one listener per call
     return gather(withSignal(step, signal), failed);
   });
 }
 
-/** @param failed ends the context's signal */
+/** @param failed aborts the context's signal */
 async function gather(context: StepContext, failed: AbortController): Promise<Experience> {
   const { before, clock, config, observer, progress, samplings, signal } = context;
   let started: Sampling | undefined;
@@ -73,7 +73,7 @@ async function gather(context: StepContext, failed: AbortController): Promise<Ex
     started = samplings.of(before);
     return (await Promise.all(started.shards)).flat();
   });
-  if (started === undefined) return sampling as Promise<never>; // it could not start
+  if (started === undefined) return sampling as Promise<never>; // sampling could not start
   const from = started;
   signal.addEventListener('abort', () => from.end(signal.reason), { once: true });
   if (signal.aborted) from.end(signal.reason);
@@ -87,7 +87,7 @@ async function gather(context: StepContext, failed: AbortController): Promise<Ex
   const scoring = Promise.race(parts).then(() =>
     withSpan(spanNames.stepRewards, {}, () => score(context, from.drawn, parts, shown.signal)),
   );
-  // Once the completions are there, the step waits for their scores, and once these are, only for gradient workers.
+  // Once all completions are sampled, the step waits for their scores; after that, only for gradient workers.
   const waiting = sampling
     .then(() => {
       shown.abort();
@@ -113,7 +113,7 @@ async function gather(context: StepContext, failed: AbortController): Promise<Ex
  * @param context of the step
  * @param drawn its prompts
  * @param parts its samples, in order
- * @param sampled has aborted once the step waits for scores, whose progress is shown from then on
+ * @param sampled aborts when only scores are left to wait for; their progress is shown from then on
  */
 async function score(
   { config, observer, signal, step, training }: StepContext,
@@ -170,7 +170,7 @@ async function logProbs(
   };
   const ofAll = async (other: number, heads = 0): Promise<BatchLogProbs> =>
     joined(await Promise.all(shards.map(async (shard) => under(other, await shard, heads))));
-  // The reference is not told a preference, which it has not been trained to read.
+  // The reference gets no preference: it has not been trained to read one.
   const ofReference = async (): Promise<BatchLogProbs> =>
     joined(await Promise.all(shards.map(async (shard) => under(0, untold(await shard, drawn)))));
   const gapOf = async (shard: readonly Sample[]): Promise<number> => {
@@ -198,9 +198,9 @@ function joined(parts: readonly BatchLogProbs[]): BatchLogProbs {
 }
 
 /**
- * Keeps the completions that have a score from every objective and, without critics, share their prompt with another one.
+ * Keeps the completions that have a score from every objective and, without critics, share their prompt with another kept completion.
  *
- * @throws PauseNeeded if fewer are left than the step has minibatches
+ * @throws PauseNeeded if fewer remain than the step has minibatches
  */
 function usable(
   { config, step }: StepContext,

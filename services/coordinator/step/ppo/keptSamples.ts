@@ -1,4 +1,4 @@
-/** The completions of a step that are kept for people to read, with their scores and the advantages that the step trains on. */
+/** The completions of a step that are stored for people to read, with their scores and the advantages used in training. */
 import { objectiveNames, sampleLimits } from '@gapo/config';
 import { at } from '@gapo/numeric';
 import type { SampleScoreInput } from '@gapo/rpc';
@@ -8,7 +8,7 @@ import type { StepContext } from '../context/stepContext.js';
 import type { LearningSignal } from '../updates/lossInputs.js';
 import type { Experience } from './experience.js';
 
-/** Returns the completions that are kept; undefined where a run keeps none. */
+/** Returns the completions to store; undefined if the run keeps none. */
 export function keptSamples(
   { config, step }: Pick<StepContext, 'config' | 'step'>,
   experience: Pick<Experience, 'batch' | 'drawn' | 'levels' | 'sampledVersion' | 'samples' | 'scored' | 'used'>,

@@ -1,4 +1,4 @@
-// From rewards to advantages: each option, on numbers that can be checked by hand.
+// From rewards to advantages: every option, with numbers that can be checked by hand.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RunConfig } from '@gapo/config';

@@ -1,4 +1,4 @@
-/** From rewards to the learning signal of PPO: advantages of each objective or of all, and targets for the critics. */
+/** From rewards to the learning signal of PPO: advantages per objective or for all together, and targets for the critics. */
 import type { RunConfig } from '@gapo/config';
 import { at } from '@gapo/numeric';
 import {
@@ -30,9 +30,9 @@ export interface SignalInput {
   readonly klInReward: { readonly coefficient: number; readonly k1: Float64Array } | undefined;
   /** The critics' values, [tokens, K]; undefined without critics. */
   readonly values: Float32Array | undefined;
-  /** For a method that trains on one advantage: what is added up, and whether weighted advantages are whitened. */
+  /** For a method that trains on one advantage: what is summed, and whether weighted advantages are whitened. */
   readonly scalar?: { readonly over: 'rewards' | 'advantages'; readonly whiten: boolean } | undefined;
-  /** λ of each completion, if the policy is told the preference of its prompt. */
+  /** λ of each completion, if the policy is conditioned on the preference. */
   readonly preferences?: readonly (readonly number[])[] | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface SignalInput {
 export interface AdvantageColumns {
   /** K arrays: one number per completion, or per token in rows of `layout`. */
   readonly columns: readonly Float64Array[];
-  /** K arrays with the reward of each completion after clamps, penalties and KL; with GAE without KL. */
+  /** K arrays with the reward of each completion after clamps, penalties and KL; without KL if GAE is used. */
   readonly rewards: readonly Float64Array[];
   /** Present if every token has its own advantages. */
   readonly layout: TokenLayout | undefined;
@@ -58,7 +58,7 @@ export function advantageColumns(input: SignalInput): AdvantageColumns {
   return input.ppo.advantages === 'gae' ? tokenColumns(input) : completionColumns(input);
 }
 
-/** Returns the advantage of each completion by a weighted sum of the objectives; with GAE its mean over tokens. */
+/** Returns the advantage of each completion from a weighted sum of the objectives; with GAE, the mean over its tokens. */
 export function signalOf({ columns, layout }: AdvantageColumns, weights: ArrayLike<number>): Float64Array {
   const rows = at(columns, 0).map((_, row) => columns.reduce((sum, of, k) => sum + at(weights, k) * at(of, row), 0));
   if (layout === undefined) return rows;
@@ -71,9 +71,10 @@ export function signalOf({ columns, layout }: AdvantageColumns, weights: ArrayLi
 
 /**
  * Computes the learning signal of a batch: stages, then whitening of each objective's advantages over the batch, then the weights
- * of each completion's own preference. A method that trains on one advantage has that one besides, in whose units the others are.
+ * of each completion's own preference. A method that trains on one advantage has that one as well, and the others are in its
+ * units.
  *
- * @param weights w, length K, for stages and methods that add objectives up
+ * @param weights w, length K, for stages and methods that sum objectives
  */
 export function learningSignal(
   input: SignalInput,
@@ -108,7 +109,7 @@ export function learningSignal(
   };
 }
 
-/** Whether the weighted sum of rewards is normalised within each prompt, as GRPO does with its one reward. */
+/** Whether the weighted sum of rewards is normalised within each prompt, as GRPO does with its single reward. */
 function isNormalizedSum({ ppo, scalar }: SignalInput): boolean {
   return scalar?.over === 'rewards' && ppo.advantages === 'group';
 }
@@ -127,7 +128,7 @@ function normalized(
   return how ? columns.map((column, k) => whiten(at(names, k), column, layout && { layout }).values) : columns;
 }
 
-/** Returns columns as the loss has them: [rows, columns] without padding. */
+/** Returns columns in the layout of the loss: [rows, columns] without padding. */
 function flatColumns(
   columns: readonly Float64Array[],
   { lengths, tokens }: Batch,

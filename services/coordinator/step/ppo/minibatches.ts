@@ -1,10 +1,10 @@
-/** Minibatches of a step: one update each, determined by seed, step and epoch. */
+/** Minibatches of a step: one update per minibatch. The seed, step and epoch determine the partition. */
 import { at, deriveSeed, permutation } from '@gapo/numeric';
 import { createBatch, pickRows, splitEvenly, tokenIndices, type Ranges } from '../../data/batch.js';
 import type { LossInputs } from '../updates/lossInputs.js';
 
 /**
- * Partitions the completions of a step into the minibatches of an epoch, whose sizes differ by at most one.
+ * Partitions the completions of a step into the minibatches of an epoch. Their sizes differ by at most one.
  *
  * @param count number of completions
  * @param minibatches number of minibatches, at most `count`
@@ -38,7 +38,7 @@ export function minibatch(
     bounds,
   );
   const tokens = tokenIndices(batch, indices);
-  // The surrogate's old policy may be another one than the sampler.
+  // The surrogate's old policy may differ from the sampler.
   const logprobs = pickRows(batch.logprobs, 1, tokens);
   const rows = (values: Float32Array | undefined): Float32Array | undefined =>
     values && pickRows(values, values.length / batch.tokens, tokens);

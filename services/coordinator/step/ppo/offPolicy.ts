@@ -1,13 +1,13 @@
 /**
- * Completions that another policy sampled than the one that the step trains: an earlier version (`rollout.staleness`), or the same one in
- * another engine. With π the policy of version V, which the step begins with, μ the one that sampled, and θ the policy in training:
+ * Completions sampled by a policy other than the one being trained: an earlier version (`rollout.staleness`), or the same version in
+ * another engine. With π the policy at the start of the step, μ the policy that sampled, and θ the policy in training:
  *
  *   default                   J = Σ_t min(r_t A, clip(r_t) A)                  r_t = π_θ / μ     PPO, whose old policy is the sampler
  *   ppo.importanceCap: C      J = Σ_t min(w, C) · min(r_t A, clip(r_t) A)      r_t = π_θ / π     w = Π_t π / μ of the completion
  *
- * The second is decoupled PPO (Hilton et al. 2021, arXiv 2110.00641; AReaL, arXiv 2505.24298) with truncated weights, as verl's rollout
- * correction has them at the level of sequences: a product, no mean. A weight is one number for a completion, so advantages stay one
- * number for a completion too, and the passes that objectives share still serve all of them.
+ * The second is decoupled PPO (Hilton et al. 2021, arXiv 2110.00641; AReaL, arXiv 2505.24298) with truncated weights, as in verl's
+ * sequence-level rollout correction: a product, not a mean. A weight is one number per completion, so advantages stay one number per
+ * completion too, and objectives can still share passes.
  */
 import { stalenessOf, type RunConfig } from '@gapo/config';
 import { at } from '@gapo/numeric';
@@ -15,15 +15,15 @@ import { effectiveSampleSize, truncatedWeights } from '@gapo/objectives';
 import type { Batch, Sample } from '../../data/batch.js';
 import type { LearningSignal } from '../updates/lossInputs.js';
 
-/** One completion in this many of each shard shows whether sampler and trainer agree under the version that sampled. */
+/** One in this many completions of each shard is used to check that sampler and trainer agree under the version that sampled. */
 const checkedEvery = 8;
 
-/** Whether a step computes log-probabilities under the version that it begins with, to compare that with the sampler. */
+/** Whether a step computes log-probabilities under its starting version, to compare it with the sampler. */
 export function measuresSampler(config: RunConfig): boolean {
   return stalenessOf(config) > 0 || config.ppo.importanceCap !== undefined;
 }
 
-/** Returns the completions of a shard that are compared under the version that sampled them: the first, and every eighth after it. */
+/** Returns the completions of a shard that are checked under the version that sampled them: the first, and every eighth after it. */
 export function checkedSamples(shard: readonly Sample[]): readonly Sample[] {
   return shard.filter((_, i) => i % checkedEvery === 0);
 }
@@ -33,7 +33,7 @@ export function largestGap(a: Float32Array, b: Float32Array): number {
   return a.reduce((largest, logprob, t) => Math.max(largest, Math.abs(logprob - at(b, t))), 0);
 }
 
-/** How far the policy that sampled is from the one that the step begins with. */
+/** How far the policy that sampled is from the policy at the start of the step. */
 export interface OffPolicy {
   /** Updates between the two versions. */
   readonly staleness: number;
@@ -42,7 +42,7 @@ export interface OffPolicy {
 }
 
 /**
- * Returns how far the sampler of a batch is from the policy that the step begins with.
+ * Returns how far the sampler of a batch is from the policy at the start of the step.
  *
  * @param current ln π of every token of the batch, [tokens]
  */
@@ -50,15 +50,14 @@ export function offPolicyOf({ logprobs }: Batch, current: Float32Array, stalenes
   return { staleness, effectiveSampleSize: effectiveSampleSize(current, logprobs) };
 }
 
-/** What the surrogate is computed from. */
+/** The inputs of the surrogate. */
 export interface Corrected {
   readonly batch: Batch;
   readonly signal: LearningSignal;
 }
 
 /**
- * Applies `ppo.importanceCap`: multiplies the advantages of each completion by its truncated weight, and makes π the surrogate's old
- * policy.
+ * Applies `ppo.importanceCap`: multiplies each completion's advantages by its truncated weight, and makes π the surrogate's old policy.
  *
  * @param current ln π of every token of the batch, [tokens]
  */

@@ -66,10 +66,11 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
 }
 
 /**
- * Estimates advantages, and updates the combination's state with the rewards, which may decide how advantages add up.
+ * Estimates advantages and updates the combination's state with the rewards, which may affect how advantages are summed.
  *
- * @param preferences λ of each completion, if the policy is told it
- * @param measured log-probabilities of the policy that the step trains, [tokens]; undefined where it is the one that sampled
+ * @param preferences λ of each completion, if the policy is conditioned on it
+ * @param measured log-probabilities of the policy at the start of the step, [tokens]; undefined if it is the one that
+ * sampled
  */
 function advantages(
   { before, config, step }: StepContext,
@@ -105,7 +106,7 @@ function advantages(
 /** λ of each completion, [completions, K]. */
 type Preferences = readonly (readonly number[])[];
 
-/** Returns the preference that the policy was told with each completion's prompt; undefined if it was told none. */
+/** Returns the preference stated in each completion's prompt; undefined if there is none. */
 function preferencesOf({ batch, levels }: Pick<Experience, 'batch' | 'levels'>): Preferences | undefined {
   return levels && batch.samples.map(({ prompt }) => preferenceOf(at(levels, prompt)));
 }
@@ -114,7 +115,7 @@ function meanOf(preferences: Preferences): Float64Array {
   return Float64Array.from(at(preferences, 0), (_, k) => mean(preferences.map((of) => at(of, k))));
 }
 
-/** Returns the reward of a score: times the objective's scale, then as the method sees it. */
+/** Returns the reward for a score: the score times the objective's scale, then transformed as the method requires. */
 function rewardOf(config: RunConfig, objective: number, score: number): number {
   const { name, scale = 1 } = at(config.objectives, objective);
   const combiner = combinerOf(config.combine.method);

@@ -8,7 +8,7 @@ import { createBatch, type Sample } from '../../data/batch.js';
 import { runYaml, startAll, train } from '../../fixtures/world.fixture.js';
 import { learningSignal } from './learningSignal.js';
 
-/** Ends completions and pads rows: the usual choice if a tokenizer has no padding token. */
+/** Both ends completions and pads rows, the usual choice if a tokenizer has no padding token. */
 const eos = 2;
 
 const ppo: RunConfig['ppo'] = {

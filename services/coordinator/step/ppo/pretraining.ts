@@ -1,7 +1,7 @@
 /**
- * PTX (Ouyang et al. 2022, arXiv 2203.02155): language modelling on pretraining texts in addition to the rewards, to reduce
- * forgetting. At ratio 1 the surrogate has the gradient of the log-probability. With an advantage of 1 per text and the
- * policy's current log-probabilities as the old ones, gradient workers return the gradient of the mean token logprob.
+ * PTX (Ouyang et al. 2022, arXiv 2203.02155): a language modelling loss on pretraining texts in addition to the rewards, to
+ * reduce forgetting. At ratio 1 the surrogate has the gradient of the log-probability. With an advantage of 1 per text and
+ * the policy's current log-probabilities as the old ones, gradient workers return the gradient of the mean token logprob.
  */
 import { at, deriveSeed } from '@gapo/numeric';
 import { drawIndices } from '@gapo/run-data';

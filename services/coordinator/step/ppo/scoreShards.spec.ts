@@ -28,7 +28,8 @@ test('completions of a shard are scored before the next shard is sampled, with t
     scorers: { letters, short: usualScorers.short },
     rollouts: [
       async ({ request }) => {
-        // Waits until scores of the shard before have been asked for: it never comes where the step is scored as a whole.
+        // Waits until scores of the previous shard have been requested, which never happens if the step is scored as a
+        // whole.
         const { step } = request as GenerateRequest;
         const before = sampled.filter((each) => each === `${step}`).length;
         sampled.push(`${step}`);

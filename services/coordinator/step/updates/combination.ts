@@ -16,7 +16,7 @@ import { configuredPreference } from '../../state/goals.js';
 import { RunFailure } from '../../state/interruption.js';
 import type { CombinationState } from '../../state/trainingState.js';
 
-/** A step's rewards, as weightings read them, with the signal for given weights. */
+/** A step's rewards in the form that weightings read, with the signal for given weights. */
 export type RewardsForWeights = (weights: Float64Array) => RewardsOfStep;
 
 /**
@@ -82,7 +82,7 @@ export function steeringOf(
   return { weights, preference: weights.map((weight) => weight / sum) };
 }
 
-/** Returns the weights with which objectives add up: those that steer the method, or equal shares. */
+/** Returns the weights for summing objectives: those that steer the method, or equal shares. */
 export function sharesOf(config: RunConfig, step: number, memory: Memory): Float64Array {
   const { length } = config.objectives;
   if (combinerOf(config.combine.method).steeredBy === undefined) return new Float64Array(length).fill(1 / length);
@@ -91,7 +91,7 @@ export function sharesOf(config: RunConfig, step: number, memory: Memory): Float
 
 /** What a step's options depend on, in addition to the configuration. */
 export interface CombinationInput extends Pick<CombinationStep, 'step' | 'noonAdvantages' | 'losses'> {
-  /** The preference of the step where it is not the configured one: that of its prompts, on average. Length K. */
+  /** The mean preference of the step's prompts, if it replaces the configured one. Length K. */
   readonly preference?: Float64Array | undefined;
   /** The state after {@link afterRewards}. */
   readonly state: CombinationState;
@@ -118,7 +118,7 @@ export function combineOptions(
   return { method, ...options } as CombineOptions; // the compiler cannot match method and options
 }
 
-/** Combines the gradients of an update, whose weighting may read them first. What is remembered is part of the result. */
+/** Combines the gradients of an update; the weighting may read them first. The result includes the updated memory. */
 export function combineGradients(config: RunConfig, input: CombinationInput, gram: Gram): Combination {
   const { memory: before } = input.state;
   const { weighting, ...own } = config;

@@ -1,4 +1,5 @@
-// How far log-probabilities of the sampler may be from the trainer's: by the engine, and by the configuration.
+// How far the sampler's log-probabilities may be from the trainer's: the limits of the engine and of the
+// configuration.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +15,9 @@ const limits = (warn: number, pause: number): string =>
     `maxNewTokens: 6, maxLogprobGap: { warn: ${warn}, pause: ${pause} }`,
   );
 
-/** Trains with a sampler that is off by a gap, until the run ends or pauses; returns it with the warnings. */
+/**
+ * Trains with a sampler that is off by a gap until the run ends or pauses. Returns the run and the warnings.
+ */
 async function trained(
   t: TestContext,
   logprobGap: number,

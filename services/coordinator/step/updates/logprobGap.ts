@@ -1,13 +1,13 @@
 /**
- * Limits how far the log-probabilities of the sampler are from the trainer's. Engines other than the native one round otherwise,
- * and a wrong setting of theirs looks the same as learning: the ratio of PPO is off by the gap.
+ * Limits how far the sampler's log-probabilities may be from the trainer's. Engines other than the native one round differently,
+ * and a wrong engine setting looks just like learning: the PPO ratio is off by the gap.
  */
 import { servedLogprobGap, type LogprobGapLimits, type RunConfig } from '@gapo/config';
 import { PauseNeeded } from '../../state/interruption.js';
 import { engineOf } from '../../workers/agreement.js';
 import type { RolloutPool } from '../../workers/rollouts.js';
 
-/** What limits depend on. */
+/** What the limits depend on. */
 export interface GapContext {
   readonly config: RunConfig;
   readonly step: number;

@@ -11,7 +11,7 @@ export interface LearningSignal {
   readonly advantages: Float32Array;
   /** The critics' targets, [tokens, K]; undefined without critics. */
   readonly returns: Float32Array | undefined;
-  /** The one advantage of all objectives, [tokens] or [completions], of a method that trains on one. */
+  /** The single advantage for all objectives, [tokens] or [completions], if the method trains on one. */
   readonly scalar?: Float32Array;
 }
 
@@ -52,7 +52,7 @@ export function noonAdvantages({ perToken, advantages }: LearningSignal, objecti
   });
 }
 
-/** Returns advantages [rows, K] with another column [rows] after them: [rows, K + 1]. */
+/** Returns advantages [rows, K] with a further column [rows] appended: [rows, K + 1]. */
 export function withColumn(advantages: Float32Array, column: Float32Array): Float32Array {
   const count = advantages.length / column.length;
   const all = new Float32Array(column.length * (count + 1));

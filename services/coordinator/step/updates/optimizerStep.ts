@@ -8,7 +8,7 @@ import type { Trained } from '../../state/trainingState.js';
 export interface UpdateRule {
   readonly optimizer: RunConfig['optimizer'];
   readonly schedule: Schedule;
-  /** Number of elements of the value heads, which are at the end of every flat vector. */
+  /** Number of elements in the value heads, which are at the end of every flat vector. */
   readonly headSize: number;
   /** The learning rate of the value heads. */
   readonly headSchedule: Schedule;

@@ -16,26 +16,26 @@ export interface StepLearning {
   readonly loss: LossSettings;
   /** The updates, in order; at least one. */
   readonly updates: readonly PlannedUpdate[];
-  /** The report of each objective, without its part in the combination. */
+  /** The report of each objective, without the fields about the combination. */
   readonly objectives: readonly ObjectiveFindings[];
   /** The combination's state once the step's rewards are known. */
   readonly combination: CombinationState;
   /** The mean loss of each objective, with DPO; empty with PPO. */
   readonly losses: readonly number[];
-  /** The mean λ of the completions, if the policy is told the preference of each prompt. Length K. */
+  /** The mean λ of the completions, if the policy is conditioned on the preference. Length K. */
   readonly preference?: Float64Array | undefined;
   /** The KL controller for the next step. */
   readonly kl: KlController;
   /** KL divergence from the reference policy in nats per token; undefined if not measured. */
   readonly klPerToken: number | undefined;
-  /** How far the policy that sampled is from the one that the step begins with; undefined if not measured. */
+  /** How far the policy that sampled is from the policy at the start of the step; undefined if not measured. */
   readonly offPolicy: Pick<StepReport, 'staleness' | 'effectiveSampleSize'> | undefined;
   /**
-   * The largest gap between the log-probabilities of sampler and trainer under the version that sampled; undefined where the first update
-   * measures it.
+   * The largest gap between sampler and trainer log-probabilities under the version that sampled; undefined if the first update measures
+   * it.
    */
   readonly samplerGap: number | undefined;
-  /** The completions that are kept for people to read; undefined where none are. */
+  /** The completions to store for people to read; undefined if there are none. */
   readonly samples: StepSamples | undefined;
 }
 

@@ -12,7 +12,10 @@ import { weightedAdvantages, withColumn, type LossInputs, type LossSettings } fr
 /** The name of the pseudo-objective whose advantages are the weighted sum. */
 const combinedName = 'combined';
 
-/** The name of the gradient of the one advantage of all objectives; no objective has it, as its name is a word. */
+/**
+ * The name of the gradient of the single advantage for all objectives. No objective can have this name, because
+ * objective names are single words.
+ */
 const scalarName = 'all objectives';
 
 /** An update to compute gradients for. */

@@ -29,7 +29,9 @@ export interface UpdatePlan {
   /** Combines the gradients of an update. */
   readonly combine: (memory: Memory, gram: Gram) => Combination;
   readonly combination: CombinationState;
-  /** The largest gap between the logprobs of sampler and trainer; undefined if the first update measures it: its version sampled. */
+  /**
+   * The largest gap between sampler and trainer logprobs; undefined if the first update measures it, because its version sampled.
+   */
   readonly samplerGap: number | undefined;
 }
 
@@ -39,7 +41,7 @@ export interface Updated {
   readonly combination: CombinationState;
   /** Weights of the last update. */
   readonly chosen: ChosenWeights;
-  /** Measured by the last update that measured it. */
+  /** From the last update that measured it. */
   readonly approximationDegrees: number | undefined;
   /** Norm of the last update, before clipping. */
   readonly norm: number;
@@ -51,7 +53,7 @@ export interface Updated {
 }
 
 /**
- * Makes the updates of a step in sequence.
+ * Makes the updates of a step one after another.
  *
  * @throws RpcError, PauseNeeded as WorkerPool.run; NonFiniteError naming the objective; the signal's reason
  */
@@ -107,7 +109,7 @@ export async function makeUpdates(
   };
 }
 
-/** What outlives an update: its gradients do not. */
+/** What is kept of an update. Its gradients are not. */
 interface MadeUpdate extends Pick<Updated, 'chosen' | 'norm' | 'learningRate'> {
   readonly degrees: number | undefined;
   readonly statistics: GradientStatistics;

@@ -1,6 +1,6 @@
 /**
- * Weights from an approximate Gram matrix: one exact gradient per update, that of the weighted sum. Every few choices, all
- * exact gradients are computed as well to measure the angle between the approximate and the exact direction.
+ * Weights from an approximate Gram matrix: one exact gradient per update, of the weighted sum. Every few choices, all
+ * exact gradients are computed as well, to measure the angle between the approximate and the exact direction.
  */
 import { at } from '@gapo/numeric';
 import { gradientNorms, gramMatrix, progressOf, type Combination, type Gram } from '@gapo/objectives';

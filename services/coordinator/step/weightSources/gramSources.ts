@@ -9,10 +9,10 @@ export interface GramSource {
   /** The fields of the loss that request it from gradient workers. */
   readonly request: Partial<LossSpecInput>;
   /**
-   * Returns the tensors that workers must answer with.
+   * Returns the tensors that workers must return.
    *
    * @param names of the objectives
-   * @param answered the tensors that they announced, for a source whose size depends on the model
+   * @param answered the tensors that workers announced, for a source whose size depends on the model
    */
   expected(names: readonly string[], answered: readonly ExpectedTensor[]): readonly ExpectedTensor[];
   /** Returns the Gram matrix of the summed tensors. */

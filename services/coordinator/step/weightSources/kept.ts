@@ -1,4 +1,4 @@
-/** Weights that an earlier step chose: one gradient per update, that of the weighted sum. */
+/** Weights chosen by an earlier step: one gradient per update, of the weighted sum. */
 import type { ChosenWeights } from '../../state/trainingState.js';
 import type { WeightSource } from './weightSource.js';
 

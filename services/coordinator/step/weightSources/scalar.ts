@@ -1,9 +1,12 @@
-/** Weights of a method that trains on one advantage: its gradient is the direction, and those of the objectives are measured. */
+/**
+ * Weights of a method that trains on one advantage: its gradient is the direction, and the objectives' gradients are only
+ * measured.
+ */
 import { at } from '@gapo/numeric';
 import { gradientNorms, gramMatrix, type Gram } from '@gapo/objectives';
 import { chosenWeights, type Choice, type WeightSource } from './weightSource.js';
 
-/** Creates a source that follows the gradient of the one advantage: K + 1 gradients per update, in one backward pass. */
+/** Creates a source that follows the gradient of the single advantage: K + 1 gradients per update, in one backward pass. */
 export function scalarWeights(choice: Choice): WeightSource {
   return {
     async decide(update) {

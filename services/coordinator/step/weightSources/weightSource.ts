@@ -1,9 +1,9 @@
 /**
  * How an update determines its direction: the weights of the objectives, and the gradient of their weighted sum.
  *
- * A source that has its weights without the exact gradients needs one gradient instead of K: that of a pseudo-objective
- * with advantages Σ w_k A_k. The surrogate is linear in the advantages, so without clipping this equals Σ w_k g_k. For a
- * clipped token, the sign of the weighted advantage decides whether it counts.
+ * A source that gets its weights without the exact gradients needs one gradient instead of K: the gradient of a
+ * pseudo-objective with advantages Σ w_k A_k. The surrogate is linear in the advantages, so without clipping this equals
+ * Σ w_k g_k. For a clipped token, the sign of the weighted advantage decides whether it counts.
  */
 import { pairCosines, weightedSum, type Combination, type Gram, type Memory } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
@@ -13,14 +13,14 @@ import type { GramSource } from './gramSources.js';
 
 /** The direction of an update, before the regularizers. */
 export interface Decision {
-  /** [parameters]; the receiver may modify it. */
+  /** [parameters]; the caller may modify it. */
   readonly direction: Float32Array;
   /** [parameters]; gradient of the KL, entropy and value losses, undefined if all their coefficients are 0. */
   readonly regularizer: Float32Array | undefined;
   readonly statistics: GradientStatistics;
   /** The weights, with the measurements taken when they were chosen. */
   readonly chosen: ChosenWeights;
-  /** What the method remembers of its choice, if it does. */
+  /** The method's memory after this choice, if it keeps any. */
   readonly remembered?: Memory | undefined;
   /** Angle in degrees to the exact combination's direction, if measured. */
   readonly degrees?: number;
@@ -30,7 +30,7 @@ export interface Decision {
 export interface UpdateGradients {
   /** Returns one exact gradient per objective. */
   perObjective(): Promise<BatchGradients>;
-  /** Returns one exact gradient per objective, and that of the one advantage of all. */
+  /** Returns one exact gradient per objective, and the gradient of the single advantage for all. */
   withScalar(): Promise<ScalarGradients>;
   /** Returns the exact gradient of the weighted sum of the objectives. */
   weighted(weights: ArrayLike<number>): Promise<WeightedGradient>;
@@ -40,7 +40,7 @@ export interface UpdateGradients {
   combining<T>(work: () => T): Promise<T>;
 }
 
-/** The gradient of the one advantage of all objectives, as the direction, and those of the objectives. */
+/** The gradient of the single advantage for all objectives, used as the direction, and the objectives' gradients. */
 export type ScalarGradients = WeightedGradient & Pick<BatchGradients, 'objectives'>;
 
 /** The gradient of a weighted sum of the objectives. */
@@ -63,7 +63,7 @@ export interface Choice {
 }
 
 /**
- * Converts a combination to the form that the training state keeps.
+ * Converts a combination to the form stored in the training state.
  *
  * @param gram of the gradients, or an approximation
  */

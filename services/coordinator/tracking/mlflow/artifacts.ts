@@ -9,11 +9,11 @@ import type { TrackedRun } from '../tracked/tracker.js';
 /** A file. */
 export interface Artifact {
   readonly name: string;
-  /** Returns what it holds. A file is read while it is sent. */
+  /** Returns the content. Files are streamed. */
   readonly content: () => Promise<BodyInit>;
 }
 
-/** Returns the configuration, the report, and the adapter of the newest checkpoint. A model that was trained whole is not stored. */
+/** Returns the configuration, the report, and the adapter of the newest checkpoint. A fully trained model is not stored. */
 export function artifactsOf(run: TrackedRun, { checkpoint = '' }: RunInput): Artifact[] {
   const adapter = Object.values(adapterFiles).map((name) => ({ name, path: join(checkpoint, name) }));
   const isWhole = checkpoint !== '' && adapter.every(({ path }) => existsSync(path));

@@ -1,10 +1,13 @@
-/** The REST API of an MLflow tracking server (https://mlflow.org/docs/latest/rest-api.html), as far as runs are recorded by it. */
+/**
+ * The REST API of an MLflow tracking server (https://mlflow.org/docs/latest/rest-api.html), limited to what recording
+ * runs needs.
+ */
 import { underSignals } from '@gapo/rpc';
 import { withoutCredentials, z } from '@gapo/service';
 import { EnvHttpProxyAgent, fetch, type BodyInit, type RequestInit, type Response } from 'undici';
 import { TrackerError } from '../tracked/tracker.js';
 
-/** Where the server is, and who calls. */
+/** The server's location and the credentials. */
 export interface MlflowServer {
   /** The URL without its path /api/2.0. A user and password in it count as `username` and `password`. */
   readonly url: string;
@@ -16,7 +19,7 @@ export interface MlflowServer {
 /** A value of a metric. */
 export interface MlflowMetric {
   readonly key: string;
-  /** JSON has no numbers that are not finite: these are texts, as Protocol Buffers write them. */
+  /** JSON has no non-finite numbers; they are strings, as in the JSON format of Protocol Buffers. */
   readonly value: number | 'NaN' | 'Infinity' | '-Infinity';
   /** Milliseconds since 1970. */
   readonly timestamp: number;
@@ -29,7 +32,7 @@ export interface MlflowPair {
   readonly value: string;
 }
 
-/** The status of a run at MLflow. */
+/** The status of a run in MLflow. */
 export type MlflowStatus = 'SCHEDULED' | 'RUNNING' | 'FINISHED' | 'FAILED' | 'KILLED';
 
 const runSchema = z.object({
@@ -37,7 +40,7 @@ const runSchema = z.object({
   data: z.object({ params: z.array(z.object({ key: z.string() })).default([]) }).prefault({}),
 });
 
-/** A run at MLflow. */
+/** A run in MLflow. */
 export type MlflowRun = z.output<typeof runSchema>;
 
 const experimentSchema = z.object({ experiment: z.object({ experiment_id: z.string(), lifecycle_stage: z.string() }) });
@@ -50,7 +53,7 @@ const historySchema = z.object({
 
 const errorSchema = z.object({ error_code: z.union([z.string(), z.number()]).optional(), message: z.string() });
 
-/** An answer that says what the server did not do. */
+/** A response in which the server rejects the request. */
 class MlflowRefusal extends TrackerError {
   override readonly name = 'MlflowRefusal';
   readonly code: string;
@@ -64,10 +67,12 @@ class MlflowRefusal extends TrackerError {
 const requestTimeoutMs = 15_000;
 const uploadTimeoutMs = 600_000;
 
-/** Values of a metric that one request asks for. */
+/** Number of metric values per request. */
 const historyPage = 10_000;
 
-/** Calls a server. Every call throws a {@link TrackerError} if it is not answered, or refused; none is repeated. */
+/**
+ * Calls a server. Every call throws a {@link TrackerError} if it is not answered or is rejected. There are no retries.
+ */
 export class MlflowClient {
   /** The server's URL, without credentials. */
   readonly url: string;
@@ -89,7 +94,7 @@ export class MlflowClient {
     return this.#dispatcher.destroy();
   }
 
-  /** Returns the id of an experiment, which is created if it does not exist. */
+  /** Returns the id of an experiment, creating the experiment if it does not exist. */
   async experimentId(name: string, signal: AbortSignal): Promise<string> {
     const find = async (): Promise<string> => {
       const path = `experiments/get-by-name?${new URLSearchParams({ experiment_name: name }).toString()}`;
@@ -107,12 +112,12 @@ export class MlflowClient {
     try {
       return (await this.#ask(createdSchema, 'POST', 'experiments/create', { name }, signal)).experiment_id;
     } catch (error) {
-      if (isRefusal(error, 'RESOURCE_ALREADY_EXISTS')) return find(); // another coordinator was first
+      if (isRefusal(error, 'RESOURCE_ALREADY_EXISTS')) return find(); // another coordinator created it first
       throw error;
     }
   }
 
-  /** Returns the oldest run of an experiment with certain tags, also one that was deleted; undefined if there is none. */
+  /** Returns the oldest run of an experiment with certain tags, including deleted runs; undefined if there is none. */
   async findRun(
     experiment: string,
     tags: Readonly<Record<string, string>>,
@@ -138,7 +143,7 @@ export class MlflowClient {
     return (await this.#ask(z.object({ run: runSchema }), 'POST', 'runs/create', body, signal)).run;
   }
 
-  /** @param endTime milliseconds since 1970; undefined while it has not ended */
+  /** @param endTime milliseconds since 1970; undefined until the run ends */
   async updateRun(
     runId: string,
     status: MlflowStatus,
@@ -182,7 +187,8 @@ export class MlflowClient {
   /**
    * Stores a file with a run.
    *
-   * @param path of the artifact, below the server's artifacts: the path of the run's `artifact_uri`, and the file's name
+   * @param path of the artifact, relative to the server's artifact root: the path of the run's `artifact_uri`, then the
+   * file name
    */
   async upload(path: string, content: BodyInit, signal: AbortSignal): Promise<void> {
     const encoded = path.split('/').map(encodeURIComponent).join('/');

@@ -1,6 +1,6 @@
 /**
- * Stands between a tracker and an MLflow server. With a server, it passes requests on and notes them with their answers. Without, it
- * answers from such notes, in the same order; a request that differs from the noted one is an error.
+ * A proxy between a tracker and an MLflow server. With a server, it forwards requests and records them with their responses. Without
+ * one, it replays such a recording in order; a request that differs from the recorded one is an error.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -17,12 +17,12 @@ const exchangeSchema = z.object({
   answer: z.unknown(),
 });
 
-/** A request and its answer. */
+/** A request and its response. */
 export type Exchange = z.output<typeof exchangeSchema>;
 
 const recordingSchema = z.object({ server: z.string(), exchanges: z.array(exchangeSchema) });
 
-/** What a server answered in the scenario of {@link playScenario}. */
+/** The recorded responses of a server in {@link playScenario}. */
 export const recordingFile = new URL('../../../tracking/mlflow/recording.json', import.meta.url);
 
 /** Reads the recording. */
@@ -30,13 +30,13 @@ export function readRecording(): readonly Exchange[] {
   return recordingSchema.parse(JSON.parse(readFileSync(recordingFile, 'utf8'))).exchanges;
 }
 
-/** Writes a recording, one exchange a line. */
+/** Writes a recording, one exchange per line. */
 export function writeRecording(server: string, exchanges: readonly Exchange[]): void {
   const lines = exchanges.map((each) => JSON.stringify(each)).join(',\n');
   writeFileSync(recordingFile, `{\n"server": ${JSON.stringify(server)},\n"exchanges": [\n${lines}\n]\n}\n`);
 }
 
-/** The stand-in. */
+/** The proxy. */
 export class MlflowStandIn {
   readonly #upstream: string | undefined;
   readonly #expected: Exchange[];
@@ -49,28 +49,28 @@ export class MlflowStandIn {
       void this.#answer(method, path, Buffer.concat(chunks), response);
     });
   });
-  /** What arrived, with the answers. */
+  /** The requests received, with their responses. */
   readonly exchanges: Exchange[] = [];
-  /** The first request that is not the noted one, beside that one. */
+  /** The first request that differs from the recording, with the recorded one. */
   difference: { readonly found: unknown; readonly expected: unknown } | undefined;
-  /** The headers of authorization that arrived. */
+  /** The Authorization headers received. */
   readonly authorizations = new Set<string | undefined>();
   /** Answers in place of the server, or ends the connection. */
   intervene: (path: string) => { readonly status: number; readonly answer: unknown } | 'reset' | undefined = () =>
     undefined;
 
-  /** @param source a server's URL, or what it answered */
+  /** @param source a server's URL, or a recording */
   constructor(source: string | readonly Exchange[]) {
     this.#upstream = typeof source === 'string' ? source : undefined;
     this.#expected = typeof source === 'string' ? [] : [...source];
   }
 
-  /** The noted requests that did not arrive. */
+  /** The recorded requests that have not arrived. */
   get missing(): readonly Exchange[] {
     return this.#expected;
   }
 
-  /** Starts to listen. Returns the URL. */
+  /** Starts listening. Returns the URL. */
   async listen(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;

@@ -1,4 +1,4 @@
-/** The requests to MLflow are those that a real server answered: `make test-trackers RECORD=1` recorded it. */
+/** The requests to MLflow match a recording against a real server, made with `make test-trackers RECORD=1`. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';

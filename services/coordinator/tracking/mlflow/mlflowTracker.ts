@@ -1,4 +1,4 @@
-/** Records runs by an MLflow tracking server: parameters, a point of each metric and step, the state, and at the end the adapter and the report. */
+/** Records runs in an MLflow tracking server: parameters, a point per metric and step, the state, and finally the adapter and the report. */
 import type { LoggedEvent } from '@gapo/events';
 import { stateWord, type RunInput, type RunState } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
@@ -15,13 +15,13 @@ export interface MlflowOptions extends MlflowServer {
   readonly log: Logger;
 }
 
-/** Limits of a request. */
+/** Limits per request. */
 const [mostMetrics, mostPairs] = [1000, 100];
 
-/** Characters of a parameter or tag that every release of MLflow takes. */
+/** Maximum characters of a parameter or tag that every MLflow release accepts. */
 const mostCharacters = 500;
 
-/** What the states of a run are at MLflow. */
+/** The MLflow status for each state of a run. */
 const statuses: Readonly<Record<RunState, MlflowStatus>> = {
   RUN_STATE_UNSPECIFIED: 'RUNNING',
   RUN_STATE_STARTING: 'RUNNING',
@@ -91,7 +91,7 @@ export class MlflowTracker implements Tracker {
   }
 }
 
-/** One run at the server. */
+/** One run on the server. */
 class MlflowSession implements TrackerSession {
   readonly #client: MlflowClient;
   readonly #run: TrackedRun;
@@ -112,7 +112,7 @@ class MlflowSession implements TrackerSession {
     await this.#writeSteps(events, signal);
     const changes = events.filter(({ event: { type } }) => /^gapo\.v1\.(state|preference|objective)$/.test(type));
     if (changes.length === 0) return;
-    // The present state: that of an event may be long over when it is read.
+    // The current state: the state in an event may be outdated by the time it is read.
     const [state, snapshot] = [this.#run.state(), this.#run.snapshot()];
     await this.#client.logBatch(this.#id, { tags: tagsOf(state, snapshot) }, signal);
     const last = changes.findLast(({ event: { type } }) => type === 'gapo.v1.state')?.event;
@@ -127,11 +127,11 @@ class MlflowSession implements TrackerSession {
     return this.#there.info.run_id;
   }
 
-  /** Whole steps go into one request where they fit: the server then has all points of a step or none. */
+  /** Puts whole steps into one request if they fit: the server then has all points of a step or none. */
   async #writeSteps(events: readonly LoggedEvent[], signal: AbortSignal): Promise<void> {
     let metrics: MlflowMetric[] = [];
     const send = async (): Promise<void> => {
-      // The attempt comes last: a step counts as recorded when all of its points are.
+      // The attempt comes last, because a step counts as recorded only when all of its points are.
       for (const part of partsOf(metrics, mostMetrics))
         await this.#client.logBatch(this.#id, { metrics: part }, signal);
       metrics = [];
@@ -176,7 +176,7 @@ function tagsOf(state: RunState, run: RunInput): MlflowPair[] {
   ]);
 }
 
-/** Returns pairs of texts that are not empty, shortened to what MLflow takes: run.yaml, which is stored too, has the rest. */
+/** Returns the non-empty pairs, truncated to what MLflow accepts. The full values are in run.yaml, which is stored too. */
 function pairsOf(pairs: Iterable<readonly [string, string]>): MlflowPair[] {
   return [...pairs].map(([key, text]) => {
     const cut = text.length > mostCharacters ? `${text.slice(0, mostCharacters - 1)}…` : text;

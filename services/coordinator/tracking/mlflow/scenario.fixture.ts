@@ -1,11 +1,11 @@
-/** The history of a run at MLflow: recorded, then the coordinator is killed, and a second process records the rest, twice. */
+/** The history of a run in MLflow: one process records part of it and is killed; a second process records the rest, twice. */
 import { logger } from '@gapo/service';
 import { afterTheKill, beforeTheKill, testRun, type TestRun } from '../trackedRun.fixture.js';
 import { MlflowTracker } from './mlflowTracker.js';
 
 const { signal } = new AbortController();
 
-/** Records everything that a run has, as a process does that has just started. */
+/** Records everything that a run has, as a newly started process does. */
 export async function recordAll(run: TestRun, url: string, experiment: string): Promise<void> {
   const tracker = new MlflowTracker({ url, experiment, log: logger('test') });
   try {
@@ -17,7 +17,7 @@ export async function recordAll(run: TestRun, url: string, experiment: string): 
 }
 
 /**
- * Plays the scenario. Its requests are always the same, apart from the ids that the server gives.
+ * Plays the scenario. Its requests are always the same, apart from the ids assigned by the server.
  *
  * @param directory for the run's files
  */

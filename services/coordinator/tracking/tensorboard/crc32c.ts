@@ -16,7 +16,10 @@ export function crc32c(bytes: Uint8Array): number {
   return ~sum >>> 0;
 }
 
-/** Returns the checksum rotated right by 15 bits, plus a constant: checksums of data that hold checksums are then still good. */
+/**
+ * Returns the checksum rotated right by 15 bits, plus a constant, which keeps checksums of data that contains checksums
+ * effective.
+ */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const sum = crc32c(bytes);
   return (((sum >>> 15) | (sum << 17)) + 0xa282ead8) >>> 0;

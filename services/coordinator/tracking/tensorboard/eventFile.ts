@@ -1,4 +1,4 @@
-/** A file of TensorBoard's events that is appended to, by one process after another. */
+/** A TensorBoard event file, appended to by one process after another. */
 import { mkdir, open, readFile, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '@gapo/rpc';
@@ -6,19 +6,19 @@ import { TrackerError } from '../tracked/tracker.js';
 import { decodeTensorboardEvent, encodeTensorboardEvent, type TensorboardEvent } from './eventMessage.js';
 import { readRecords, recordOf } from './records.js';
 
-/** The version that a file begins with. */
+/** The version at the start of a file. */
 const fileVersion = 'brain.Event:2';
 
 /** An open file. */
 export interface EventFile {
-  /** The events that it had when it was opened. */
+  /** The events that were in the file when it was opened. */
   readonly events: readonly TensorboardEvent[];
-  /** Bytes that were no whole record, and were removed from its end. */
+  /** Number of bytes of an incomplete record that were removed from the end of the file. */
   readonly removedBytes: number;
 }
 
 /**
- * Opens a file, which is created if it is missing. What a process left at its end that was killed while it wrote is removed.
+ * Opens a file, creating it if it is missing. Removes an incomplete record that a killed process left at its end.
  *
  * @param createdAt seconds since 1970, for a new file
  * @throws TrackerError if it cannot be read or written

@@ -1,4 +1,6 @@
-/** TensorBoard's Event message (tensorboard/compat/proto/event.proto), as far as it is written here. Other fields are unset for readers. */
+/**
+ * TensorBoard's Event message (tensorboard/compat/proto/event.proto), limited to the fields written here. Readers see the others as unset.
+ */
 import protobuf from 'protobufjs';
 
 const field = (id: number, type: string, repeated = false) => ({
@@ -40,25 +42,25 @@ const schema = protobuf.Root.fromJSON({
 
 const message = schema.lookupType('Event');
 
-/** A scalar, or a text of Markdown. */
+/** A scalar, or Markdown text. */
 export type EventValue =
   { readonly tag: string; readonly scalar: number } | { readonly tag: string; readonly text: string };
 
-/** An event of a file. */
+/** An event in a file. */
 export interface TensorboardEvent {
   /** Seconds since 1970. */
   readonly wallTime: number;
   readonly step: number;
   /** The file's first event has the version of the format. */
   readonly fileVersion?: string;
-  /** Whether readers drop the points of this step and of later ones that they have read before. */
+  /** Whether readers discard points that they have already read for this and later steps. */
   readonly restarts?: boolean;
   readonly values?: readonly EventValue[];
 }
 
-/** DT_STRING of TensorFlow. */
+/** TensorFlow's DT_STRING. */
 const stringType = 7;
-/** START of SessionLog. */
+/** SessionLog's START. */
 const sessionStart = 1;
 
 /** Returns an event's bytes. */
@@ -71,7 +73,7 @@ export function encodeTensorboardEvent({
 }: TensorboardEvent): Uint8Array {
   const content = {
     wallTime,
-    ...(step !== 0 && { step }), // the default is left out, as TensorFlow does
+    ...(step !== 0 && { step }), // the default is omitted, as TensorFlow does
     ...(fileVersion !== undefined && { fileVersion }),
     ...(restarts === true && { sessionLog: { status: sessionStart } }),
     ...(values !== undefined && { summary: { value: values.map(valueMessage) } }),
@@ -97,7 +99,7 @@ interface DecodedValue {
 /**
  * Reads an event's bytes.
  *
- * @throws Error if they are none
+ * @throws Error if they are not a valid event
  */
 export function decodeTensorboardEvent(bytes: Uint8Array): TensorboardEvent {
   const decoded = message.toObject(message.decode(bytes), { longs: Number, defaults: false }) as {

@@ -1,4 +1,4 @@
-/** TensorBoard's record files, to the byte. */
+/** TensorBoard's record files, byte for byte. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

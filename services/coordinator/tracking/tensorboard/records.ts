@@ -19,9 +19,11 @@ export function recordOf(data: Uint8Array): Uint8Array {
 
 /** The records of a file. */
 export interface ReadRecords {
-  /** Their data, in order. */
+  /** The records' data, in order. */
   readonly records: readonly Uint8Array[];
-  /** The bytes that they take. What follows is no whole record: a process ended while it was written, or the disk is damaged. */
+  /**
+   * Length of the records in bytes. Any bytes after them are not a complete record: a process ended while writing, or the disk is damaged.
+   */
   readonly bytes: number;
 }
 

@@ -1,4 +1,4 @@
-/** Event files of a run: every point once, whatever ended the processes that wrote them. */
+/** Event files of a run: every point appears once, however the writing processes ended. */
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { TensorboardTracker } from './tensorboardTracker.js';
 
 interface Place {
   readonly run: TestRun;
-  /** Records everything that the run has, as a process does that has just started. */
+  /** Records everything that the run has, as a newly started process does. */
   readonly record: () => Promise<void>;
   readonly path: () => string;
   readonly read: () => readonly TensorboardEvent[];
@@ -97,7 +97,7 @@ test('what a killed process left of a record is removed, and the points are writ
     assert.deepEqual(stepsOf(read()), ['1.0', '2.0'], `${lost} bytes lost`);
     assert.deepEqual(readFileSync(path()), whole);
   }
-  appendFileSync(path(), Buffer.alloc(37)); // as a power cut can leave it
+  appendFileSync(path(), Buffer.alloc(37)); // as a power cut might leave it
   await record();
   assert.deepEqual(readFileSync(path()), whole);
 });

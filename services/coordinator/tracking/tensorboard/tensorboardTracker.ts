@@ -1,4 +1,6 @@
-/** Records runs as TensorBoard's event files: DIRECTORY/RUN/events.out.tfevents.TIME.gapo, one file a run. */
+/**
+ * Records runs as TensorBoard's event files: DIRECTORY/RUN/events.out.tfevents.TIME.gapo, one file per run.
+ */
 import { join } from 'node:path';
 import type { CloudEvent, LoggedEvent } from '@gapo/events';
 import { stateWord } from '@gapo/rpc';
@@ -8,7 +10,7 @@ import type { TrackedRun, Tracker, TrackerSession } from '../tracked/tracker.js'
 import { appendEvents, openEventFile } from './eventFile.js';
 import type { EventValue, TensorboardEvent } from './eventMessage.js';
 
-/** A directory that `tensorboard --logdir` shows. */
+/** A directory for `tensorboard --logdir`. */
 export class TensorboardTracker implements Tracker {
   readonly place: string;
   readonly #directory: string;
@@ -30,14 +32,14 @@ export class TensorboardTracker implements Tracker {
     }
     const session = new TensorboardSession(path, events);
     if (!session.hasConfiguration) {
-      const text = `    ${run.configYaml().trimEnd().replaceAll('\n', '\n    ')}`; // a block of code in Markdown
+      const text = `    ${run.configYaml().trimEnd().replaceAll('\n', '\n    ')}`; // a Markdown code block
       await appendEvents(path, [{ wallTime: createdAt, step: 0, values: [{ tag: configurationTag, text }] }]);
     }
     return session;
   }
 
   async close(): Promise<void> {
-    // Files are open only while they are written.
+    // Files are open only while being written.
   }
 }
 
@@ -47,7 +49,7 @@ const configurationTag = 'gapo.configuration';
 class TensorboardSession implements TrackerSession {
   readonly hasConfiguration: boolean;
   readonly #path: string;
-  /** What the file has: steps by their key, texts by their tag and time. */
+  /** What the file contains: steps by key, texts by tag and time. */
   readonly #known = new Set<string>();
   #lastStep = 0;
 
@@ -76,7 +78,7 @@ class TensorboardSession implements TrackerSession {
     this.#known.add(stepKey(points));
     const { step, time } = points;
     const wallTime = time / 1000;
-    // A step that is repeated, from an older checkpoint: those after it will be, too.
+    // A step repeated from an older checkpoint: the steps after it will be repeated too.
     const restart = step <= this.#lastStep ? [{ wallTime, step, restarts: true }] : [];
     this.#lastStep = step;
     const values = points.points.map(({ name, value }): EventValue => ({ tag: name, scalar: value }));
@@ -98,7 +100,10 @@ function textKey(tag: string, wallTime: number): string {
   return `${tag} ${wallTime}`;
 }
 
-/** Returns what an event says in a sentence; undefined for those whose points say it, or that say less. */
+/**
+ * Describes an event in a sentence; undefined for events that are shown as points or are not worth a
+ * sentence.
+ */
 function describe(event: CloudEvent): string | undefined {
   if (event.type === 'gapo.v1.state') {
     const { from, to, reason } = event.data;

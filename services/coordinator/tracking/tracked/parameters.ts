@@ -1,9 +1,10 @@
-/** A run's configuration as flat parameters, as trackers show it. */
+/** A run's configuration as flat parameters for trackers. */
 import type { RunConfig } from '@gapo/config';
 import { isMapping } from '@gapo/service';
 
 /**
- * Returns every value of the configuration by its path. Objects in a list are named where they have a name, else counted.
+ * Returns every configuration value by its path. Objects in a list are identified by name if they have one, otherwise by
+ * index.
  *
  * @example
  * ```ts

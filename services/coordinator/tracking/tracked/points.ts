@@ -1,4 +1,4 @@
-/** The points of a run: the metrics of each step under their declared names. */
+/** The points of a run: each step's metrics under their declared names. */
 import type { CloudEvent, EventOf } from '@gapo/events';
 import type { StepReport } from '@gapo/rpc';
 import { declaredMetrics } from '@gapo/tracing';
@@ -8,11 +8,11 @@ import { measurementsOf } from '../../step/stepMeasurements.js';
 /** A value at a step. */
 export interface Point {
   /**
-   * The metric's name, and after `/` what it is of: `gapo.kl`, `rl.environment.reward.mean/helpful`,
+   * The metric's name, followed by `/` and its attributes: `gapo.kl`, `rl.environment.reward.mean/helpful`,
    * `gapo.gram.cosine/helpful/harmless`.
    */
   readonly name: string;
-  /** NaN where the step's value is not finite. */
+  /** NaN if the step's value is not finite. */
   readonly value: number;
 }
 
@@ -20,23 +20,29 @@ export interface Point {
 export interface StepPoints {
   /** The step, from 1. */
   readonly step: number;
-  /** When it was taken, in milliseconds since 1970: the same whenever it is asked for. */
+  /** When the step was taken, in milliseconds since 1970. Always the same for the same event. */
   readonly time: number;
-  /** 0; the number of resumptions for a step that was repeated from an older checkpoint with another outcome. */
+  /**
+   * The number of resumptions if the step was repeated from an older checkpoint with a different outcome, otherwise
+   * 0.
+   */
   readonly attempt: number;
-  /** With the attempt as the last one, under {@link attemptName}. */
+  /** The last point is the attempt, under {@link attemptName}. */
   readonly points: readonly Point[];
 }
 
-/** The point that says which outcome of a step the others are of. With the step it identifies what was recorded. */
+/**
+ * The point that says which outcome of a step the other points belong to. Together with the step it identifies what
+ * was recorded.
+ */
 export const attemptName = 'gapo.step.attempt';
 
-/** Returns what identifies a step's points at a tracker. */
+/** Returns the key that identifies a step's points in a tracker. */
 export function stepKey({ step, attempt }: Pick<StepPoints, 'step' | 'attempt'>): string {
   return `${step}.${attempt}`;
 }
 
-/** Returns the points of an event; undefined for one that is no step's report. */
+/** Returns the points of an event; undefined unless the event is a step's report. */
 export function pointsOf(event: CloudEvent): StepPoints | undefined {
   if (event.type !== 'gapo.v1.step') return undefined;
   const report = reportOf(event);

@@ -1,15 +1,15 @@
-/** What trackers get to know of a run, and what a tracker is: a place that shows the runs of many tools, such as an MLflow server. */
+/** The interface of trackers, which show runs of many tools (an MLflow server, for example), and the view of a run that they get. */
 import type { RunConfig } from '@gapo/config';
 import type { LoggedEvent } from '@gapo/events';
 import type { RunInput, RunState } from '@gapo/rpc';
 import { UserError } from '@gapo/service';
 
-/** A run as trackers read it. */
+/** The view of a run that trackers read. */
 export interface TrackedRun {
   readonly id: string;
   readonly created: Date;
   readonly config: RunConfig;
-  /** The run's directory, which has the file that says how far trackers are. */
+  /** The run's directory, which contains the file with the trackers' positions. */
   readonly directory: string;
   /** @throws UserError if another coordinator has taken over the data directory */
   assertWritable(): void;
@@ -18,7 +18,7 @@ export interface TrackedRun {
   /** Reads its events after a number, in order. */
   eventsAfter(number: number): AsyncIterable<readonly LoggedEvent[]>;
   state(): RunState;
-  /** Returns the run as it is now. */
+  /** Returns the current state of the run. */
   snapshot(): RunInput;
   /** Returns the configuration as submitted, YAML. */
   configYaml(): string;
@@ -26,21 +26,21 @@ export interface TrackedRun {
   report(): Promise<string>;
 }
 
-/** A place that runs are recorded in. */
+/** A place where runs are recorded. */
 export interface Tracker {
-  /** Where it is, for messages and for the record of what it has; without credentials. */
+  /** Its location without credentials, used in messages and as the key of its position. */
   readonly place: string;
   /**
-   * Finds the run there, or creates it.
+   * Finds the run in the tracker, or creates it.
    *
-   * @throws TrackerError if the place does not answer or refuses
+   * @throws TrackerError if the tracker does not answer or rejects the request
    */
   open(run: TrackedRun, signal: AbortSignal): Promise<TrackerSession>;
   /** Closes connections. */
   close(): Promise<void>;
 }
 
-/** The recording of one run, by one process. It begins with the run's first event, and leaves out what the place has already. */
+/** The recording of one run by one process. It starts from the run's first event and skips what the tracker already has. */
 export interface TrackerSession {
   /**
    * Records events, in order.
@@ -50,12 +50,12 @@ export interface TrackerSession {
   write(events: readonly LoggedEvent[], signal: AbortSignal): Promise<void>;
 }
 
-/** A tracker that does not answer or refuses. Training does not depend on it. */
+/** A tracker does not answer or rejects a request. Training does not depend on it. */
 export class TrackerError extends UserError {
   override readonly name: string = 'TrackerError';
 }
 
-/** A run that a tracker must not record, since a person removed it there. */
+/** A run that a tracker must not record because someone deleted it there. */
 export class RemovedThere extends TrackerError {
   override readonly name = 'RemovedThere';
 }

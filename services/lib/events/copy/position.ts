@@ -1,4 +1,4 @@
-/** Finds how far the stream has the events of a run, and says where the two differ. */
+/** Finds how many of a run's events the stream has, and describes where the two differ. */
 import { NatsError, type JetStreamManager, type StoredMsg, type StreamInfo } from 'nats';
 import { eventIn, sequenceOf, subjectOf, type CloudEvent, type EventKind } from '../cloudEvent.js';
 import type { EventLog } from '../log/eventLog.js';
@@ -6,7 +6,7 @@ import { lastingKinds, partKinds } from '../log/kinds.js';
 import { LogReader } from '../log/logReader.js';
 import type { CopiedMark } from './copiedMark.js';
 
-/** The server has no message that fits. */
+/** The server has no matching message. */
 const noMessageCode = 10037;
 
 /** A log that is copied. */
@@ -20,24 +20,25 @@ export interface CopiedLog {
 export interface Position {
   /** The number of the newest event that the stream has. */
   readonly sequence: number;
-  /** The number of that event in the stream; 0 where it has none. */
+  /** The number of that event in the stream; 0 if there is none. */
   readonly streamSequence: number;
   /** When the stream was created. */
   readonly created: string;
-  /** The number in the stream of the newest message of each kind: a publisher that has been overtaken is refused by it. */
+  /** The stream number of the newest message of each kind, by which the server refuses an overtaken publisher. */
   readonly newest: ReadonlyMap<EventKind, number>;
-  /** Where stream and log differ, in words; empty where they do not. */
+  /** Describes how stream and log differ; empty if they do not. */
   readonly difference: string;
 }
 
 /**
  * Finds the position of a run.
  *
- * @throws NatsError where the server does not answer
+ * @throws NatsError if the server does not answer
  */
 export async function findPosition(manager: JetStreamManager, stream: string, copied: CopiedLog): Promise<Position> {
   const { runId, log } = copied;
-  // Before the newest message of all: a message that another publisher adds in between is then refused as unexpected.
+  // Read before the newest message overall, so that a message added by another publisher in between is refused as
+  // unexpected.
   const newest = new Map<EventKind, number>();
   await Promise.all(
     [...partKinds, ...lastingKinds].map(async (kind) => {
@@ -59,7 +60,7 @@ type Place = Pick<Position, 'sequence' | 'streamSequence' | 'difference'>;
 /**
  * Decides where to continue.
  *
- * @param found the newest event of the run in the stream, where the log has it too
+ * @param found the newest event of the run in the stream, if the log has it too
  * @param other the newest event of the run in the stream, whether the log has it or not
  */
 function placeOf(
@@ -78,7 +79,7 @@ function placeOf(
   if (found !== undefined) {
     return { ...found, difference: found.sequence < acknowledged ? again(found.sequence + 1) : '' };
   }
-  // Limits and people remove the oldest messages; a crash removes the newest.
+  // Limits and operators remove the oldest messages; a crash removes the newest.
   const removed = isSame && info.state.last_seq >= mark.streamSequence;
   if (other !== undefined) {
     return {
@@ -91,7 +92,7 @@ function placeOf(
   return { sequence: 0, streamSequence: 0, difference: acknowledged > 0 ? again(1) : '' };
 }
 
-/** Whether the log has an event of the stream: the same number, id and time. */
+/** Whether the log has an event of the stream with the same number, id and time. */
 async function isInLog(event: CloudEvent, log: EventLog): Promise<boolean> {
   const sequence = sequenceOf(event);
   if (sequence < 1 || sequence > log.last) return false;
@@ -101,7 +102,7 @@ async function isInLog(event: CloudEvent, log: EventLog): Promise<boolean> {
   return logged.event.id === event.id && logged.event.time === event.time;
 }
 
-/** Returns a message of a stream; undefined where it has none that fits. */
+/** Returns a message of a stream; undefined if no message matches. */
 export async function storedMessage(
   manager: JetStreamManager,
   stream: string,

@@ -9,7 +9,7 @@ import { LogReader, type LoggedEvent } from '../log/logReader.js';
 import { readMark, writeMark, type CopiedMark } from './copiedMark.js';
 import { findPosition, storedMessage } from './position.js';
 
-/** What events are copied to. */
+/** The target of the copy. */
 export interface CopyTarget {
   readonly manager: JetStreamManager;
   readonly client: JetStreamClient;
@@ -23,21 +23,21 @@ export interface CopyTarget {
 export interface RunCopyOptions {
   readonly runId: string;
   readonly log: EventLog;
-  /** Counts the events that were published and that were refused. */
+  /** Counts published and refused events. */
   readonly counts: { published: number; refused: number };
   readonly onError: (error: EventError) => void;
 }
 
-/** Time between two writes of the mark. */
+/** Time between writes of the mark. */
 const markMs = 2000;
 
-/** The server found another message on the subject than this publisher knows. */
+/** The subject's last message is not the one that this publisher expects. */
 const overtakenCode = 10071;
 
-/** The message is larger than the stream takes. */
+/** The message exceeds the stream's limit. */
 const tooLargeCode = 10054;
 
-/** The position of one run in the stream, and the way on from there. */
+/** The position of one run in the stream; continues copying from there. */
 export class RunCopy {
   readonly #options: RunCopyOptions;
   #mark: CopiedMark | undefined;
@@ -53,27 +53,30 @@ export class RunCopy {
     this.#acknowledged = Math.min(this.#mark?.sequence ?? 0, options.log.last);
   }
 
-  /** Events that the stream lacks, as far as is known. */
+  /** Number of events that the stream is known to lack. */
   get queued(): number {
     return this.#options.log.last - this.#acknowledged;
   }
 
-  /** Asks the stream for its newest event before the next one is sent: it may have lost some, or have more than was acknowledged. */
+  /**
+   * Makes the copy ask the stream for its newest event before sending the next: the stream may have lost events, or have more than
+   * it acknowledged.
+   */
   doubt(): void {
     this.#reader = undefined;
   }
 
   /**
-   * Sends the next events, at most a chunk of the log.
+   * Sends the next events: at most one chunk of the log.
    *
    * @returns whether there are more
-   * @throws Error where the log cannot be flushed or the stream does not take an event; {@link doubt} then holds
+   * @throws Error if the log cannot be flushed or the stream does not accept an event; this has the effect of {@link doubt}
    */
   async advance(target: CopyTarget): Promise<boolean> {
     const { log } = this.#options;
     try {
       const reader = (this.#reader ??= await this.#find(target));
-      // What a power cut could take from the log must not be in the stream.
+      // Events that a power cut could remove from the log must not reach the stream.
       const until = await log.flush();
       const events = await reader.next(until);
       for (const each of events) {
@@ -110,9 +113,9 @@ export class RunCopy {
     try {
       const ack = await this.#publish(logged, target, event.id);
       const isOurs = !ack.duplicate || (await this.#isStored(logged, target, ack.seq));
-      // Within the server's window for duplicates, the id may be that of another run of this name, or of a message that is lost.
+      // Within the server's duplicate window, the id may belong to an earlier run of the same name or to a lost message.
       const { seq } = isOurs ? ack : await this.#publish(logged, target, `${event.id}@${event.time}`);
-      // Numbers only grow, unless the stream was removed and created again.
+      // Numbers only grow unless the stream was deleted and created again.
       if (seq < streamSequence) this.doubt();
       streamSequence = seq;
       this.#newest.set(kindOf(event), seq);
@@ -133,7 +136,7 @@ export class RunCopy {
     const carried = headers();
     if (event.traceparent !== undefined) carried.set('traceparent', event.traceparent);
     if (event.tracestate !== undefined) carried.set('tracestate', event.tracestate);
-    // Set here, since the client library leaves out a 0, which means that there is none.
+    // Set here because the client library omits 0, which means that there is no message.
     carried.set('Nats-Expected-Last-Subject-Sequence', String(this.#newest.get(kind) ?? 0));
     const subject = subjectOf(this.#options.runId, kind);
     return target.during(target.client.publish(subject, payload, { msgID, headers: carried }));
@@ -151,7 +154,7 @@ export class RunCopy {
     }, markMs).unref();
   }
 
-  /** Writes how far the stream has the log. Never rejects. */
+  /** Writes how much of the log the stream has. Never rejects. */
   async saveMark(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -168,7 +171,7 @@ export class RunCopy {
   }
 }
 
-/** Whether another publisher of the same run was first. */
+/** Whether another publisher of the same run got ahead. */
 export function isOvertaken(error: unknown): boolean {
   return error instanceof NatsError && error.api_error?.err_code === overtakenCode;
 }

@@ -13,23 +13,23 @@ export interface StreamCopyOptions {
   readonly target: () => CopyTarget;
   /** The server, without credentials. */
   readonly url: string;
-  /** Creates the stream where a server has lost it. */
+  /** Recreates the stream if the server has lost it. */
   readonly repairStream: () => Promise<void>;
   readonly signal: AbortSignal;
   readonly onError: (error: EventError) => void;
 }
 
-/** Runs that are copied at the same time. */
+/** Number of runs copied concurrently. */
 const mostActive = 4;
 
-/** The server answers that it has no such stream. */
+/** The server has no such stream. */
 const noStreamCode = 10059;
 
 /** Copies any number of runs, a few at a time. */
 export class StreamCopy {
   readonly #options: StreamCopyOptions;
   readonly #runs = new Set<RunCopy>();
-  /** Runs that may have events to send, the longest waiting first. */
+  /** Runs that may have events to send, longest waiting first. */
   readonly #waiting = new Set<RunCopy>();
   readonly #busy = new Set<RunCopy>();
   readonly #listeners = new Set<() => void>();
@@ -66,7 +66,7 @@ export class StreamCopy {
     void this.#work();
   }
 
-  /** Waits until the stream has every event of the given runs, or of all. Returns false where that took longer. */
+  /** Waits until the stream has every event of the given runs, or of all. Returns false if that takes longer. */
   async flush(timeoutMs: number, runs: ReadonlySet<RunCopy> = this.#runs): Promise<boolean> {
     const isDone = (): boolean => [...runs].every((run) => !this.#waiting.has(run) && !this.#busy.has(run));
     if (isDone()) return true;
@@ -84,7 +84,7 @@ export class StreamCopy {
     }
   }
 
-  /** The server may be another one, or have lost or gained events. */
+  /** The server may be a different one, or may have lost or gained events. */
   #doubtAll(): void {
     for (const run of this.#runs) {
       run.doubt();
@@ -94,7 +94,7 @@ export class StreamCopy {
 
   async #work(): Promise<void> {
     const { watch, signal } = this.#options;
-    // Starts in a later turn of the event loop, so that the caller continues first.
+    // Deferred, so that the caller continues first.
     await Promise.resolve();
     for (;;) {
       await watch.whenConnected(signal);
@@ -124,7 +124,7 @@ export class StreamCopy {
 
   async #afterFailure(error: unknown): Promise<void> {
     const { watch, onError, repairStream, url, target } = this.#options;
-    // A lost connection is reported where it is watched. Another publisher is found out by asking the stream again.
+    // The connection watch reports a lost connection. Asking the stream again reveals another publisher.
     if (!watch.connected || (isOvertaken(error) && this.#failures === 0)) return;
     const problem = permissionError(error, url, target().stream)?.message ?? messageOf(error);
     const message = `events are not published yet, and stay in the runs' logs: ${problem}`;

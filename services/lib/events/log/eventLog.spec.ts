@@ -100,12 +100,12 @@ test('damaged lines do not keep a log from being opened', (t) => {
   for (const id of ['1', '2', '3']) appendState(log, id);
   const file = join(directory, String(readdirSync(directory)[0]));
   const [first = '', second = '', third = ''] = readFileSync(file, 'utf8').split('\n');
-  // An escape that JSON does not have, and a line that is cut in its data.
+  // An invalid JSON escape, and a line truncated within its data.
   writeFileSync(file, `${first.replace('a/state/1', 'a/state/\\x')}\n${second}\n${third.slice(0, -5)}\n`);
   const { log: next } = open(t, { directory });
   assert.equal(next.newest('state')?.id, 'a/state/2');
   assert.equal(next.has('state', '1'), false);
-  assert.equal(next.newest('state')?.id, 'a/state/2'); // from its index now
+  assert.equal(next.newest('state')?.id, 'a/state/2'); // now from its index
   assert.equal(next.find('state', '3'), undefined);
 });
 

@@ -1,6 +1,6 @@
 /**
- * The events of one run on disk, in order: the record, of which a stream is a copy. Events of a step's parts last until newer
- * events fill a few megabytes; all others last as long as the run.
+ * The events of one run on disk, in order. This log is authoritative; a stream is a copy. Events of a step's parts are kept
+ * until newer events fill a few megabytes; all others are kept as long as the run exists.
  */
 import { closeSync, existsSync, fdatasyncSync, mkdirSync, openSync } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
@@ -14,49 +14,51 @@ import { cutTornLine, headOf, linesOf, listSegments, segmentPath, sequenceIn, ty
 
 /** Sizes of a log. */
 export interface LogLimits {
-  /** Bytes after which a new segment is begun. */
+  /** Bytes after which a new segment is started. */
   readonly segmentBytes: number;
-  /** Newest segments that keep the events of parts once the stream has them. */
+  /** Number of newest segments that keep part events once the stream has them. */
   readonly completeSegments: number;
-  /** Newest segments that keep them until the stream has them. */
+  /** Number of newest segments that keep part events until the stream has them. */
   readonly mostComplete: number;
 }
 
-/** 1 MiB a segment; the parts of the newest 4 MiB, or of the newest 64 MiB where the stream does not have them. */
+/** 1 MiB per segment; part events of the newest 4 MiB, or of the newest 64 MiB if the stream does not have them. */
 export const defaultLimits: LogLimits = { segmentBytes: 1024 * 1024, completeSegments: 4, mostComplete: 64 };
 
 /** Options of a log. */
 export interface LogOptions {
   /** Its directory; created with the first event. */
   readonly directory: string;
-  /** Called before each write. @throws where this process may not write any more */
+  /** Called before each write. @throws if this process may not write any more */
   readonly assertWritable: () => void;
   readonly limits: LogLimits;
-  /** Whether the events are copied to a stream: those of parts then stay until {@link EventLog.noteCopied}. */
+  /** Whether events are copied to a stream. If so, part events stay until {@link EventLog.noteCopied}. */
   readonly copied: boolean;
   readonly onError: (error: EventError) => void;
 }
 
-/** Events that are held in memory while the disk refuses them. Beyond that the oldest are lost, those of parts first. */
+/**
+ * Maximum number of events held in memory while the disk refuses them. Beyond that, the oldest are lost, part events first.
+ */
 const mostUnwritten = 10_000;
 
 /** The log of one run. One process writes it. */
 export class EventLog {
   readonly #options: LogOptions;
   #segments: Segment[];
-  /** Ids of lasting events as `<kind>/<id>`, and the newest line of each kind; read at the first use. */
+  /** Ids of lasting events as `<kind>/<id>`, and the newest line of each kind; read on first use. */
   #index: { readonly ids: Set<string>; readonly newest: Map<string, string> } | undefined;
   #last: number;
-  /** Lines that are not in the file yet. */
+  /** Lines that have not been written to the file yet. */
   #unwritten: { readonly line: string; readonly part: boolean }[] = [];
-  /** The path of a file with lines that are not flushed to disk. */
+  /** The path of a file with lines that have not been flushed to disk. */
   #unflushed: string | undefined;
   #failing = false;
   /** The number of the newest event that the stream has. */
   #copiedTo: number;
   #compacting: Promise<void> | undefined;
 
-  /** @throws UserError where its files cannot be read */
+  /** @throws UserError if its files cannot be read */
   constructor(options: LogOptions) {
     this.#options = options;
     this.#copiedTo = options.copied ? 0 : Infinity;
@@ -76,7 +78,7 @@ export class EventLog {
     return this.#options.directory;
   }
 
-  /** @throws where this process may not write any more */
+  /** @throws if this process may not write any more */
   assertWritable(): void {
     this.#options.assertWritable();
   }
@@ -96,13 +98,13 @@ export class EventLog {
     return this.#indexed().ids.has(`${kind}/${id}`);
   }
 
-  /** Returns the newest event of a lasting kind. Reads the files from their end on until it is found. */
+  /** Returns the newest event of a lasting kind. Reads the files from the end until it is found. */
   newest<K extends EventKind>(kind: K): Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined {
     const event = eventOfLine(this.#index?.newest.get(kind) ?? '') ?? this.#findNewest(kind);
     return event as Extract<CloudEvent, { type: `gapo.v1.${K}` }> | undefined;
   }
 
-  /** Damaged lines are left out, as a reader leaves them out. */
+  /** Skips damaged lines, as a reader does. */
   #findNewest(kind: EventKind): CloudEvent | undefined {
     for (const segment of this.#segments.toReversed()) {
       for (const line of linesOf(segment).toReversed()) {
@@ -126,11 +128,11 @@ export class EventLog {
   }
 
   /**
-   * Appends the event that has the next number. A lasting event is flushed to disk when this returns. Where the disk refuses
-   * it, it is held in memory and written, in order, before the next one.
+   * Appends the event that has the next number. A lasting event is on disk when this returns. If the disk refuses it, it is
+   * held in memory and written, in order, before the next one.
    *
    * @param id its id within the run and kind
-   * @returns false for a lasting event whose id is in the log already: nothing is appended
+   * @returns false for a lasting event whose id is already in the log; nothing is appended
    */
   append(event: CloudEvent, id: string): boolean {
     const kind = kindOf(event);
@@ -152,7 +154,7 @@ export class EventLog {
    * Flushes everything to disk without blocking.
    *
    * @returns the number of the newest event on disk
-   * @throws Error where the disk refuses it
+   * @throws Error if the disk refuses it
    */
   async flush(): Promise<number> {
     if (!this.#tryWrite(true)) throw new EventError('unwritten', this.#heldText);
@@ -171,7 +173,7 @@ export class EventLog {
     return last;
   }
 
-  /** Returns whether everything is in the file. */
+  /** Returns whether everything has been written to the file. */
   #tryWrite(flush: boolean): boolean {
     const lines = this.#unwritten;
     if (lines.length === 0) return true;
@@ -208,7 +210,7 @@ export class EventLog {
     return `${this.#unwritten.length} events of ${this.#options.directory} are held in memory until it can be written`;
   }
 
-  /** Returns the segment to append to; begins a new one, whose first event has the number `next`, where the newest is full. */
+  /** Returns the segment to append to; starts a new one, whose first event has the number `next`, if the newest is full. */
   #segmentFor(next: number): Segment {
     const { directory, limits } = this.#options;
     const newest = this.#segments.at(-1);
@@ -217,19 +219,19 @@ export class EventLog {
     mkdirSync(directory, { recursive: true });
     const segment = { first: next, path: segmentPath(directory, next, false), compacted: false, bytes: 0 };
     this.#segments = [...this.#segments, segment];
-    // Later, so that the caller continues first.
+    // Deferred, so that the caller continues first.
     this.#compacting ??= Promise.resolve()
       .then(() => this.#compact())
       .finally(() => (this.#compacting = undefined));
     return segment;
   }
 
-  /** Notes that a stream has the events up to a number. Those of parts among them may go. */
+  /** Records that a stream has the events up to a number. Part events among them may be removed. */
   noteCopied(sequence: number): void {
     this.#copiedTo = sequence;
   }
 
-  /** Removes the events of parts from old segments. What fails is reported, and tried again with the next segment. */
+  /** Removes part events from old segments. Failures are reported and retried with the next segment. */
   async #compact(): Promise<void> {
     for (let due = this.#due(); due !== undefined; due = this.#due()) {
       try {
@@ -241,7 +243,7 @@ export class EventLog {
     }
   }
 
-  /** Returns the oldest segment whose parts may go. */
+  /** Returns the oldest segment whose part events may be removed. */
   #due(): Segment | undefined {
     const { completeSegments, mostComplete } = this.#options.limits;
     const segments = this.#segments;
@@ -265,7 +267,7 @@ export class EventLog {
     this.#segments = this.#segments.map((each) => (each.first === segment.first ? compacted : each));
   }
 
-  /** Writes what is held in memory, if the disk takes it now. */
+  /** Writes what is held in memory if the disk accepts it now. */
   async close(): Promise<void> {
     await this.flush().catch((error: unknown) => this.#report('unwritten', messageOf(error), error));
     await this.#compacting;

@@ -1,10 +1,13 @@
-/** How long the events of each kind stay in a log. */
+/** How long events of each kind stay in a log. */
 import type { EventKind } from '../cloudEvent.js';
 
-/** Kinds that describe a part of a step, which its report sums up: they stay for a while. */
+/**
+ * Kinds that describe a part of a step. The step's report sums them up, so they are kept only for a
+ * while.
+ */
 export const partKinds = ['rollout', 'reward', 'gradient'] as const satisfies readonly EventKind[];
 
-/** Kinds that stay as long as the run. */
+/** Kinds that are kept as long as the run exists. */
 export const lastingKinds = [
   'state',
   'step',

@@ -11,7 +11,7 @@ export interface LoggedEvent {
   /** Its number within the run. */
   readonly sequence: number;
   readonly event: CloudEvent;
-  /** Its JSON, as it is in the file. */
+  /** Its JSON, as in the file. */
   readonly payload: Uint8Array;
 }
 
@@ -34,7 +34,8 @@ export class LogReader {
   }
 
   /**
-   * Reads the next events, at most a chunk of them; none at the end. Lines that are no events are reported and skipped.
+   * Reads the next events, at most one chunk of them; none at the end. Lines that are not events are reported and
+   * skipped.
    *
    * @param until the number of the last event to read
    */
@@ -54,7 +55,7 @@ export class LogReader {
     }
   }
 
-  /** The segment that has the next event. */
+  /** The segment that contains the next event. */
   #current(): Segment | undefined {
     const { segments } = this.#log;
     const found =
@@ -62,7 +63,7 @@ export class LogReader {
         ? (segments.findLast(({ first }) => first <= this.#after + 1) ?? segments[0])
         : segments.find(({ first }) => first === this.#segment);
     this.#segment = found?.first;
-    // Another file, or the same lines without those that compaction has removed.
+    // A different file, or the same one after compaction.
     if (found !== undefined && found.path !== this.#path) {
       this.#path = found.path;
       this.#offset = 0;
@@ -70,11 +71,11 @@ export class LogReader {
     return found;
   }
 
-  /** Reads the complete lines from the present offset on. */
+  /** Reads the complete lines from the current offset on. */
   async #lines({ path }: Segment): Promise<Buffer[]> {
     const file = await open(path, 'r');
     try {
-      // A reader that keeps up reads one event at a time, which takes a hundredth of a chunk.
+      // A reader that keeps up reads one event at a time, about a hundredth of a chunk.
       const left = Math.max(0, (await file.stat()).size - this.#offset);
       for (let size = Math.min(left, chunkBytes); ; size = Math.min(left, 2 * size)) {
         const { bytesRead, buffer } = await file.read(Buffer.alloc(size), 0, size, this.#offset);

@@ -1,6 +1,6 @@
 /**
  * The files of an event log: segments of lines, named by the number of their first event. Only the newest is appended to. An
- * older one may be replaced by a compacted one, which keeps the lasting events.
+ * older one may be replaced by a compacted segment with only the lasting events.
  */
 import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,14 +9,14 @@ import { sequenceText } from '../cloudEvent.js';
 
 /** One file of a log. */
 export interface Segment {
-  /** The number of its first event, also once compaction has removed that event. */
+  /** The number of its first event, even if compaction has removed that event. */
   readonly first: number;
   readonly path: string;
   readonly compacted: boolean;
   bytes: number;
 }
 
-/** A line's event, as far as the text before its data tells. */
+/** What the text before a line's data says about its event. */
 export interface LineHead {
   /** The kind, such as `step`. */
   readonly kind: string;
@@ -34,10 +34,10 @@ export function segmentPath(directory: string, first: number, compacted: boolean
 }
 
 /**
- * Lists the segments of a log, oldest first; none where the directory does not exist. Where compaction was interrupted, the
- * compacted segment counts.
+ * Lists the segments of a log, oldest first; none if the directory does not exist. If compaction was interrupted, the
+ * compacted segment is used.
  *
- * @throws UserError where the directory cannot be read
+ * @throws UserError if the directory cannot be read
  */
 export function listSegments(directory: string): Segment[] {
   const segments = new Map<number, Segment>();
@@ -71,10 +71,10 @@ export function linesOf({ path }: Segment): string[] {
 }
 
 /**
- * Removes what a crash left after the last complete line of a segment, and sets its size.
+ * Removes what a crash left after the last complete line of a segment, and updates its size.
  *
- * @returns the bytes that were removed
- * @throws UserError where the file cannot be changed
+ * @returns the number of removed bytes
+ * @throws UserError if the file cannot be changed
  */
 export function cutTornLine(segment: Segment): number {
   const { path } = segment;
@@ -89,18 +89,18 @@ export function cutTornLine(segment: Segment): number {
   }
 }
 
-/** Returns kind and id of a line; undefined where it is no event. */
+/** Returns kind and id of a line; undefined if it is not an event. */
 export function headOf(line: string): LineHead | undefined {
   const [, kind, id] = headPattern.exec(line) ?? [];
   if (kind === undefined || id === undefined) return undefined;
   try {
     return { kind, id: JSON.parse(`"${id}"`) as string };
   } catch {
-    return undefined; // an escape that JSON does not have, or a control character
+    return undefined; // an invalid JSON escape, or a control character
   }
 }
 
-/** Returns the number of a line's event; undefined where it is no event. */
+/** Returns the number of a line's event; undefined if it is not an event. */
 export function sequenceIn(line: string): number | undefined {
   const digits = sequencePattern.exec(line)?.[1];
   return digits === undefined ? undefined : Number(digits);

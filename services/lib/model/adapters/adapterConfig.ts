@@ -1,4 +1,4 @@
-/** Reads adapter_config.json: which modules have an adapter, of which rank, and how it is scaled. */
+/** Reads adapter_config.json: which modules have an adapter, and its rank and scale. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { DecoderConfig } from '../decoderConfig.js';
@@ -38,7 +38,7 @@ const schema = z.object({
 const known: KnownKeys = {
   used: Object.keys(schema.shape),
   harmless: [
-    // PEFT corrects it where the model's weights are stored the other way.
+    // PEFT corrects it if the model's weights are stored the other way round.
     'fan_in_fan_out',
     // They describe the file and the base model.
     'auto_mapping',
@@ -46,11 +46,11 @@ const known: KnownKeys = {
     'peft_version',
     'revision',
     'task_type',
-    // They act in training by PEFT only.
+    // They only affect training with PEFT.
     'lora_dropout',
     'merge_weights',
     'runtime_config',
-    // They configure kinds of initialization and of adapters that other keys choose.
+    // They configure kinds of initialization and adapters selected by other keys.
     'corda_config',
     'eva_config',
     'loftq_config',
@@ -97,7 +97,7 @@ export interface AdapterConfig {
 }
 
 /**
- * Reads DIR/adapter_config.json. Modules are chosen, and patterns matched, as PEFT does it.
+ * Reads DIR/adapter_config.json. Modules are selected, and patterns matched, as in PEFT.
  *
  * @throws ModelError with every problem
  */
@@ -151,8 +151,8 @@ function loraOf(keys: Keys, config: DecoderConfig, report: Report): LoraSpec {
 }
 
 /**
- * Returns the targets of an adapter: those that it lists, or else the modules that its keys choose. Such modules are named by
- * their last parts where all modules of that name are targets.
+ * Returns the targets of an adapter: those that it lists, otherwise the modules selected by its keys. Such modules are named
+ * by their last parts if all modules of that name are targets.
  */
 function targetsOf(keys: Keys, modules: readonly Module[], config: DecoderConfig, report: Report): readonly string[] {
   const { target_modules: named, exclude_modules: excluded, layers_to_transform: layers } = keys;
@@ -204,7 +204,7 @@ function patternValues(
   return values;
 }
 
-/** Names modules by their last parts where all modules of that name are among them. */
+/** Names modules by their last parts if all modules of that name are among them. */
 function shortened(targets: readonly string[], modules: readonly string[]): readonly string[] {
   const chosen = new Set(targets);
   const partial = new Set(modules.filter((module) => !chosen.has(module)).map(targetName));

@@ -1,4 +1,4 @@
-/** Writes models with an adapter merged into their weights, as a directory that every loader of the model reads. */
+/** Writes models with an adapter merged into their weights, as a directory that every loader of the model can read. */
 import { basename, join } from 'node:path';
 import { f32, f64, required } from '@gapo/numeric';
 import { type FileContent, writeAllAtomically } from '@gapo/service';
@@ -70,13 +70,13 @@ export async function writeMergedModel(
   return [...contents.keys()];
 }
 
-/** Whether loaders find weight files of these names by an index only. */
+/** Whether loaders find weight files with these names only through an index. */
 function needIndex(files: readonly string[]): boolean {
   return files.some((name) => name !== 'model.safetensors');
 }
 
 /**
- * Yields the bytes of one safetensors file of a merged model, a tensor at a time.
+ * Yields the bytes of one safetensors file of a merged model, one tensor at a time.
  *
  * @throws ModelError if a sum overflows its element type
  */
@@ -136,8 +136,8 @@ export function merger({ config }: DecoderModel, { lora, tensors }: Adapter): (w
 }
 
 /**
- * Returns a model's config.json for weights of another element type. It says whether the output projection is tied to the
- * embeddings, in case the model's own said so of two that differ.
+ * Returns a model's config.json for weights of another element type. It states whether the output projection is tied to the
+ * embeddings, because the model's own file may claim so although the two differ.
  */
 export async function configWithDtype(
   { directory, config }: Pick<DecoderModel, 'directory' | 'config'>,

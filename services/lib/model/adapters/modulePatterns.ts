@@ -1,13 +1,13 @@
 /**
- * Python's regular expressions over the names of modules, as adapter_config.json has them. They come from a file, so they are
- * matched within a time limit.
+ * Python regular expressions over module names, as used in adapter_config.json. They come from a file, so matching has a time
+ * limit.
  */
 import { runInNewContext } from 'node:vm';
 
-/** Milliseconds for all names together. A pattern that takes longer backtracks without end. */
+/** Milliseconds for all names together. A pattern that takes longer backtracks endlessly. */
 const limit = 1000;
 
-/** Returns the JavaScript form of a pattern, which differs in its named groups, its anchors and its inline flags. */
+/** Translates a pattern to JavaScript, which differs in named groups, anchors and inline flags. */
 function translated(pattern: string): { readonly source: string; readonly flags: string } {
   const [prefix = '', flags = ''] = /^\(\?([ims]+)\)/.exec(pattern) ?? [];
   const source = pattern
@@ -22,8 +22,8 @@ function translated(pattern: string): { readonly source: string; readonly flags:
 /**
  * Returns the names that a pattern matches.
  *
- * @param whole whether it must match a whole name (`re.fullmatch`), or a name from its start or after a point (as the keys of
- * rank_pattern and alpha_pattern)
+ * @param whole whether it must match a whole name (`re.fullmatch`), or the end of one: all of it, or everything after a dot
+ * (as for the keys of rank_pattern and alpha_pattern)
  * @returns undefined if it is not a regular expression, or takes too long
  */
 export function matchingNames(

@@ -63,7 +63,7 @@ export function peftConfig(config: DecoderConfig, lora: LoraSpec, base: string):
   };
 }
 
-/** Returns the keys for modules with a rank or alpha of their own, by their whole names. */
+/** Returns the keys for modules with their own rank or alpha, by full name. */
 function patternsOf({ exceptions = [] }: LoraSpec): Readonly<Record<string, unknown>> {
   if (exceptions.length === 0) return {};
   return {
@@ -83,13 +83,13 @@ export interface Adapter {
   readonly tensors: readonly NamedTensor[];
 }
 
-/** The model of an adapter. Without its hash, the one that the adapter records is not compared. */
+/** The model of an adapter. Without its hash, the hash recorded in the adapter is not checked. */
 export type AdaptedModel = Pick<DecoderModel, 'directory' | 'config'> & Partial<Pick<DecoderModel, 'sha256'>>;
 
 /**
  * Reads a PEFT adapter to start from.
  *
- * @throws ModelError with every mismatch with the model, or everything that is not LoRA on linear maps
+ * @throws ModelError listing every mismatch with the model, and everything that is not LoRA on linear maps
  */
 export async function readAdapter(directory: string, model: AdaptedModel, options: KeyOptions = {}): Promise<Adapter> {
   const { lora, base } = await readAdapterConfig(directory, model.config, options);
@@ -134,7 +134,7 @@ async function readWeights(directory: string): Promise<Buffer> {
   return readBytes(join(directory, adapterFiles.weights));
 }
 
-/** Explains the names of tensors that are not those of an adapter on linear maps. */
+/** Explains tensor names that do not belong to an adapter on linear maps. */
 function namingProblems(names: readonly string[]): readonly string[] {
   const whole = names.filter((name) => !/\.lora_|\.lora_embedding_/.test(name));
   const embeddings = names.filter((name) => name.includes('.lora_embedding_'));
@@ -155,13 +155,13 @@ function namingProblems(names: readonly string[]): readonly string[] {
   ];
 }
 
-/** Returns the targets that name no linear map of the decoder. */
+/** Returns the targets that do not name a linear map of the decoder. */
 export function unmatchedTargets(lora: LoraSpec, config: DecoderConfig): readonly string[] {
   const modules = decoderLayout(config).layers.flatMap((layer) => linearModules(layer));
   return lora.targets.filter((target) => !modules.some(({ name }) => isTarget({ ...lora, targets: [target] }, name)));
 }
 
-/** Lists the signs that an adapter belongs to another model: the recorded hash, or the path of an existing directory. */
+/** Lists signs that an adapter belongs to another model: the recorded hash, or the path of an existing directory. */
 async function baseProblems(
   base: string | undefined,
   sha256: string | undefined,
@@ -173,7 +173,7 @@ async function baseProblems(
       `it was trained on weights with SHA-256 ${sha256.slice(0, 12)}…, the model's are ${model.sha256.slice(0, 12)}…`,
     ];
   }
-  if (base === undefined || !base.startsWith('/')) return []; // a name on the Hub says nothing about paths here
+  if (base === undefined || !base.startsWith('/')) return []; // a Hub name says nothing about local paths
   const found = await stat(base).catch(() => undefined);
   if (found === undefined || (await realpath(base)) === (await realpath(model.directory))) return [];
   return [`base_model_name_or_path is ${base}`];

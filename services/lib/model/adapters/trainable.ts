@@ -23,11 +23,11 @@ export interface LoraSpec {
   readonly alpha: number;
   /** Module names or their last parts, such as q_proj or attn.c_proj. */
   readonly targets: readonly string[];
-  /** The targets with a rank or alpha of their own. @default none */
+  /** The targets with their own rank or alpha. @default none */
   readonly exceptions?: readonly LoraException[];
 }
 
-/** A module whose adapter has a rank or alpha of its own. */
+/** A module whose adapter has its own rank or alpha. */
 export interface LoraException {
   /** For example model.layers.0.self_attn.q_proj. */
   readonly module: string;

@@ -1,7 +1,7 @@
 /**
  * The description of an architecture: the names of its tensors, the keys of its config.json, and the decoder that they
- * specify. Readers, adapters, graphs and the sampler derive everything else from it; none of them knows an architecture
- * by name.
+ * specify. Readers, adapters, graphs and the sampler derive everything else from it; none of them refers to an
+ * architecture by name.
  */
 import type { z } from 'zod';
 import type { DecoderConfig, LayerAttention, TensorNames } from '../decoderConfig.js';
@@ -12,7 +12,7 @@ import { eosTokens } from './generationConfig.js';
 import { problemsOf } from './keys.js';
 import { insteadOfQuantized, quantizationOf } from './quantization.js';
 
-/** Adds a problem to the list that the error for a config.json reports. */
+/** Adds a problem to the list reported in the error for a config.json. */
 export type Report = (problem: string) => void;
 
 /** The part of a decoder's description that an architecture reads from config.json in its own way. */
@@ -34,11 +34,14 @@ export interface Description<Keys extends z.ZodObject> {
   readonly names: TensorNames;
   /** The keys of config.json that it reads. */
   readonly keys: Keys;
-  /** Keys of its config.json without an effect on what gapo computes, besides those of every architecture. */
+  /** Keys of its config.json that do not affect what gapo computes, in addition to those common to all architectures. */
   readonly harmless?: KnownKeys['harmless'];
-  /** Keys that are not implemented, with the values at which they have no effect, besides those of every architecture. */
+  /**
+   * Keys that are not implemented, with the values at which they have no effect, in addition to those common to all
+   * architectures.
+   */
   readonly neutral?: KnownKeys['neutral'];
-  /** Other names of keys, which count if both are there. */
+  /** Aliases of keys. If both are present, the alias wins. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** The decoder that the keys specify. Reports combinations that are not supported. */
   readonly decoder: (keys: z.output<Keys>, report: Report) => DecoderShape;
@@ -71,7 +74,7 @@ export function everyLayer(layers: number, attention: LayerAttention): readonly 
   return new Array<LayerAttention>(layers).fill(attention);
 }
 
-/** Returns the attention of a decoder's layers with other windows. */
+/** Returns the attention of a decoder's layers with different windows. */
 export function withWindows(
   { attention }: Pick<DecoderConfig, 'attention'>,
   windows: readonly (number | undefined)[],
@@ -88,7 +91,7 @@ export interface DecoderOptions extends KeyOptions {
 /**
  * Reads a decoder from the config.json of an architecture.
  *
- * @param architecture the one that the file names
+ * @param architecture the architecture named in the file
  * @param content the file's content
  * @param path the file's path, for error messages
  * @param options the keys to ignore, and end-of-sequence tokens from elsewhere

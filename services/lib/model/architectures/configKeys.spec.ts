@@ -1,4 +1,4 @@
-/** The keys of config.json files as transformers writes them, and as they are on the Hub. */
+/** The keys of config.json files as written by transformers and as found on the Hub. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';

@@ -1,4 +1,4 @@
-/** The keys that config.json has whatever its architecture. */
+/** The config.json keys common to all architectures. */
 import { type KnownKeys, neutral } from '../knownKeys.js';
 import { samplingKeys } from './generationConfig.js';
 
@@ -8,7 +8,7 @@ export const configKeys: KnownKeys = {
   harmless: [
     // They describe the file.
     'architectures',
-    'auto_map', // gapo runs no code of a checkpoint. Transformers does not either, unless it is told to trust it
+    'auto_map', // gapo never runs code from a checkpoint. Neither does transformers, unless told to trust it
     'custom_pipelines',
     'is_llama_config',
     'model_name',
@@ -21,7 +21,7 @@ export const configKeys: KnownKeys = {
     'unsloth_version',
     '_commit_hash',
     '_name_or_path',
-    // They choose an implementation or an element type of the same arithmetic.
+    // They select an implementation or an element type for the same arithmetic.
     'attn_implementation',
     'chunk_size_feed_forward',
     'dtype',
@@ -42,7 +42,7 @@ export const configKeys: KnownKeys = {
     '_attn_implementation_internal',
     '_experts_implementation_internal',
     '_flash_attn_2_enabled',
-    // They choose what a call returns.
+    // They select what a call returns.
     'keys_to_ignore_at_inference',
     'output_attentions',
     'output_hidden_states',
@@ -50,7 +50,7 @@ export const configKeys: KnownKeys = {
     'return_dict',
     'tf_legacy_loss',
     'use_return_dict',
-    // They initialize weights, or act in training by transformers only.
+    // They affect initialization, or training with transformers only.
     'attention_dropout',
     'attention_dropout_prob',
     'attention_probs_dropout_prob',
@@ -79,7 +79,7 @@ export const configKeys: KnownKeys = {
     'pad_token_id',
     'sep_token_id',
     'unk_token_id',
-    // They describe the longest text of training.
+    // They describe the longest text in training.
     'max_sequence_length',
     'max_seq_len',
     'max_seq_length',

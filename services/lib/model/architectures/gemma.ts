@@ -12,7 +12,7 @@ export const gemma = defineArchitecture({
   modelType: 'gemma',
   names: { ...llamaNames, classifier: 'GemmaForSequenceClassification' },
   keys: gemmaKeys.extend({
-    // The first releases name exact GELU, and mean its tanh approximation. Its other names mean what they say.
+    // The first releases say exact GELU but mean its tanh approximation. The other names mean what they say.
     hidden_act: z.preprocess((name) => (name === 'gelu' ? tanhGelu : name), activation(tanhGelu)),
     num_key_value_heads: extent.default(16),
     max_position_embeddings: extent.default(8192),

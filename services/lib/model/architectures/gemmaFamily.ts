@@ -22,8 +22,8 @@ export const gemmaKeys = llamaKeys.omit({ hidden_act: true }).extend({
 });
 
 /**
- * Returns what every decoder of the family has besides a gated decoder's parts. The scale of the embeddings, √width, is in
- * float32, as transformers has it for weights in float32.
+ * Returns what every decoder of the family has in addition to a gated decoder's parts. The scale of the embeddings,
+ * √width, is in float32, as in transformers for float32 weights.
  */
 export function gemmaParts(
   keys: Pick<z.output<typeof gemmaKeys>, 'attention_bias' | 'hidden_size' | 'tie_word_embeddings'>,

@@ -1,6 +1,6 @@
 /**
- * Reads generation_config.json. Its end-of-sequence tokens end completions. Its sampling settings have no effect, since
- * gapo samples as the run configuration says.
+ * Reads generation_config.json. Its end-of-sequence tokens end completions. Its sampling settings have no effect,
+ * because the run configuration determines how gapo samples.
  */
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -46,13 +46,13 @@ export const samplingKeys: KnownKeys = {
     'top_k',
     'top_p',
     'typical_p',
-    // They choose what a call returns.
+    // They select what a call returns.
     'output_attentions',
     'output_hidden_states',
     'output_logits',
     'output_scores',
     'return_dict_in_generate',
-    // They choose how transformers generates the same tokens.
+    // They select how transformers generates the same tokens.
     'assistant_confidence_threshold',
     'assistant_early_exit',
     'assistant_ensemble_weight',

@@ -37,8 +37,8 @@ export const gpt2 = defineArchitecture({
     tie_word_embeddings: flag.optional(),
   }),
   harmless: [
-    'n_ctx', // the older name of n_positions, which transformers writes beside it and does not read
-    // Older versions of transformers wrote these, and read neither.
+    'n_ctx', // the older name of n_positions, which transformers writes too but does not read
+    // Older versions of transformers wrote these but did not read them.
     'n_special',
     'predict_special_tokens',
     'reorder_and_upcast_attn', // a matter of precision

@@ -13,7 +13,9 @@ const aboveZero = expecting('a number above 0');
 /** A number of layers, heads, channels or tokens. */
 export const extent = z.int(whole).positive(whole);
 
-/** The most layers that a decoder may have. Its description has an entry per layer, which a mistyped number would exhaust. */
+/**
+ * Maximum number of layers of a decoder. Its description has an entry per layer, so a mistyped number would exhaust memory.
+ */
 const mostLayers = 10_000;
 
 const layers = expecting(`a whole number from 1 to ${mostLayers}`);
@@ -31,7 +33,7 @@ export const flag = z.boolean({ error: 'must be true or false' });
 
 const tokenId = z.int().nonnegative();
 
-/** The names that transformers gives the activations. */
+/** Transformers' names for the activations. */
 const activations: Readonly<Record<string, Activation>> = {
   silu: 'silu',
   swish: 'silu',
@@ -46,7 +48,7 @@ const activations: Readonly<Record<string, Activation>> = {
 };
 const activationNames = Object.keys(activations);
 
-/** A feed-forward layer's activation by its name in transformers, with the name that stands where config.json has none. */
+/** A feed-forward layer's activation by its name in transformers. @param absent the name if config.json has none */
 export const activation = (absent: string) =>
   z
     .enum(activationNames, { error: `must be one of ${activationNames.map((name) => `'${name}'`).join(', ')}` })
@@ -60,7 +62,7 @@ export const tokenIds = z.union([tokenId, z.array(tokenId)], { error: 'must be a
 export const only = <T extends boolean | number>(value: T) =>
   z.literal(value, { error: `must be ${value}: nothing else is supported` }).nullish();
 
-/** The most problems of a file that an error lists. It counts the rest. */
+/** Maximum number of problems listed in a file's error. The rest are counted. */
 const mostProblems = 10;
 
 /** Formats a parse error as one line: each key with its problem. */

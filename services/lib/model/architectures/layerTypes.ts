@@ -12,7 +12,7 @@ export const layerTypes = z.array(
 /** One type for each layer. */
 export type LayerTypes = z.output<typeof layerTypes>;
 
-/** Returns the types of layers of which every n-th has full attention, and the others a window. */
+/** Returns the layer types if every n-th layer has full attention and the others a window. */
 export function fullEvery(n: number, layers: number): LayerTypes {
   return Array.from({ length: layers }, (_, layer) => ((layer + 1) % n === 0 ? 'full_attention' : 'sliding_attention'));
 }
@@ -31,7 +31,7 @@ export function windowsOf(
   return types.map((type) => (type === 'sliding_attention' ? window : undefined));
 }
 
-/** What layers of each type have. */
+/** The attention properties of each layer type. */
 export interface AttentionTypes {
   readonly window: number | undefined;
   readonly full: RotaryPositions;

@@ -8,7 +8,9 @@ import { readRotary, ropeOf, rotaryKeys } from './rotaryKeys.js';
 /** The base of the frequencies if config.json has none. */
 const defaultTheta = 10_000;
 
-/** The names of everything but the norms of a layer's inputs and outputs, in which the family's members differ. */
+/**
+ * The names of everything except the norms of a layer's inputs and outputs, in which the family's members differ.
+ */
 export const trunkNames: TensorNames = {
   trunk: 'model.',
   embedding: 'embed_tokens.weight',
@@ -29,7 +31,7 @@ export const llamaNames: TensorNames = {
   feedForwardNorm: 'post_attention_layernorm',
 };
 
-/** The names of norms of queries and keys, where a member of the family has them. */
+/** The names of query and key norms, for members of the family that have them. */
 export const queryKeyNorms = { queries: 'self_attn.q_norm', keys: 'self_attn.k_norm' };
 
 /** The keys of config.json that the family has in common. Defaults are those of transformers' LlamaConfig. */
@@ -55,7 +57,7 @@ type GatedKeys = Omit<
   keyof typeof rotaryKeys | 'hidden_act' | 'partial_rotary_factor' | 'tie_word_embeddings'
 >;
 
-/** What a decoder of the family has besides its sizes. */
+/** The parts of a decoder of the family other than its sizes. */
 type GatedParts = Pick<DecoderShape, 'attention' | 'headWidth' | 'context' | 'activation'>;
 
 /** Reads a decoder of the family, without biases and with full attention in every layer. */
@@ -76,7 +78,7 @@ export function headWidthOf(keys: Pick<GatedKeys, 'head_dim' | 'hidden_size' | '
   return keys.head_dim ?? keys.hidden_size / keys.num_attention_heads;
 }
 
-/** Returns a decoder with RMSNorms, a gate, no biases, and an output projection of its own. */
+/** Returns a decoder with RMSNorms, a gate, no biases, and a separate output projection. */
 export function gatedDecoder(keys: GatedKeys, parts: GatedParts, report: Report): DecoderShape {
   const { num_attention_heads: heads } = keys;
   const keyValueHeads = keys.num_key_value_heads ?? heads;
@@ -99,7 +101,7 @@ export function gatedDecoder(keys: GatedKeys, parts: GatedParts, report: Report)
   };
 }
 
-/** Returns the biases that config.json asks for. */
+/** Returns the biases specified in config.json. */
 export function biasesOf(keys: {
   readonly attention_bias?: boolean | undefined;
   readonly mlp_bias?: boolean | undefined;

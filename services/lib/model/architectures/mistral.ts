@@ -1,4 +1,4 @@
-/** Mistral: Llama with a sliding window, in every layer or in those that layer_types names. */
+/** Mistral: Llama with a sliding window, in every layer or in those named in layer_types. */
 import { type Architecture, defineArchitecture, withWindows } from './architecture.js';
 import { extent } from './keys.js';
 import { layerTypes, windowsOf } from './layerTypes.js';
@@ -26,5 +26,5 @@ const withWindow = (modelType: string, classifier: string): Architecture =>
 
 export const mistral = withWindow('mistral', 'MistralForSequenceClassification');
 
-/** Mistral with layer_types, as transformers names it since version 5. */
+/** Mistral with layer_types, under its name in transformers since version 5. */
 export const ministral = withWindow('ministral', 'MinistralForSequenceClassification');

@@ -1,4 +1,6 @@
-/** OLMo 2 and 3: norms of what each branch adds instead of its input, and norms over whole queries and keys. */
+/**
+ * OLMo 2 and 3: norms on the output of each branch instead of its input, and norms over whole queries and keys.
+ */
 import { defineArchitecture } from './architecture.js';
 import { extent, flag, positive } from './keys.js';
 import { attentionByType, fullEvery, layerTypes } from './layerTypes.js';

@@ -52,7 +52,7 @@ export const phi3 = defineArchitecture({
   },
 });
 
-/** The type of rotary positions. The first releases of Phi-3 have other names for LongRoPE. */
+/** The type of rotary positions. The first releases of Phi-3 use other names for LongRoPE. */
 function phiType(type: string): string {
   return type === 'su' || type === 'yarn' ? 'longrope' : type;
 }

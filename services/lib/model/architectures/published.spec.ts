@@ -1,4 +1,4 @@
-/** The config.json of published models, without the keys that every file has: each is read, and its parameters are counted. */
+/** The config.json of published models, without the common keys: each is read, and its parameters are counted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { required } from '@gapo/numeric';

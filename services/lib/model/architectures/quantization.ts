@@ -1,4 +1,4 @@
-/** Quantized weights, which gapo does not compute with. */
+/** Detects quantized weights, which gapo does not support. */
 
 /** What to do with a quantized model. */
 export const insteadOfQuantized =
@@ -6,9 +6,9 @@ export const insteadOfQuantized =
   "transformers' model.dequantize() and save_pretrained()";
 
 /**
- * Returns the method by which a config.json says that the weights are quantized, such as `gptq`.
+ * Returns the quantization method stated in a config.json, such as `gptq`.
  *
- * @returns undefined if it says nothing, or that bitsandbytes quantizes neither to 4 nor to 8 bits
+ * @returns undefined if there is none, or if bitsandbytes quantizes neither to 4 nor to 8 bits
  */
 export function quantizationOf(json: Readonly<Record<string, unknown>>): string | undefined {
   if (!isNothing(json['quantization'])) return 'MLX (quantization)';

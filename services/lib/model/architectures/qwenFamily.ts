@@ -21,7 +21,7 @@ export function qwenDecoder(keys: z.output<typeof qwenKeys>, report: Report): De
   return { ...shape, attention: withWindows(shape, qwenWindows(keys, report)) };
 }
 
-/** Returns each layer's window. With use_sliding_window, layer_types or else max_window_layers selects the layers. */
+/** Returns each layer's window. With use_sliding_window, layer_types or, if absent, max_window_layers selects the layers. */
 function qwenWindows(keys: z.output<typeof qwenKeys>, report: Report): readonly (number | undefined)[] {
   const { num_hidden_layers: layers, layer_types: types } = keys;
   const window = keys.use_sliding_window === true ? (keys.sliding_window ?? undefined) : undefined;

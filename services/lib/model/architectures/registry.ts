@@ -1,4 +1,4 @@
-/** The registry of architectures. A new one is a file in this folder and a line here. */
+/** The registry of architectures. To add one, add a file in this folder and a line here. */
 import { linearNames, targetName } from '../decoderLayout.js';
 import type { Architecture } from './architecture.js';
 import { gemma } from './gemma.js';

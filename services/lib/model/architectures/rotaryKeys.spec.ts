@@ -8,7 +8,7 @@ import { type Rotary, type RotaryContext, readRotary } from './rotaryKeys.js';
 
 const about: RotaryContext = { name: 'rope_scaling', theta: 10_000, headWidth: 8, context: 64 };
 
-/** Reads keys, and what is wrong with them. */
+/** Reads keys and returns their problems too. */
 function read(
   keys: Parameters<typeof readRotary>[0],
   changes: Partial<RotaryContext> = {},

@@ -1,6 +1,6 @@
 /**
- * Reads rotary positions from config.json as transformers does. rope_parameters holds their keys. Older files call it
- * rope_scaling, and have rope_theta beside it.
+ * Reads rotary positions from config.json as transformers does. Their keys are in rope_parameters. Older files call it
+ * rope_scaling and have a separate rope_theta.
  */
 import { z } from 'zod';
 import { checkKeys } from '../knownKeys.js';
@@ -32,22 +32,25 @@ export const ropeKeys = z.looseObject({
 
 type RopeKeys = z.output<typeof ropeKeys>;
 
-/** What rotary positions depend on besides the keys of rope_parameters. */
+/** What rotary positions depend on other than the keys of rope_parameters. */
 export interface RotaryContext {
   /** The keys' path in config.json, for error messages. */
   readonly name: string;
-  /** The base of the frequencies where the keys have none. */
+  /** The base of the frequencies if the keys have none. */
   readonly theta: number;
   readonly headWidth: number;
   /** max_position_embeddings. */
   readonly context: number;
-  /** The context of pretraining, where it is not among the keys. @default context */
+  /** The pretraining context, if it is not among the keys. @default context */
   readonly originalContext?: number | undefined;
-  /** The part of a head that is turned, for architectures that may turn a part. @default 1, and nothing else is supported */
+  /**
+   * The fraction of a head that is rotated, for architectures that may rotate only part of it. @default 1, and nothing else is
+   * supported
+   */
   readonly partial?: number | undefined;
 }
 
-/** Rotary positions, and the longest sequence at which they are those of transformers. */
+/** Rotary positions, and the longest sequence for which they match transformers. */
 export interface Rotary {
   readonly positions: RotaryPositions;
   readonly context: number;
@@ -56,9 +59,9 @@ export interface Rotary {
 /**
  * Reads the keys of one object.
  *
- * The frequencies of `dynamic` and `longrope` depend on the length of the longest sequence in a batch, beyond the context of
- * pretraining. A token's log-probability would then change with the tokens after it, and sampled tokens would have other
- * log-probabilities than evaluated ones. So the context ends where the frequencies would change.
+ * Beyond the pretraining context, the frequencies of `dynamic` and `longrope` depend on the longest sequence in a batch. A
+ * token's log-probability would then change with the tokens after it, and sampling and evaluation would give different
+ * log-probabilities. The context therefore ends where the frequencies would change.
  */
 export function readRotary(keys: RopeKeys, about: RotaryContext, report: Report): Rotary {
   const { name, headWidth, context, partial } = about;
@@ -138,7 +141,7 @@ function rotaryScaling(
   }
 }
 
-/** YaRN's factor on queries and keys, 0.1 · ln(stretch) + 1, or the ratio of two such factors with their own weights. */
+/** YaRN's factor on queries and keys, 0.1 · ln(stretch) + 1, or the ratio of two such factors with separate weights. */
 function yarnAttentionFactor(stretch: number, { mscale, mscale_all_dim: all }: RopeKeys): number {
   const scale = (weight: number): number => (stretch <= 1 ? 1 : 0.1 * weight * Math.log(stretch) + 1);
   return mscale && all ? scale(mscale) / scale(all) : scale(1);
@@ -158,14 +161,16 @@ interface RotaryKeys {
   readonly rope_parameters?: RopeKeys | null | undefined;
 }
 
-/** Returns the keys that describe all layers' rotary positions, and their name: rope_scaling, unless it is empty, comes first. */
+/**
+ * Returns the keys that describe all layers' rotary positions, and their name. rope_scaling takes precedence unless it is empty.
+ */
 export function ropeOf(keys: RotaryKeys): { readonly name: string; readonly rope: RopeKeys } {
   const isOld = Object.keys(keys.rope_scaling ?? {}).length > 0;
   const name = isOld ? 'rope_scaling' : 'rope_parameters';
   return { name, rope: keys[name] ?? {} };
 }
 
-/** Keys of config.json where layers with a sliding window have rotary positions of their own. */
+/** Keys of config.json if layers with a sliding window have separate rotary positions. */
 export const rotaryKeysByType = {
   rope_theta: positive.optional(),
   rope_scaling: ropeKeys.nullish(),
@@ -188,8 +193,8 @@ interface RotaryKeysByType {
 }
 
 /**
- * Reads the rotary positions of layers with full attention and of those with a window. In older files rope_theta and
- * rope_scaling describe the former. `thetas` are the bases of the frequencies where these keys have none.
+ * Reads the rotary positions of layers with full attention and of those with a window. In older files, rope_theta and
+ * rope_scaling describe the former. `thetas` are the bases of the frequencies if these keys have none.
  */
 export function readRotaryByType(
   keys: RotaryKeysByType,

@@ -7,7 +7,9 @@ export class Given {
   readonly #name: string;
   readonly #values = new Map<string, Value>();
 
-  /** @throws TemplateError if there are more arguments than parameters, or one of another name */
+  /**
+   * @throws TemplateError if there are more arguments than parameters, or one with an unknown name
+   */
   constructor(name: string, { positional, named }: Arguments, ...parameters: readonly string[]) {
     this.#name = name;
     if (positional.length > parameters.length) {

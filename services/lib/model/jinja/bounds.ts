@@ -1,4 +1,4 @@
-/** Sizes that a template's values may have, checked before they are made. */
+/** Limits on the sizes of a template's values, checked before they are created. */
 import { TemplateError } from './templateError.js';
 
 const longestText = 2 ** 25;

@@ -1,7 +1,7 @@
-/** Bounds the work of a rendering, so that a template that loops ends with an error at the same place on every machine. */
+/** Limits the work of a rendering, so that an endless template fails at the same point on every machine. */
 import { TemplateError } from './templateError.js';
 
-/** Expressions, statements and items; a long conversation takes some ten thousand. */
+/** Expressions, statements and items; a long conversation takes about ten thousand. */
 const mostSteps = 2_000_000;
 /** Characters of a text that count as one step. */
 const charactersPerStep = 32;

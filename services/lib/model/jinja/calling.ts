@@ -1,4 +1,4 @@
-/** What filters and tests use of the template that calls them. */
+/** The parts of a calling template that filters and tests use. */
 import { itemOf } from './operations.js';
 import { str } from './pythonText.js';
 import { Undefined, type Arguments, type Value } from './values.js';

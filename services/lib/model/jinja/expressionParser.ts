@@ -60,7 +60,7 @@ export class ExpressionParser {
     return token;
   }
 
-  /** Takes the token if it is the expected one. */
+  /** Consumes the token if it is the expected one. */
   skip(kind: TokenKind, text?: string): boolean {
     if (!this.is(kind, text)) return false;
     this.#next++;
@@ -117,7 +117,7 @@ export class ExpressionParser {
     return this.tuple({ conditions: false });
   }
 
-  /** Parses `name(...)|name...` behind a `|` that was taken. */
+  /** Parses `name(...)|name...` after a `|` that has been consumed. */
   filters(start: Expression | undefined): Expression {
     let value = start;
     do {

@@ -209,7 +209,7 @@ const filters: Readonly<Record<string, Filter>> = {
   },
 };
 
-/** Returns a filter; undefined if there is none of that name. */
+/** Returns a filter; undefined if there is none with that name. */
 export function filterNamed(name: string): Filter | undefined {
   return Object.hasOwn(filters, name) ? filters[name] : undefined;
 }
@@ -237,7 +237,7 @@ function defaultFilter(value: Value, given: Arguments): Value {
   return missing ? firstOf(read.get('default_value'), () => '') : value;
 }
 
-/** Returns a value as `sort` compares it: text in lower case unless case matters. */
+/** Returns the key by which `sort` compares a value: text in lower case unless case matters. */
 function lowered(value: Value, caseSensitive: boolean): Value {
   return typeof value === 'string' && !caseSensitive ? value.toLowerCase() : value;
 }

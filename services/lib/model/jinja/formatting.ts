@@ -1,4 +1,4 @@
-/** Python's two ways to format: `'%s' % value` and `'{}'.format(value)`. */
+/** Python's two kinds of formatting: `'%s' % value` and `'{}'.format(value)`. */
 import { boundedLength } from './bounds.js';
 import { floatText, repr, str } from './pythonText.js';
 import { TemplateError, typeError } from './templateError.js';
@@ -227,7 +227,7 @@ function numberText(value: bigint | boolean | number, layout: Layout): string {
   return signed(negative, grouped(whole, grouping, 3) + rest, layout);
 }
 
-/** Rounds half to even in decimal, as Python does, which reads the exact binary value. */
+/** Rounds half to even in decimal, based on the exact binary value, as Python does. */
 export function fixed(magnitude: number, digits: number): string {
   if (digits <= 100 && magnitude < 1e21) return exactFixed(magnitude, digits);
   return exactFixed(magnitude, Math.min(digits, 1100));
@@ -269,7 +269,7 @@ function general(magnitude: number, given: number, alternate: boolean): string {
   return text.replace(/\.?0+(?=e|$)/u, '');
 }
 
-/** The default format with a precision: general, but with a point. */
+/** The default format with a precision: general, but always with a decimal point. */
 function generalFloat(magnitude: number, given: number): string {
   const digits = Math.max(1, given);
   const exponent = magnitude === 0 ? 0 : Number(magnitude.toExponential(Math.min(digits - 1, 100)).split('e')[1]);

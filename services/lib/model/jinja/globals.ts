@@ -1,4 +1,4 @@
-/** The functions that every chat template has. */
+/** The functions available in every chat template. */
 import { Given } from './arguments.js';
 import { Cycler } from './loop.js';
 import { str } from './pythonText.js';
@@ -20,7 +20,7 @@ import {
 /**
  * Returns the global functions.
  *
- * @param now the time that `strftime_now` writes
+ * @param now the time used by `strftime_now`
  */
 export function globalFunctions(now: Date): ReadonlyMap<string, Value> {
   const functions = [

@@ -1,6 +1,6 @@
 /**
- * Splits a template into text and the tokens of its expressions, with `trim_blocks` and `lstrip_blocks` on, as transformers
- * sets them. Source: `jinja2/lexer.py` of Jinja 3.1, whose rules for white space these are.
+ * Splits a template into text and the tokens of its expressions, with `trim_blocks` and `lstrip_blocks` on, as set by
+ * transformers. Source of the whitespace rules: `jinja2/lexer.py` of Jinja 3.1.
  */
 import { TemplateError } from './templateError.js';
 
@@ -14,7 +14,7 @@ export interface Token {
   readonly line: number;
 }
 
-/** White space as Python's `\s` has it. */
+/** Whitespace as in Python's `\s`. */
 export const whiteSpace = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 
 const begin = /\{%([-+]?)[WS]*raw[WS]*(?:-%\}[WS]*|%\})|\{([{%#])([-+]?)/u;
@@ -79,7 +79,7 @@ class Lexer {
     return this.#tokens;
   }
 
-  /** Returns text without the white space that the tag behind it removes. */
+  /** Returns text without the whitespace removed by the tag after it. */
   #stripped(text: string, sign: string, isBlock: boolean): string {
     if (sign === '-') return text.replace(trailingSpace, '');
     if (sign === '+' || !isBlock) return text;

@@ -83,7 +83,7 @@ function cycled({ positional }: Arguments, index: number): Value {
   return value;
 }
 
-/** `cycler(...)`: values that follow each other. */
+/** `cycler(...)`: values returned in rotation. */
 export class Cycler extends PythonObject {
   readonly type = 'Cycler';
   readonly #items: readonly Value[];

@@ -93,7 +93,7 @@ function integerText(text: string, base: number): bigint | undefined {
   return sign === '-' ? -value : value;
 }
 
-/** The value of a decimal digit of any script: they come in runs of ten. */
+/** The value of a decimal digit in any script: digits come in runs of ten code points. */
 function decimalDigit(character: string): number {
   const code = character.codePointAt(0) ?? 0;
   let zero = code;

@@ -107,7 +107,7 @@ function zeroToNegative(): TemplateError {
   return new TemplateError('ZeroDivisionError: 0.0 cannot be raised to a negative power');
 }
 
-/** Divides ints as a float that is rounded once. */
+/** Divides ints to a float with a single rounding. */
 function quotient(a: bigint, b: bigint): number {
   if (Number.isSafeInteger(Number(a)) && Number.isSafeInteger(Number(b))) return Number(a) / Number(b);
   const [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b];
@@ -155,7 +155,7 @@ function floats(operator: Arithmetic, a: number, b: number): Value {
 /**
  * Computes `-value` or `+value`.
  *
- * @throws TemplateError if it is no number
+ * @throws TemplateError if it is not a number
  */
 export function signed(operator: '+' | '-', value: Value): Value {
   if (value instanceof Undefined) return value.refuse();
@@ -184,14 +184,14 @@ export function contains(container: Value, member: Value): boolean {
   return items.some((item) => equals(item, member));
 }
 
-/** Methods that change a value, which the sandbox refuses. */
+/** Mutating methods, which the sandbox refuses. */
 const changing: Readonly<Record<string, readonly string[]>> = {
   dict: ['clear', 'pop', 'popitem', 'setdefault', 'update'],
   list: ['append', 'clear', 'pop', 'reverse', 'insert', 'sort', 'extend', 'remove'],
 };
 
 /**
- * Returns `value.name`: an attribute, or else an item.
+ * Returns `value.name`: an attribute or, if there is none, an item.
  *
  * @throws TemplateError if the value is undefined
  */
@@ -211,7 +211,7 @@ export function attributeAlone(value: Value, name: string): Value {
 }
 
 /**
- * Returns `value[index]`: an item, or else an attribute.
+ * Returns `value[index]`: an item or, if there is none, an attribute.
  *
  * @throws TemplateError if the value is undefined
  */
@@ -346,7 +346,7 @@ function item(value: Value, index: Value): Value | undefined {
 /**
  * Returns `value[start:stop:step]`.
  *
- * @throws TemplateError if the value has no slices
+ * @throws TemplateError if the value cannot be sliced
  */
 export function slice(value: Value, bounds: readonly [Value, Value, Value]): Value {
   if (value instanceof Undefined) return value.refuse();
@@ -367,7 +367,7 @@ export function slice(value: Value, bounds: readonly [Value, Value, Value]): Val
   return value instanceof Tuple ? new Tuple(picked) : picked;
 }
 
-/** Returns the part of a range that has the picked items. */
+/** Returns the part of a range with the picked items. */
 function rangeSlice({ step }: Range, picked: readonly Value[], by: number): Range {
   const [first, last] = [picked[0], picked.at(-1)];
   const stride = step * BigInt(by);

@@ -4,7 +4,7 @@ import { tokenize } from './lexer.js';
 import type { Expression, MacroDefinition, Statement, Target } from './syntax.js';
 import type { TemplateError } from './templateError.js';
 
-/** Tags that need other templates. */
+/** Tags that require other templates. */
 const unsupported = ['extends', 'include', 'import', 'from'];
 
 /**
@@ -32,7 +32,7 @@ class Parser {
   }
 
   /**
-   * Parses statements up to one of the tags, of which `{%` is taken.
+   * Parses statements up to one of the tags, whose `{%` is consumed.
    *
    * @throws TemplateError if that fails
    */
@@ -56,7 +56,7 @@ class Parser {
     }
   }
 
-  /** Parses a block's body, and takes its end tag but for `%}`. */
+  /** Parses a block's body and consumes its end tag except for `%}`. */
   #bodyUntil(end: string): readonly Statement[] {
     this.#tokens.expect('endBlock');
     const body = this.#body([end]);

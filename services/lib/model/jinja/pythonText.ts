@@ -1,4 +1,4 @@
-/** Values as Python writes them: `str()`, `repr()`, and JSON. */
+/** Formats values as Python does: `str()`, `repr()`, and JSON. */
 import { boundedItems } from './bounds.js';
 import { typeError } from './templateError.js';
 import {
@@ -20,7 +20,7 @@ export function str(value: Value): string {
   return typeof value === 'string' ? value : value instanceof Undefined ? '' : repr(value);
 }
 
-/** Counts the parts of a value that are written. One that a value contains many times is written as often. */
+/** Counts the parts of a value as they are written. A part that occurs many times counts many times. */
 class Parts {
   #count = 0;
 
@@ -68,7 +68,10 @@ function listed(items: readonly Value[], parts: Parts): string {
   return items.map((item) => repr(item, parts)).join(', ');
 }
 
-/** Returns `repr` of a float: the shortest digits that read back as it, with an exponent below 1e-4 and from 1e16 on. */
+/**
+ * Returns `repr` of a float: the shortest digits that read back as the same number, with an exponent below 1e-4 and from
+ * 1e16 on.
+ */
 export function floatText(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';

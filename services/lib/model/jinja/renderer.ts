@@ -12,7 +12,7 @@ import { Callable, Dict, Namespace, Tuple, Undefined, type Arguments, type Value
 /** What a statement does to the loop around it. */
 type Flow = 'next' | 'break' | 'continue';
 
-/** Text that grows. */
+/** A growing text. */
 class Output {
   readonly #parts: string[] = [];
   #length = 0;

@@ -1,4 +1,4 @@
-/** The variables that a place of a template sees. */
+/** The variables visible at a point in a template. */
 import type { Value } from './values.js';
 
 /** The variables of a block, and those around it. */
@@ -15,7 +15,7 @@ export class Scope {
     return value === undefined ? this.#outer?.get(name) : value; // null is None
   }
 
-  /** Sets a variable of this block, which hides one of the same name around it. */
+  /** Sets a variable of this block, which shadows outer ones of the same name. */
   set(name: string, value: Value): void {
     this.#values.set(name, value);
   }

@@ -1,4 +1,4 @@
-/** Python's `strftime`, in English and UTC whatever the locale and the time zone. */
+/** Python's `strftime`, in English and UTC regardless of locale and time zone. */
 
 const weekdays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const months = [

@@ -1,4 +1,4 @@
-/** Templates render as Jinja2 renders them, and a template cannot stop the process. */
+/** Templates render as in Jinja2, and a template cannot stop the process. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -8,7 +8,7 @@ import { TemplateError } from './templateError.js';
 
 interface Values {
   readonly context: Readonly<Record<string, unknown>>;
-  /** Templates with what Jinja2 renders; null where it raises an error. */
+  /** Templates with Jinja2's output; null if it raises an error. */
   readonly cases: readonly (readonly [string, string | null])[];
   readonly times: readonly (readonly [string, string, string])[];
 }
@@ -65,7 +65,7 @@ describe('an error has the line', () => {
   }
 });
 
-/** A template that makes a list of 2^60 parts out of 60. */
+/** A template that builds a list of 2^60 parts in 60 steps. */
 const twice = (name: string, space = 'ns'): string =>
   `{% set ${space} = namespace(${name}=[1]) %}{% for i in range(60) %}{% set ${space}.${name} = [${space}.${name}, ${space}.${name}] %}{% endfor %}`;
 

@@ -1,6 +1,6 @@
 /**
- * Jinja templates as transformers 5 renders chat templates: Jinja 3.1 in its immutable sandbox with `trim_blocks` and
- * `lstrip_blocks`, loop controls and `generation` blocks, on values that behave as Python's.
+ * Jinja templates, rendered as transformers 5 renders chat templates: Jinja 3.1 in its immutable sandbox with
+ * `trim_blocks` and `lstrip_blocks`, loop controls and `generation` blocks, on values that behave like Python's.
  */
 import { Budget } from './budget.js';
 import { globalFunctions } from './globals.js';
@@ -24,8 +24,8 @@ export class Template {
    * Renders the template.
    *
    * @param variables JSON values by name
-   * @param now the time that `strftime_now` writes
-   * @throws TemplateError with the line, if the template fails, refuses the variables, or takes too many steps
+   * @param now the time used by `strftime_now`
+   * @throws TemplateError with the line, if the template fails, rejects the variables, or takes too many steps
    */
   render(variables: Readonly<Record<string, unknown>>, now: Date): string {
     const globals = new Scope();

@@ -1,4 +1,4 @@
-/** A template that cannot be parsed, fails, or refuses what it renders. */
+/** A template cannot be parsed, fails, or rejects its input. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
   /** The line of the template, from 1; 0 until it is known. */

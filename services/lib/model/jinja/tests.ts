@@ -1,4 +1,4 @@
-/** Jinja's tests, which stand behind `is`. */
+/** Jinja's tests, which follow `is`. */
 import { Given } from './arguments.js';
 import type { Caller } from './calling.js';
 import { filterNamed } from './filters.js';
@@ -87,7 +87,7 @@ const tests: Readonly<Record<string, Test>> = {
   le: ordered('<=', (order) => order <= 0),
 };
 
-/** Returns a test; undefined if there is none of that name. */
+/** Returns a test; undefined if there is none with that name. */
 export function testNamed(name: string): Test | undefined {
   return Object.hasOwn(tests, name) ? tests[name] : undefined;
 }
@@ -104,7 +104,7 @@ function remainder(value: Value, divisor: bigint): bigint | number {
   return Number.isInteger(rest) ? BigInt(rest) : rest;
 }
 
-/** Views of a dictionary have a length but no items by number. */
+/** Dictionary views have a length but cannot be indexed. */
 function isView(value: Value): boolean {
   return !isList(value) && typeName(value).startsWith('dict_');
 }

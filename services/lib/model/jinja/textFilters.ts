@@ -1,4 +1,4 @@
-/** The filters of texts. */
+/** The text filters. */
 import { Given } from './arguments.js';
 import type { Filter } from './filters.js';
 import { str } from './pythonText.js';
@@ -118,7 +118,7 @@ function titleUpper(first: string): string {
       : first.toUpperCase();
 }
 
-/** Percent-encodes a text but for unreserved characters and those that are safe. */
+/** Percent-encodes a text except for unreserved and safe characters. */
 function quotedUrl(text: string, safe: string): string {
   return [...Buffer.from(text, 'utf8')]
     .map((byte) => {

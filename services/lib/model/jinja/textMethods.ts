@@ -146,12 +146,12 @@ const methods: Readonly<Record<string, Method>> = {
   },
 };
 
-/** Returns a method of `str`; undefined if there is none of that name. */
+/** Returns a method of `str`; undefined if there is none with that name. */
 export function textMethod(name: string): Method | undefined {
   return Object.hasOwn(methods, name) ? methods[name] : undefined;
 }
 
-/** Removes characters from the ends: those given, or white space. */
+/** Removes characters from both ends: the given ones, or whitespace. */
 export function stripped(text: string, chars: string | undefined, left: boolean, right: boolean): string {
   const set = chars === undefined ? undefined : new Set(characters(chars));
   const removes = (one: string | undefined): boolean =>
@@ -163,7 +163,7 @@ export function stripped(text: string, chars: string | undefined, left: boolean,
   return all.slice(start, end).join('');
 }
 
-/** Replaces the first `count` places; all if negative. */
+/** Replaces the first `count` occurrences; all if negative. */
 export function replaced(text: string, from: string, to: string, count: number): string {
   if (count === 0) return text;
   const parts = from === '' ? ['', ...characters(text), ''] : text.split(from);
@@ -183,7 +183,7 @@ export function capitalize(text: string): string {
   return titleCase(first) + rest.join('').toLowerCase();
 }
 
-/** Returns the title case of a character: upper case, but for digraphs such as ǆ. */
+/** Returns the title case of a character: upper case, except for digraphs such as ǆ. */
 export function titleCase(character: string): string {
   const digraph = /[Ǆ-ǌǱ-ǳ]/u.exec(character);
   if (digraph === null) {

@@ -1,17 +1,17 @@
 /**
- * The values of a template, which behave as Python's: bigint is `int`, number is `float`, an array is a `list`, null is `None`,
- * and a string counts in code points.
+ * The values of a template, which behave like Python's: bigint is `int`, number is `float`, an array is a `list`, null is
+ * `None`, and strings are counted in code points.
  */
 import { TemplateError, typeError } from './templateError.js';
 
 export type Value = null | boolean | bigint | number | string | readonly Value[] | PythonObject;
 
-/** Anything but the plain values. */
+/** Any value other than the plain ones. */
 export abstract class PythonObject {
   /** The name of its Python type. */
   abstract readonly type: string;
 
-  /** Returns an attribute; undefined if it has none of that name. */
+  /** Returns an attribute; undefined if it has none with that name. */
   attribute(_name: string): Value | undefined {
     return undefined;
   }
@@ -25,7 +25,7 @@ export abstract class PythonObject {
 /** The value of a name, an attribute or an item that does not exist. It prints as nothing. */
 export class Undefined extends PythonObject {
   readonly type = 'Undefined';
-  /** The error of every use but printing, iterating and testing. */
+  /** The error for every use except printing, iterating and testing. */
   readonly problem: string;
 
   constructor(problem: string) {
@@ -112,10 +112,10 @@ export class Range extends PythonObject {
   }
 }
 
-/** As in Jinja's sandbox. */
+/** The same limit as in Jinja's sandbox. */
 const largestRange = 100_000n;
 
-/** Values that are computed as they are read, once. */
+/** Values computed lazily; can be read only once. */
 export class Generator extends PythonObject {
   readonly type = 'generator';
   readonly values: Iterator<Value>;
@@ -156,7 +156,7 @@ export class Callable extends PythonObject {
   }
 }
 
-/** An object whose attributes the template sets. */
+/** An object whose attributes a template can set. */
 export class Namespace extends PythonObject {
   readonly type = 'Namespace';
   readonly #values = new Map<string, Value>();
@@ -191,7 +191,7 @@ export function typeName(value: Value): string {
   return value instanceof PythonObject ? value.type : 'list';
 }
 
-/** Returns the first value that is there. Python's `None` is there, unlike with `??`. */
+/** Returns the first value that is present. Unlike with `??`, Python's `None` counts as present. */
 export function firstOf(value: Value | undefined, otherwise: () => Value): Value;
 export function firstOf(value: Value | undefined, otherwise: () => Value | undefined): Value | undefined;
 export function firstOf(value: Value | undefined, otherwise: () => Value | undefined): Value | undefined {
@@ -213,7 +213,7 @@ export function integerOf(value: Value): bigint | undefined {
   return typeof value === 'bigint' ? value : undefined;
 }
 
-/** Returns the items of a sequence; undefined if the value is none, or a string. */
+/** Returns the items of a sequence; undefined if the value is not a sequence, or is a string. */
 export function sequenceItems(value: Value): readonly Value[] | undefined {
   if (isList(value)) return value;
   if (value instanceof Tuple || value instanceof Range) return value.items;
@@ -281,11 +281,14 @@ export function collected(values: Iterator<Value>, count: () => void): Value[] {
   return items;
 }
 
-/** The most comparisons within two values. Values that contain others many times have more than they have parts. */
+/**
+ * Maximum number of comparisons within two values. Values that contain others many times need more comparisons than they have
+ * parts.
+ */
 const mostComparisons = 2 ** 20;
 
 /**
- * Whether two values are equal as Python compares them.
+ * Whether two values are equal in Python's sense.
  *
  * @throws TemplateError if that takes too many comparisons
  */
@@ -356,7 +359,7 @@ function compareText(a: string, b: string): number {
 }
 
 /**
- * Returns a text that is equal for equal keys of a dictionary.
+ * Returns a text that is equal for equal dictionary keys.
  *
  * @throws TemplateError if the value cannot be a key
  */

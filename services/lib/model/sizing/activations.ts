@@ -2,16 +2,16 @@
 import type { DecoderConfig } from '../decoderConfig.js';
 
 /**
- * Whether gradients are computed faster where sequences share the rows of their prompts. Forward that is never slower. Backward,
- * a shared row runs once for each objective of a pass, other rows once for all of them.
+ * Whether gradients are faster if sequences share the rows of their prompts. The forward pass is never slower. In the backward
+ * pass, a shared row runs once per objective of the pass, other rows once for all of them.
  *
- * @param objectives of a pass: all, or one at a time where each token has its own advantage
+ * @param objectives of a pass: all, or one at a time if each token has its own advantage
  */
 export function sharingPays(objectives: number, prompts: number, sequences: number): boolean {
   return objectives * prompts < sequences;
 }
 
-/** MiB for the activations of a micro-batch, unless configured. */
+/** Default MiB for the activations of a micro-batch. */
 export const defaultMemoryBudget = 2048;
 
 /** The sizes of a micro-batch. */
@@ -38,8 +38,8 @@ export interface MicroBatchExtents {
  *
  * With float16 products, each of these also exists in float16, which adds half: an upper bound.
  *
- * Completions that share a prompt take less: this counts a prompt for each sequence. So do completions of different lengths: this
- * counts the padding of all activations, of which only attention has any.
+ * This overestimates completions that share a prompt, because it counts a prompt per sequence, and completions of different
+ * lengths, because it counts padding for all activations although only attention has any.
  *
  * Within 5 % of measurements on the CPU with 6 layers of width 256, adapters and two backward passes, for 32 to 500 tokens
  * per row.

@@ -53,7 +53,7 @@ test('a worker of two GPUs shares the frozen weights, and keeps adapters and K g
     'gathered weights': 2 * (3 * layer + outside),
     adapters: 4 * trained,
     gradients: 2 * 4 * trained * 3,
-    // A shard has 2 prompts · 5 samples, of which each GPU has 5.
+    // A shard has 2 prompts · 5 samples, 5 of them on each GPU.
     activations: pytorchActivationBytes(tiny, { rows: 5, length: 16, completions: 50 }, 'layers', 2),
   });
   assert.equal(gradient.gpus, 2);
@@ -109,7 +109,7 @@ test('seconds by hand: GPUs of a worker compute together, and gathering weights 
   const rates: Rates = { operations: 1e6, memory: undefined, interconnect: undefined, link: 1e9 };
   const seconds = (change: Partial<Rates>) => stepTime(plan, run, { ...rates, ...change }, 1);
   assert.equal(seconds({}).gradients, plan.operations.gradients / 1e6 / 2);
-  // Two shards, one micro-batch each: the weights come forward and backward, and once for the reference.
+  // Two shards, one micro-batch each: the weights are gathered for the forward and the backward pass, and once for the reference.
   const pass = required(plan.gathering, 'gathering').pass;
   assert.equal(seconds({ interconnect: 100 }).gradients, (2 * 2 * pass) / 100);
   assert.equal(seconds({ interconnect: 100 }).reference, (2 * pass) / 100);

@@ -1,5 +1,5 @@
 /**
- * What other engines keep in memory: a gradient worker of PyTorch (engines/pytorch), by its code, and a vLLM server, by its
+ * The memory of other engines: a PyTorch gradient worker (engines/pytorch), according to its code, and a vLLM server, according to its
  * documentation.
  */
 import type { DecoderConfig } from '../decoderConfig.js';
@@ -12,9 +12,9 @@ export type RolloutEngine =
   | { readonly name: 'native' }
   | {
       readonly name: 'vllm';
-      /** GPUs of a server (tensor parallelism). */
+      /** GPUs per server (tensor parallelism). */
       readonly gpus: number;
-      /** Completions in progress at a server. */
+      /** Completions in progress on a server. */
       readonly concurrency: number;
     };
 
@@ -23,7 +23,7 @@ export type GradientEngine =
   | { readonly name: 'native' }
   | {
       readonly name: 'pytorch';
-      /** Processes of a worker, each with a GPU. */
+      /** Processes per worker, each with one GPU. */
       readonly gpus: number;
       /** The type of frozen weights. */
       readonly weights: 'float32' | 'bfloat16';
@@ -35,7 +35,7 @@ export interface EngineExtents {
   readonly gradient: GradientEngine;
 }
 
-/** Both of this project. */
+/** This project's own engines. */
 export const nativeEngines: EngineExtents = { rollout: { name: 'native' }, gradient: { name: 'native' } };
 
 /** The GPUs of a worker. */
@@ -43,23 +43,23 @@ export function gpusOf(engine: RolloutEngine | GradientEngine): number {
   return engine.name === 'native' ? 1 : engine.gpus;
 }
 
-/** Arrays of [completion tokens, vocabulary] that live at a time. */
+/** Number of [completion tokens, vocabulary] arrays alive at the same time. */
 const logitsKept = { layers: 6, inputs: 6, nothing: 5 } as const;
 
 /**
- * Estimates the peak bytes of a micro-batch in PyTorch, without weights, adapters and gradients: R rows of T tokens with N
- * completion tokens in total. With p bytes of an operand of matrix products, which are those of the frozen weights,
+ * Estimates the peak bytes of a micro-batch in PyTorch, without weights, adapters and gradients: R rows of T tokens with N completion
+ * tokens in total. With p bytes per element of a matrix product's operand, the same as for the frozen weights,
  *
  * R·T · (kept + layer) + 4 · logits · N · vocabulary, where
  *
- * - layer = 8·width + p · (2·width + 2·(heads + keyValueHeads)·headWidth + 4·feedForward) bytes per token: the inputs of two
- *   norms in float32; their outputs, queries, keys, values and the output of attention, and four arrays of the feed-forward
- *   layer. Attention is a fused kernel, which keeps no scores. Adapters keep the operands, whatever is frozen;
+ * - layer = 8·width + p · (2·width + 2·(heads + keyValueHeads)·headWidth + 4·feedForward) bytes per token: the inputs of two norms in
+ *   float32; their outputs, queries, keys, values and the output of attention, and four arrays of the feed-forward layer. Attention is a
+ *   fused kernel that keeps no scores. Adapters keep the operands, whatever is frozen;
  * - kept = layers · layer; layers · p · width + layer if layers are recomputed; 0 without a backward pass;
  * - logits = 6, or 5 without a backward pass.
  *
- * engines/pytorch splits its micro-batches by the same formula, and its tests hold it to the tensors that live while a decoder
- * runs: 0.75 to 1.02 of it with layers kept, 0.4 to 1.02 otherwise.
+ * engines/pytorch splits its micro-batches by the same formula, and its tests compare it with the tensors alive while a decoder runs:
+ * 0.75 to 1.02 of the estimate with layers kept, 0.4 to 1.02 otherwise.
  */
 export function pytorchActivationBytes(
   config: DecoderConfig,
@@ -74,7 +74,7 @@ export function pytorchActivationBytes(
   return rows * length * (kept + layer) + 4 * logitsKept[keeps] * completions * vocabulary;
 }
 
-/** Elements of a decoder's weights: of its largest layer, and of what belongs to no layer (embeddings, output projection, last norm). */
+/** Elements of a decoder's weights: in its largest layer, and outside the layers (embeddings, output projection, last norm). */
 export function weightsByPlace(config: DecoderConfig): { readonly layer: number; readonly outside: number } {
   const { layers } = decoderLayout(config);
   const sum = (prefix: string | undefined): number =>
@@ -86,8 +86,8 @@ export function weightsByPlace(config: DecoderConfig): { readonly layer: number;
 }
 
 /**
- * Bytes of a token's keys and values in one GPU of a vLLM server: 2 · layers · heads · headWidth numbers of two bytes (Kwon et al.
- * 2023, arXiv 2309.06180). Tensor parallelism divides the heads, and copies them where there are fewer than GPUs.
+ * Bytes of a token's keys and values on one GPU of a vLLM server: 2 · layers · heads · headWidth numbers of two bytes (Kwon et al. 2023,
+ * arXiv 2309.06180). Tensor parallelism divides the heads, and replicates them if there are fewer than GPUs.
  */
 export function cacheBytesPerToken({ layers, keyValueHeads, headWidth }: DecoderConfig, gpus: number): number {
   return 2 * 2 * layers * Math.ceil(keyValueHeads / gpus) * headWidth;

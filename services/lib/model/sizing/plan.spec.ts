@@ -1,4 +1,4 @@
-/** Memory and operations: values computed by hand, and what they depend on. */
+/** Memory and operations: hand-computed values, and what they depend on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { required } from '@gapo/numeric';
@@ -66,7 +66,7 @@ test('a small decoder, by hand', () => {
   assert.deepEqual(plan.operations, {
     sampling: 2 * multiplied * (4 * 6 + 20 * 10),
     reference: 2 * multiplied * (4 * 6 + 20 * 10),
-    gradients: multiplied * (2 * (4 * 6 + 20 * 10) + 2 * (2 * 4 * 6 + 20 * 10)), // backward a prompt for each objective
+    gradients: multiplied * (2 * (4 * 6 + 20 * 10) + 2 * (2 * 4 * 6 + 20 * 10)), // backward: a prompt per objective
   });
   assert.deepEqual(plan.transfers, { version: 4 * trained, gradients: 4 * trained * 3 * 2 });
   for (const worker of plan.workers) {
@@ -104,7 +104,7 @@ test('norms of outputs and soft caps need memory', () => {
   const extents = { rows: 2, length: 5, completions: 6 };
   const bytes = (config: DecoderConfig, keeps: 'layers' | 'nothing'): number => activationBytes(config, extents, keeps);
   const names = { ...tiny.names, attentionOutputNorm: 'a', feedForwardOutputNorm: 'b' };
-  // Another two norms of width 8, and the scores of 2 heads at 5 positions before the cap, for 10 tokens and 3 layers.
+  // Two more norms of width 8, and the scores of 2 heads at 5 positions before the cap, for 10 tokens and 3 layers.
   assert.equal(bytes({ ...tiny, names }, 'layers') - bytes(tiny, 'layers'), 4 * 10 * 3 * 2 * 8);
   assert.equal(bytes({ ...tiny, scoreCap: 50 }, 'layers') - bytes(tiny, 'layers'), 4 * 10 * 3 * 2 * 5);
   assert.equal(bytes({ ...tiny, logitCap: 30 }, 'layers') - bytes(tiny, 'layers'), 4 * 2 * 6 * 100);
@@ -177,7 +177,7 @@ test('gradients count a prompt once for its completions, backward for each objec
   // Five objectives and five completions of each prompt: sharing would save nothing.
   near(perWeight({ objectives: 5 }), 4 * 20 * 16);
   near(perWeight({ ...all, objectives: 5 }), (2 + 2 + 2 * 5) * 20 * 16);
-  // An advantage for each token takes a pass for each objective.
+  // Per-token advantages take a pass per objective.
   near(perWeight({ valueHeads: 2 }), 2 * (prompts + completions) + 2 * 2 * (prompts + completions));
 });
 

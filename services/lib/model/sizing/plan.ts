@@ -1,6 +1,6 @@
 /**
- * The resources that a run needs: the memory of every process by part, and operations and bytes sent per step. Computed from
- * sizes alone, by what the services keep in memory.
+ * The resources that a run needs: the memory of every process by part, and operations and bytes sent per step. Computed from sizes alone,
+ * based on what the services keep in memory.
  */
 import { type LoraSpec, trainableTensors } from '../adapters/trainable.js';
 import type { DecoderConfig } from '../decoderConfig.js';
@@ -28,20 +28,20 @@ export interface RunExtents {
   readonly valueHeads: number;
   readonly promptsPerStep: number;
   readonly samplesPerPrompt: number;
-  /** The largest number of completions of a shard that are sampled at once. */
+  /** Maximum number of completions of a shard sampled at once. */
   readonly batch: number;
   readonly shards: number;
   /** Tokens of a prompt. */
   readonly promptTokens: number;
   /** Tokens of the longest completion. */
   readonly completionTokens: number;
-  /** Updates of a step. */
+  /** Updates per step. */
   readonly updates: number;
   /** Passes over a step's batch. */
   readonly epochs: number;
-  /** Steps that sampling runs ahead of training. */
+  /** Number of steps that sampling runs ahead of training. */
   readonly staleness: number;
-  /** Whether log-probabilities, or critics' values, under the version that a step begins with are computed. */
+  /** Whether log-probabilities, or critics' values, under the version at the start of the step are computed. */
   readonly current: boolean;
   /** Whether log-probabilities under the reference are computed. */
   readonly reference: boolean;
@@ -68,13 +68,13 @@ export interface Part {
 /** The memory of one kind of process. */
 export interface Worker {
   readonly name: 'rollout' | 'gradient' | 'coordinator';
-  /** The largest useful number of them. */
+  /** Maximum useful number of them. */
   readonly most: number;
-  /** GPUs of each, with device: cuda. */
+  /** GPUs per worker, with device: cuda. */
   readonly gpus: number;
   readonly parts: readonly Part[];
   readonly hostBytes: number;
-  /** Memory of each GPU; 0 with device: cpu. */
+  /** Memory per GPU; 0 with device: cpu. */
   readonly deviceBytes: number;
 }
 
@@ -88,17 +88,17 @@ export interface Plan {
   /** Floating-point operations of one step, without attention scores. */
   readonly operations: {
     readonly sampling: number;
-    /** Log-probabilities under the reference, and under the version that the step begins with. */
+    /** Log-probabilities under the reference, and under the version at the start of the step. */
     readonly reference: number;
     readonly gradients: number;
   };
   /** Bytes sent per step: a version to one worker, all gradients to the coordinator. */
   readonly transfers: { readonly version: number; readonly gradients: number };
-  /** What a gradient worker's GPUs send each other of sharded weights; undefined where nothing is sharded. */
+  /** The sharded weights exchanged between a gradient worker's GPUs; undefined if nothing is sharded. */
   readonly gathering: Gathering | undefined;
-  /** Completions that a rollout worker samples at a time. */
+  /** Completions that a rollout worker samples at once. */
   readonly sampledAtOnce: number;
-  /** Bytes of a token's keys and values, as sampling reads them. */
+  /** Bytes of a token's keys and values when read during sampling. */
   readonly cacheBytesPerToken: number;
 }
 
@@ -106,7 +106,7 @@ export interface Plan {
 export interface Gathering {
   /** Bytes that each GPU receives for one pass over all layers. */
   readonly pass: number;
-  /** Sequences of a micro-batch on each GPU: with gradients, whose pass goes forward and backward, and without. */
+  /** Sequences of a micro-batch per GPU: with gradients (forward and backward pass), and without. */
   readonly rows: { readonly gradients: number; readonly reference: number };
 }
 
@@ -114,7 +114,7 @@ const float = 4;
 const half = 2;
 const mib = 2 ** 20;
 /**
- * Measured after some minimal work: a service with the tensor runtime, one without it that reads data in a thread, and a process of
+ * Measured after minimal work: a service with the tensor runtime, one without it that reads data in a thread, and a process of
  * engines/pytorch.
  */
 const process = { worker: 160 * mib, coordinator: 150 * mib, pytorch: 780 * mib } as const;
@@ -126,9 +126,9 @@ const workerVersions = 4;
 const coordinatorVersions = 4;
 /** vLLM's --max-loras with which the chart's rollout workers load adapters. */
 const loadedAdapters = 2;
-/** Gradients in PyTorch: the sum, and that of a micro-batch. */
+/** Gradient copies in PyTorch: the sum, and the current micro-batch's. */
 const pytorchGradientCopies = 2;
-/** Layers whose weights are whole in FSDP2: the one that runs, the next one, and the buffer that they were gathered in. */
+/** Layers whose weights are unsharded in FSDP2: the running one, the next one, and the buffer in which they were gathered. */
 const gatheredLayers = 3;
 /** Gradients exist in the runtime, in the concatenated result, and in the thread that sends them. */
 const gradientCopies = 3;
@@ -170,8 +170,8 @@ export function planOf(config: DecoderConfig, run: RunExtents): Plan {
 }
 
 /**
- * The frozen weights. On the CPU they are mapped once for all sessions, and each session also packs those of a small model.
- * On a GPU each session has a copy.
+ * The frozen weights. On the CPU they are mapped once for all sessions, and for small models each session also packs a copy. On a GPU each
+ * session has its own copy.
  */
 function frozen(
   { vocabulary, width, tiedEmbeddings }: DecoderConfig,
@@ -182,7 +182,7 @@ function frozen(
   if (lora === undefined) return [];
   const host = device === 'cpu';
   if (!host && precision === 'float16') {
-    // The token table stays float32. If it is also the output projection, the product has a copy in float16.
+    // The token table stays float32. If it is also the output projection, the product uses a float16 copy.
     const table = vocabulary * width;
     const multiplied = tiedEmbeddings ? parameters : parameters - table;
     const bytes = float * table + half * multiplied;
@@ -269,7 +269,7 @@ function gradient(
   const device = run.device !== 'cpu';
   const { rows, bytes } = microBatch(config, run);
   const length = run.promptTokens + run.completionTokens;
-  // One session for log-probabilities, one for gradients, and where the ratio of an update is not 1 a second one for gradients with clipping.
+  // One session for log-probabilities, one for gradients and, if the ratio of an update is not 1, a second one for gradients with clipping.
   const clipped = run.updates > 1 || run.staleness > 0;
   const sessions = (run.reference || run.current ? 1 : 0) + (clipped ? 2 : 1);
   return worker('gradient', run.shards, 1, [
@@ -309,7 +309,7 @@ function microBatch(
   return { rows, bytes: bytesOf(rows) };
 }
 
-/** Bytes of a frozen weight in PyTorch. With products in float16 it stays float32. */
+/** Bytes of a frozen weight in PyTorch. With float16 products it stays float32. */
 function operandBytes({ precision, lora }: RunExtents, { weights }: GradientEngine & { name: 'pytorch' }): number {
   return weights === 'bfloat16' && precision === 'float32' && lora !== undefined ? half : float;
 }
@@ -324,7 +324,7 @@ function gathering(config: DecoderConfig, run: RunExtents): Gathering | undefine
   };
 }
 
-/** A worker of PyTorch (engines/pytorch): its processes share the frozen weights (FSDP2) and the sequences of a shard. */
+/** A PyTorch worker (engines/pytorch): its processes share the frozen weights (FSDP2) and the sequences of a shard. */
 function pytorch(
   config: DecoderConfig,
   run: RunExtents,
@@ -339,7 +339,7 @@ function pytorch(
   const { rows, bytes: activations } = microBatch(config, run);
   const length = run.promptTokens + run.completionTokens;
   const { layer, outside } = weightsByPlace(config);
-  /** Of each process: in its GPU, or on the host, which has all of them. */
+  /** Per process: on its GPU, or on the host, which holds all processes. */
   const own = (what: string, size: number, formula: string): Part =>
     device ? part(what, size, formula, true) : part(what, size * gpus, `${formula}${times(gpus, 'processes')}`);
   const frozenParts =
@@ -413,7 +413,7 @@ function vllm(
 
 function coordinator({ shards, staleness, updates }: RunExtents, trained: number, gradients: number): Worker {
   const sums = 1 + Math.min(2, shards);
-  // Versions that later steps are sampled from are kept as well. With one update a step the newest of them is among the newest three.
+  // Versions that later steps are sampled from are kept as well. With one update per step, the newest of them is among the newest three.
   const ahead = staleness + (staleness > 0 && updates > 1 ? 1 : 0);
   return worker('coordinator', 1, 1, [
     service('coordinator'),
@@ -433,12 +433,11 @@ function coordinator({ shards, staleness, updates }: RunExtents, trained: number
 }
 
 /**
- * Counts 2 operations per weight and row in the forward pass. A backward pass takes 2 for the activations and, with every
- * weight trained, 2 for the weight gradients of each objective. There is one, or with an advantage for each token one for each
- * objective. Recomputed layers count their forward pass twice. The embedding table counts only if it is also the output
- * projection, since tokens are looked up.
+ * Counts 2 operations per weight and row in the forward pass. A backward pass takes 2 for the activations and, with every weight trained, 2
+ * for the weight gradients of each objective. There is one backward pass or, with per-token advantages, one per objective. Recomputed layers
+ * count their forward pass twice. The embedding table counts only if it is also the output projection, because tokens are looked up.
  *
- * Native workers run a prompt once for all of its completions; backward once for each objective, where that is less.
+ * Native workers run a prompt once for all of its completions, and backward once per objective if that is less.
  */
 function operations(config: DecoderConfig, run: RunExtents, parameters: number, sequences: number): Plan['operations'] {
   const { promptsPerStep, promptTokens, completionTokens, objectives, epochs, reference, current } = run;

@@ -1,4 +1,4 @@
-/** The decoder and the run whose memory and times the tests compute by hand. */
+/** The decoder and the run for which the tests have hand-computed memory and times. */
 import { llamaConfig } from '../architectures/llama.js';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { nativeEngines } from './engines.js';

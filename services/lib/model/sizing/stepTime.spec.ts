@@ -1,4 +1,4 @@
-/** Seconds of a step: values computed by hand, and how they change with workers and rates. */
+/** Seconds of a step: hand-computed values, and how they change with workers and rates. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { required } from '@gapo/numeric';

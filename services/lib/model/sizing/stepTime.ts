@@ -1,23 +1,23 @@
 /**
- * The seconds of a training step by the number of workers: what they do side by side, and what passes through the coordinator
- * alone. A bound from rates, in which rewards take no time, and no phase overlaps another, except sampling that runs ahead of training.
+ * The duration of a training step by number of workers: what they do in parallel, and what passes through the coordinator. A bound
+ * based on rates: rewards take no time, and no phases overlap except sampling that runs ahead of training.
  */
 import { required } from '@gapo/numeric';
 import { gpusOf } from './engines.js';
 import { mostAtOnce, type Plan, type RunExtents } from './plan.js';
 
-/** What a step takes, of a run's plan. */
+/** The part of a run's plan that determines a step's demand. */
 type Demand = Pick<Plan, 'parameters' | 'operations' | 'transfers' | 'gathering' | 'cacheBytesPerToken'>;
 
-/** What a worker's GPUs, or a native worker, and the coordinator's link achieve. */
+/** Achieved rates of a worker's GPUs, or of a native worker, and of the coordinator's link. */
 export interface Rates {
   /** Floating-point operations per second of a GPU. */
   readonly operations: number;
-  /** Bytes per second at which a GPU reads its memory; undefined where memory is no bound. */
+  /** Bytes per second at which a GPU reads its memory; undefined if memory is not a bound. */
   readonly memory: number | undefined;
-  /** Bytes per second that each GPU receives from the others of its worker; undefined where that is no bound. */
+  /** Bytes per second that each GPU receives from the others of its worker; undefined if that is not a bound. */
   readonly interconnect: number | undefined;
-  /** Bytes per second through the coordinator in each direction: the slower of its link and its one thread. */
+  /** Bytes per second through the coordinator in each direction: the slower of its link and its single thread. */
   readonly link: number;
 }
 
@@ -38,22 +38,22 @@ export interface StepTime {
   readonly step: number;
 }
 
-/** Measured by `npm run bench -- --only transfer`, on one core: what one Node process receives and decodes. */
+/** What one Node process can receive and decode, measured with `npm run bench -- --only transfer` on one core. */
 export const coordinatorBytesPerSecond = 1.25e9;
 
 /**
  * Computes the seconds of a step.
  *
- * - Shards are dealt to workers as these become idle: the last of n workers ends after ceil(shards / n) shards of equal size.
- * - A decoding step takes the longer of its operations and of reading every weight once, whatever the number of sequences, and
- *   the keys and values of each sequence, half of its completion on average.
- * - A pass over a micro-batch takes the longer of its operations and of gathering the weights that the worker's GPUs share.
- * - The coordinator sends each version to each worker, and receives the gradients of each shard and update.
+ * - Shards are assigned to workers as they become idle: the last of n workers ends after ceil(shards / n) shards of equal size.
+ * - A decoding step takes the longer of its operations and its reads: every weight once, whatever the number of sequences, and each
+ *   sequence's keys and values, with half of its completion on average.
+ * - A pass over a micro-batch takes the longer of its operations and gathering the weights sharded over the worker's GPUs.
+ * - The coordinator sends each version to each worker and receives the gradients of each shard and update.
  *
  * @param plan of the run
  * @param run its extents
  * @param workers rollout workers, and as many gradient workers
- * @throws RangeError if there are more workers than prompts in a step, since a shard has at least one
+ * @throws RangeError if there are more workers than prompts in a step, because a shard has at least one
  */
 export function stepTime(plan: Demand, run: RunExtents, rates: Rates, workers: number): StepTime {
   if (workers > run.promptsPerStep) {
@@ -84,7 +84,7 @@ export function stepTime(plan: Demand, run: RunExtents, rates: Rates, workers: n
   return { workers, shards, ...times, step };
 }
 
-/** The seconds in which a worker samples one shard. */
+/** The time a worker takes to sample one shard, in seconds. */
 function samplingOfShard(plan: Demand, run: RunExtents, rates: Rates, shards: number): number {
   const { promptsPerStep, samplesPerPrompt, promptTokens, completionTokens, precision } = run;
   const engine = run.engines.rollout;

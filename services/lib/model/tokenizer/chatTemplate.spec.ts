@@ -1,4 +1,4 @@
-/** Chat templates in the style of those that are published render conversations as transformers renders them. */
+/** Chat templates in the style of published ones render conversations as transformers does. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
@@ -17,7 +17,10 @@ const { now, specialTokens, conversations, variables, texts } = JSON.parse(
   readonly specialTokens: Readonly<Record<string, string>>;
   readonly conversations: readonly (readonly Turn[])[];
   readonly variables: readonly Readonly<Record<string, unknown>>[];
-  /** By template, what each conversation renders as: with the reply closed and open, with each variables; null if refused. */
+  /**
+   * By template, the rendering of each conversation: with the reply closed and open, for each set of variables; null if
+   * refused.
+   */
   readonly texts: Readonly<Record<string, readonly (string | null)[]>>;
 };
 

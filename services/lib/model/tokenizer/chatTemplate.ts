@@ -1,4 +1,4 @@
-/** Chat templates, which render a conversation as the text that a model was trained on. */
+/** Chat templates, which render a conversation in the text format that a model was trained on. */
 import { UserError } from '@gapo/service';
 import { ModelError } from '../errors.js';
 import { Template } from '../jinja/template.js';
@@ -11,15 +11,15 @@ export interface Turn {
   readonly content: string;
 }
 
-/** What every rendering of a template gets beside the conversation. */
+/** The inputs of every rendering in addition to the conversation. */
 export interface TemplateOptions {
   /** Variables such as `enable_thinking`. @default none */
   readonly variables?: Readonly<Record<string, unknown>> | undefined;
-  /** The time that `strftime_now` writes, in UTC. @default the time at which the template is read */
+  /** The time used by `strftime_now`, in UTC. @default the time at which the template is read */
   readonly now?: Date | undefined;
 }
 
-/** Names that a rendering sets itself. */
+/** Names set by the rendering itself. */
 export const templateVariables: readonly string[] = ['messages', 'tools', 'documents', 'add_generation_prompt'];
 
 /** Returns a prompt and its completion as a conversation. */
@@ -46,8 +46,8 @@ export class ChatTemplate {
   }
 
   /**
-   * Reads the chat template of a directory: chat_template.jinja, else `chat_template` of tokenizer_config.json, else that of
-   * chat_template.json.
+   * Reads the chat template of a directory: chat_template.jinja, otherwise `chat_template` in tokenizer_config.json,
+   * otherwise the one in chat_template.json.
    *
    * @param settings tokenizer_config.json
    * @param specialTokens variables of the template, such as `bos_token`
@@ -72,7 +72,7 @@ export class ChatTemplate {
   /**
    * Checks that the template renders both a prompt and its completion, so that a classifier sees both.
    *
-   * @throws ModelError if it leaves one out, or fails
+   * @throws ModelError if it omits one, or fails
    */
   assertExchange(): void {
     let rendered: string;
@@ -89,8 +89,7 @@ export class ChatTemplate {
   /**
    * Renders a conversation, and opens the next reply on request.
    *
-   * @throws UserError with the line of the template, if it refuses the conversation, as some do with turns that do not
-   *   alternate
+   * @throws UserError with the line of the template, if it refuses the conversation, as some do if turns do not alternate
    */
   render(turns: readonly Turn[], openReply: boolean): string {
     try {
@@ -116,7 +115,7 @@ export class ChatTemplate {
 /**
  * Returns why a template failed, with the line.
  *
- * @throws what is no error of the template
+ * @throws any other error
  */
 function problemOf(error: unknown): string {
   if (!(error instanceof TemplateError)) throw error;

@@ -1,4 +1,7 @@
-/** A damaged tokenizer.json is an error, or works. The library would end the process on some damage, and this test with it. */
+/**
+ * A damaged tokenizer.json is an error, or works. With some damage the library itself would kill the process, and this test
+ * with it.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -76,7 +79,7 @@ describe('damage on which the library ends the process is refused', () => {
   });
 });
 
-/** Returns the paths of what a file consists of, without most of its vocabulary. */
+/** Returns the paths of a file's parts, without most of its vocabulary. */
 function pathsOf(value: unknown, path: readonly string[] = []): (readonly string[])[] {
   if (typeof value !== 'object' || value === null) return [];
   const entries = Object.entries(value);

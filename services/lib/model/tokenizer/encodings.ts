@@ -1,4 +1,7 @@
-/** Encodes many items at once: each is planned as texts, all texts are encoded together, and each item's ids are completed. */
+/**
+ * Encodes many items at once: each item becomes a plan with texts, all texts are encoded together, and each item is completed
+ * from its ids.
+ */
 import { at } from '@gapo/numeric';
 import { isExpected, UserError } from '@gapo/service';
 
@@ -7,7 +10,7 @@ export type Encoded<T> =
   | Fitted<T>
   | {
       readonly error: UserError;
-      /** Whether it is only too long. */
+      /** Whether the only problem is its length. */
       readonly overlong: boolean;
     };
 
@@ -26,7 +29,7 @@ export interface Plan<T> {
   /**
    * Returns the item from the ids of its texts.
    *
-   * @throws UserError if they cannot be trained on
+   * @throws UserError if they cannot be used for training
    */
   readonly complete: (ids: readonly (readonly number[])[]) => Promise<Fitted<T>>;
 }
@@ -34,7 +37,7 @@ export interface Plan<T> {
 /** Encodes texts without adding special tokens. */
 export type EncodeTexts = (texts: readonly string[]) => Promise<readonly (readonly number[])[]>;
 
-/** Encodes items, in their order. An error that is not expected is thrown. */
+/** Encodes items, in their order. Unexpected errors are thrown. */
 export async function encodeItems<Item, T>(
   items: readonly Item[],
   encode: EncodeTexts,
@@ -50,7 +53,7 @@ export async function encodeItems<Item, T>(
       const { texts, complete } = each.value;
       const start = next;
       next += texts.length;
-      // One text that cannot be encoded fails all: each item then finds out alone.
+      // One text that cannot be encoded fails all of them, so each item is then tried separately.
       const completed = await attempt(async () =>
         complete('value' in together ? together.value.slice(start, start + texts.length) : await encode(texts)),
       );
@@ -71,7 +74,7 @@ async function attempt<T>(work: () => Promise<T>): Promise<{ readonly value: T }
   }
 }
 
-/** Combines plans into one, whose value is the list of theirs. */
+/** Combines plans into one whose value is the list of their values. */
 export function together<T>(plans: readonly Plan<T>[]): Plan<readonly T[]> {
   return {
     texts: plans.flatMap(({ texts }) => texts),

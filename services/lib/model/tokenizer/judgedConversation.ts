@@ -8,7 +8,7 @@ import type { Tokenizer } from './tokenizer.js';
 export interface Shortening {
   /** The turns before the last, the last, or nothing. @default 'history' */
   readonly shortened?: 'history' | 'reply' | 'none';
-  /** The side that loses characters. @default 'left' */
+  /** The side from which characters are removed. @default 'left' */
   readonly side?: 'left' | 'right';
 }
 
@@ -24,8 +24,8 @@ export class JudgedConversation {
   }
 
   /**
-   * Encodes a conversation as at most `maxTokens` token ids. If it is longer, a part of it loses characters until the rest
-   * fits.
+   * Encodes a conversation as at most `maxTokens` token ids. If it is longer, characters are removed from a part of it
+   * until the rest fits.
    *
    * @returns undefined if the rest alone is too long
    * @throws UserError if the template refuses the conversation
@@ -47,7 +47,7 @@ export class JudgedConversation {
   }
 }
 
-/** Returns parts of a text without the characters on one side of the whole, so that `count` remain. */
+/** Removes characters from one side of a text given in parts, so that `count` remain. Returns the remaining parts. */
 function keeping(parts: readonly (readonly string[])[], count: number, side: 'left' | 'right'): readonly string[] {
   const ordered = side === 'left' ? [...parts].reverse() : parts;
   let left = count;

@@ -1,4 +1,4 @@
-/** The tokens of prompts and replies, for tokenizers and templates of the common families: those that transformers gives. */
+/** The tokens of prompts and replies, for tokenizers and templates of the common families: the same as in transformers. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -60,7 +60,7 @@ for (const { name, tokenizer: kind, template, stops, cases } of values.families)
         const turns = each.messages.slice(0, -1);
         exchange = { prompt: { text: undefined, turns }, completion: at(each.messages, turns.length).content };
       }
-      // The last reply is the same as a completion beside its prompt, and as one of two completions.
+      // The last reply is encoded the same as a separate completion of its prompt, and as one of two completions.
       const wanted = at(each.learned, each.learned.length - 1);
       const [single] = await codec.learned([exchange]);
       assert.ok(single && 'value' in single, JSON.stringify(single));

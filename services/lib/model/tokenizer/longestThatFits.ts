@@ -1,14 +1,14 @@
-/** Truncates texts to a model's limit in tokens, without encoding all of a huge text. */
+/** Truncates texts to a model's token limit without encoding all of a huge text. */
 
-/** Characters per token of the first attempt at a long text. */
+/** Characters per token assumed in the first attempt at a long text. */
 export const roomyCharactersPerToken = 16;
 
 /**
- * Returns the result for a number of characters that fits where one more does not. Doubles the number until it no longer fits,
- * then bisects. A text rarely has fewer tokens than a part of it, so it is the largest such number in all but those cases.
+ * Returns the result for a number of characters that fits while one more does not. Doubles the number until it no longer fits,
+ * then bisects. Except in the rare case that a text has fewer tokens than a part of it, this is the largest number that fits.
  *
- * @param all the characters of the whole text
- * @param maxTokens the limit, special tokens included
+ * @param all the number of characters in the whole text
+ * @param maxTokens the limit, including special tokens
  * @param partly whether a part of the text is acceptable
  * @param keeping returns the result for a number of characters; undefined if it does not fit
  * @returns undefined if not even 0 characters fit, or if not all fit and a part is not acceptable

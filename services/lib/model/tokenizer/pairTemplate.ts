@@ -1,4 +1,6 @@
-/** Templates by which tokenizers encode two texts as one sequence: the special tokens, and the segment of each token. */
+/**
+ * Templates with which tokenizers encode two texts as one sequence: the special tokens, and the segment of each token.
+ */
 
 /** A part of the template: a special token, or all tokens of a text. */
 export type TemplatePart =
@@ -52,7 +54,7 @@ export interface PlacedTokens {
   readonly texts: readonly (number | null | undefined)[];
 }
 
-/** Reads the template off an encoding of two texts. Each text must have a token. */
+/** Derives the template from an encoding of two texts. Each text must have a token. */
 export function pairTemplateOf({ ids, segments, texts }: PlacedTokens): PairTemplate | undefined {
   const parts: TemplatePart[] = [];
   for (const [index, id] of ids.entries()) {

@@ -1,7 +1,7 @@
 /**
  * SentencePiece's precompiled normalization: a trie from byte sequences to positions in a text of replacements. The trie is a
- * double array of 32-bit units, little-endian, whose size in bytes stands in front.
- * Source: Darts-clone, https://github.com/s-yata/darts-clone, and sentencepiece's `normalizer.cc`.
+ * double array of little-endian 32-bit units, preceded by its size in bytes. Source: Darts-clone,
+ * https://github.com/s-yata/darts-clone, and sentencepiece's `normalizer.cc`.
  */
 import { isUtf8 } from 'node:buffer';
 
@@ -56,7 +56,7 @@ function hasLeaf(unit: number): boolean {
   return ((unit >>> 8) & 1) === 1;
 }
 
-/** Whether a position is where a character begins, or the end. */
+/** Whether a position is the start of a character, or the end. */
 function isStart(bytes: Uint8Array, position: number): boolean {
   return position <= bytes.length && ((bytes[position] ?? endOfReplacement) & 0xc0) !== 0x80;
 }

@@ -1,6 +1,6 @@
 /**
- * Keys of tokenizer_config.json that say the same as a component of tokenizer.json. Some classes of transformers rebuild the
- * component from the key, and other programs read tokenizer.json. Where the two disagree, a text has two encodings.
+ * Keys of tokenizer_config.json that duplicate a component of tokenizer.json. Some transformers classes rebuild the component
+ * from the key, while other programs read tokenizer.json. If the two disagree, a text has two encodings.
  */
 import { isMapping } from '@gapo/service';
 import { usualList, type KeyOptions } from '../knownKeys.js';
@@ -13,14 +13,17 @@ interface Components {
   readonly preTokenizers: readonly Json[];
 }
 
-/** A key that some classes follow, whatever tokenizer.json says. */
+/** A key that some classes follow regardless of tokenizer.json. */
 interface Rule {
   readonly key: string;
   /** The names of the classes, as of transformers 5.24, without `Tokenizer` and `TokenizerFast`. */
   readonly classes: readonly string[];
-  /** Returns the value of the key at which the class builds what tokenizer.json has; undefined if the key changes nothing. */
+  /**
+   * Returns the value of the key for which the class builds the component in tokenizer.json; undefined if the key changes
+   * nothing.
+   */
   readonly stated: (components: Components) => unknown;
-  /** The value that the class takes where the key is absent or null. The class's name is as in `classes`. */
+  /** The class's default if the key is absent or null. The class's name is as in `classes`. */
   readonly absent: boolean | ((config: Json, className: string) => unknown);
 }
 
@@ -70,7 +73,7 @@ const rules: readonly Rule[] = [
     absent: true,
     stated: (components) => bertNormalizer(components)?.['handle_chinese_chars'],
   },
-  // null strips accents where letters are made lower case.
+  // null strips accents if letters are lowercased.
   {
     key: 'strip_accents',
     classes: [...bert, ...dpr],
@@ -97,7 +100,7 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** The model types for which AutoTokenizer takes a class where tokenizer_config.json names none. */
+/** The model types for which AutoTokenizer picks a class if tokenizer_config.json names none. */
 const modelTypes: Readonly<Record<string, readonly string[]>> = {
   BertTokenizer: [
     'bert',
@@ -128,11 +131,11 @@ const modelTypes: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Compares the keys that a class rebuilds components from with those components.
+ * Compares the keys from which a class rebuilds components with those components.
  *
  * @param config tokenizer_config.json
  * @param tokenizer tokenizer.json
- * @param model config.json, which determines the class where tokenizer_config.json names none
+ * @param model config.json, which determines the class if tokenizer_config.json names none
  * @returns a problem per key that disagrees and is not ignored. A class has defaults for absent keys
  */
 export function rebuiltProblems(
@@ -179,9 +182,9 @@ function bertNormalizer({ normalizers }: Components): Json | undefined {
   return ofType(normalizers, 'BertNormalizer');
 }
 
-/** Whether a SentencePiece tokenizer puts a space in front of a text. */
+/** Whether a SentencePiece tokenizer prepends a space to a text. */
 function beginsWithSpace({ normalizers, preTokenizers }: Components): unknown {
-  // The class is not used for a tokenizer of bytes, such as that of Llama 3.
+  // The class is not used for byte-level tokenizers, such as Llama 3's.
   if (ofType(preTokenizers, 'ByteLevel') !== undefined) return undefined;
   if (ofType(normalizers, 'Prepend') !== undefined) return true;
   const metaspace = ofType(preTokenizers, 'Metaspace');

@@ -1,16 +1,16 @@
-/** Where a directory keeps its chat template, as transformers 5 looks for it. */
+/** Finds a directory's chat template in the same places as transformers 5. */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ModelError } from '../errors.js';
 import { exists, readJson, readText } from '../files.js';
 
-/** A template's text and the file that it is from. */
+/** A template's text and the file it comes from. */
 export interface TemplateSource {
   readonly source: string;
   readonly path: string;
 }
 
-/** The folder of further templates by name. They are for other uses, such as tools. */
+/** The folder of additional named templates, for other uses such as tools. */
 export const furtherTemplates = 'additional_chat_templates';
 
 const extension = '.jinja';
@@ -18,7 +18,7 @@ const extension = '.jinja';
 /**
  * Returns a directory's chat template.
  *
- * @param settings tokenizer_config.json, which the files take precedence over
+ * @param settings tokenizer_config.json; separate files take precedence over it
  * @returns undefined if there is none
  * @throws ModelError if there are several, and none is the default
  */
@@ -38,7 +38,8 @@ export async function templateSource(
 }
 
 /**
- * Returns a template that is a text, or the default of several, which are a list or an object by name.
+ * Returns the template if it is a text, or the default of several, given as a list or as an object by
+ * name.
  *
  * @throws ModelError if none of several is the default
  */

@@ -1,4 +1,4 @@
-/** Encoded rows of data sets: a completion ends with one end token, a prompt with none. */
+/** Encoded rows of data sets: a completion ends with exactly one end token, a prompt with none. */
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

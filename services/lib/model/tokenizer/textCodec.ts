@@ -1,25 +1,25 @@
 /**
  * Encodes the rows of data sets as a policy's token ids: prompts, completions, texts and conversations.
  *
- * A completion is encoded within its conversation, never alone: tokenizers like SentencePiece put a space in front of whatever
- * they are given, and tokens merge across the boundary.
+ * A completion is encoded within its conversation, never alone: tokenizers like SentencePiece prepend a space to their input,
+ * and tokens merge across the boundary.
  *
  * - With a chat template, the conversation is rendered and encoded twice: up to the reply, which the template opens, and with
  *   the reply. Without one, the prompt's text is encoded alone and followed by the completion's.
- * - The prompt is what both encodings begin with, and the completion the rest of the second. A token across the boundary
- *   belongs to the completion. So does what the template writes only around a finished reply, such as an empty `<think>`.
- *   TRL cuts at the same place.
- * - The completions of one prompt are cut at the same place, so that their prompts are equal.
+ * - The prompt is the common prefix of both encodings, and the completion is the rest of the second. A token across the
+ *   boundary belongs to the completion. So does anything that the template writes only around a finished reply, such as an
+ *   empty `<think>`. TRL splits at the same place.
+ * - All completions of a prompt are split at the same place, so that their prompts are equal.
  *
- * The end token, in every form:
+ * The end token, in all formats:
  *
  * - A completion ends with exactly one: the policy has to learn to stop, and a sampled completion has one. It is the first
  *   token that the model stops at: one in the text, or the one that the template writes after a reply. If there is none, the
  *   model's own is added.
- * - Nothing after it is learned: sampling never gets there. A template's line break is dropped; words are an error.
- * - A prompt has none at its end: the sampler would continue a text that has ended.
+ * - Nothing after it is learned, because sampling never gets there. A template's line break is dropped; words are an error.
+ * - A prompt has none at its end, because the sampler would then continue a text that has ended.
  *
- * A prompt begins with the tokens that the tokenizer prepends, unless its text begins with them already. A template writes
+ * A prompt begins with the tokens that the tokenizer prepends, unless its text already begins with them. A template writes
  * them itself.
  */
 import { at } from '@gapo/numeric';
@@ -55,7 +55,7 @@ export interface PolicyTokens {
   readonly context: number;
 }
 
-/** What happens to a row that does not fit the context: an error, left out by the reader, or cut from its left. */
+/** What happens to a row that does not fit the context: an error, skipped by the reader, or truncated on the left. */
 export type Overlong = 'refuse' | 'drop' | 'truncate-left';
 
 /** Options of a codec. */
@@ -85,19 +85,19 @@ export interface TokenCompletions {
   readonly completionIds: readonly (readonly number[])[];
 }
 
-/** The most ids whose white space is remembered. */
+/** Maximum number of ids remembered as whitespace. */
 const mostBlankIds = 8;
 
-/** The most characters of a text that is encoded to be cut. */
+/** Maximum characters of a text that is encoded in order to be truncated. */
 const longestCut = 1 << 24;
 
-/** Encodes rows for one policy. A row that cannot be trained on becomes an error, and the others are encoded. */
+/** Encodes rows for one policy. A row that cannot be used for training becomes an error, and the others are encoded. */
 export class TextCodec {
   readonly #tokenizer: TextTokenizer;
   readonly #policy: PolicyTokens;
   readonly #overlong: Overlong;
   readonly #reserved: number;
-  /** Ids after an end token that are white space. */
+  /** Ids after an end token that are whitespace. */
   readonly #blank = new Set<string>();
 
   constructor(
@@ -136,8 +136,8 @@ export class TextCodec {
   }
 
   /**
-   * Encodes conversations through the chat template: one sequence per turn of the assistant that is learned, with all earlier
-   * turns as the prompt. A turn of the assistant that opens the conversation replies to nothing and is not learned.
+   * Encodes conversations through the chat template: one sequence per learned assistant turn, with all earlier turns as the
+   * prompt. An assistant turn at the start of the conversation replies to nothing and is not learned.
    */
   conversations(
     conversations: readonly (readonly LearnedTurn[])[],
@@ -204,9 +204,9 @@ export class TextCodec {
   }
 
   /**
-   * Returns the text of a prompt that asks for a reply, and the function that adds the tokens that the tokenizer prepends.
+   * Returns the text of a prompt up to the reply, and the function that adds the tokens that the tokenizer prepends.
    *
-   * @throws UserError if it is too long, or has messages and the model no chat template
+   * @throws UserError if it is too long, or has messages but the model has no chat template
    */
   #opened({ text, turns }: Prompt, completions: readonly string[] = []): OpenedPrompt {
     const characters = turns.reduce((sum, { content }) => sum + content.length, 0);
@@ -222,7 +222,7 @@ export class TextCodec {
   /**
    * Returns the text of a prompt with its completion.
    *
-   * @throws UserError if the template leaves out a part of the completion, or writes the prompt in another way before one
+   * @throws UserError if the template omits part of the completion, or writes the prompt differently when a completion follows
    */
   #closed({ turns }: Prompt, opened: OpenedPrompt, completion: string): string {
     if (!opened.rendered) return opened.text + completion;
@@ -246,7 +246,7 @@ export class TextCodec {
   /**
    * Refuses a text before it is rendered or encoded.
    *
-   * @throws OverlongError if it cannot fit the context even with the longest tokens, or is too long to be cut
+   * @throws OverlongError if it cannot fit the context even with the longest tokens, or is too long to be truncated
    */
   #refuseHuge(characters: number): void {
     const { context } = this.#policy;
@@ -315,7 +315,7 @@ export class TextCodec {
   /**
    * Returns at most `most` ids: the last ones, after the token that begins a text.
    *
-   * @throws OverlongError if there are more, and they are not to be cut
+   * @throws OverlongError if there are more and truncation is not enabled
    */
   #fitIds(
     ids: readonly number[],
@@ -345,7 +345,7 @@ export class TextCodec {
     return ids.slice(0, end + 1);
   }
 
-  /** Whether ids have text other than white space. Templates write the same few after every reply. */
+  /** Whether ids have text other than whitespace. Templates write the same few after every reply. */
   async #hasWords(ids: readonly number[]): Promise<boolean> {
     if (ids.length === 0) return false;
     const key = ids.slice(0, mostBlankIds).join();

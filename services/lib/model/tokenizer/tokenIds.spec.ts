@@ -1,4 +1,4 @@
-/** Tokenizers of eleven families encode and decode 3,000 texts as AutoTokenizer of transformers does. */
+/** Tokenizers of eleven families encode and decode 3,000 texts as transformers' AutoTokenizer does. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ function assertSame(values: readonly unknown[], { sha256, some }: Digest, what: 
   assert.equal(createHash('sha256').update(pythonJson(values)).digest('hex'), sha256, what);
 }
 
-/** JSON as Python writes it, with every character beyond ASCII escaped. */
+/** JSON as written by Python, with all non-ASCII characters escaped. */
 function pythonJson(values: readonly unknown[]): string {
   return JSON.stringify(values).replaceAll(
     /[\x7f-\uffff]/g,

@@ -1,4 +1,4 @@
-/** What each token adds to a text. */
+/** The text that each token adds. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tokenizerDirectory } from '../testing.fixture.js';
@@ -22,7 +22,10 @@ test('the pieces of a text are the text', async () => {
 const bytes = async (rows: readonly (readonly number[])[]): Promise<string[]> =>
   rows.map((ids) => Buffer.from(ids).toString('utf8').replace(/^ /, ''));
 
-/** Decodes ids that are bytes as byte-fallback decoders do: a run of bytes over 127 with an error is all errors. */
+/**
+ * Decodes ids that are bytes as byte-fallback decoders do: a run of bytes above 127 with one error becomes all
+ * errors.
+ */
 const byteFallback = async (rows: readonly (readonly number[])[]): Promise<string[]> =>
   rows.map((ids) =>
     Buffer.from(ids)

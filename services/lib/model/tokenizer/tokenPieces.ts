@@ -1,23 +1,23 @@
-/** The text of each token where it stands: what a decoder adds to the text before it. */
+/** The text of each token in context: what a decoder adds to the text before it. */
 import { at } from '@gapo/numeric';
 
-/** Bytes of a character, at most: a token may have one of them. */
+/** Maximum bytes of a character: a token may contain only one of them. */
 const longestCharacter = 4;
 
-/** What stands for bytes that are no character, or not yet. */
+/** The replacement for bytes that do not form a character, or not yet. */
 const replacement = '\uFFFD';
 
 /** Decodes rows of token ids. */
 export type DecodeRows = (rows: readonly (readonly number[])[]) => Promise<readonly string[]>;
 
 /**
- * Returns each token's text. A token alone may have another text than among others: decoders strip the space of a first token, and
- * a character may be spread over tokens, of which the last has the character and each other one U+FFFD.
+ * Returns each token's text. A token on its own may decode to different text than in context: decoders strip the space of a first
+ * token, and a character may be spread over several tokens, in which case the last one has the character and the others U+FFFD.
  *
- * Each token is decoded after those since the last two places at which the text was whole: decoders of byte-fallback tokens take a
- * row of bytes as one, so that a row that begins or ends within a character has none.
+ * Each token is decoded together with the tokens since the last two positions at which the text was complete: byte-fallback
+ * decoders treat a run of bytes as a unit, so a run that begins or ends within a character decodes to none.
  *
- * @param decode called once for each position, with two rows of some ids for each row
+ * @param decode called once per position, with two lists of ids for each row
  */
 export async function tokenPieces(decode: DecodeRows, rows: readonly (readonly number[])[]): Promise<string[][]> {
   const all = rows.map((ids) => new Pieces(ids));
@@ -33,17 +33,17 @@ export async function tokenPieces(decode: DecodeRows, rows: readonly (readonly n
 class Pieces {
   readonly ids: readonly number[];
   readonly pieces: string[] = [];
-  /** Places at which the text was whole: the last, and the one before, from which tokens are decoded. */
+  /** Positions at which the text was complete: the last, and the one before it, from which tokens are decoded. */
   #whole = 0;
   #start = 0;
-  /** Tokens since then, of a character that is not whole. */
+  /** Tokens since then, belonging to an incomplete character. */
   #pending = 0;
 
   constructor(ids: readonly number[]) {
     this.ids = ids;
   }
 
-  /** The ids up to the last whole place, and up to a position. */
+  /** The ids up to the last complete position, and up to a given position. */
   windows(position: number): [number[], number[]] {
     return [this.ids.slice(this.#start, this.#whole), this.ids.slice(this.#start, position + 1)];
   }
@@ -58,7 +58,7 @@ class Pieces {
       this.#pending += 1;
       return;
     }
-    // What the tokens before have already.
+    // What the tokens before it have already produced.
     let known = 0;
     while (known < this.#pending && added[known] === replacement) known++;
     this.pieces.push(added.slice(known));

@@ -1,4 +1,4 @@
-/** A model's tokenizer: tokenizer.json, the files beside it, and the chat template. */
+/** A model's tokenizer: tokenizer.json, the files next to it, and the chat template. */
 import { join } from 'node:path';
 import { at } from '@gapo/numeric';
 import { UserError } from '@gapo/service';
@@ -13,12 +13,12 @@ import { tokenizerJsonProblem } from './tokenizerJson.js';
 import { type DeclaredToken, declaredTokens, readTokenizerSettings } from './tokenizerSettings.js';
 import { tokenPieces } from './tokenPieces.js';
 
-/** Texts that are encoded at a time: encodings hold far more than their ids. */
+/** Number of texts encoded at once: encodings hold far more than their ids. */
 const batch = 256;
 
 /** How a tokenizer's files are read. */
 export interface TokenizerOptions extends KeyOptions {
-  /** What every rendering of the chat template gets beside the conversation. @default nothing */
+  /** Inputs of every rendering of the chat template in addition to the conversation. @default nothing */
   readonly template?: TemplateOptions | undefined;
 }
 
@@ -54,7 +54,7 @@ interface Affixes {
 }
 
 /**
- * Converts text to token ids and back, as `AutoTokenizer` of transformers 5 does. The work runs in libuv's threads.
+ * Converts text to token ids and back, like `AutoTokenizer` in transformers 5. The work runs on libuv's threads.
  *
  * @example
  * ```ts
@@ -72,7 +72,7 @@ export class Tokenizer {
   readonly pairTemplate: PairTemplate | undefined;
   /** One more than the largest id. */
   readonly size: number;
-  /** The most characters of a token: a text of n characters has at least n / longestToken tokens. */
+  /** Maximum characters of a token: a text of n characters has at least n / longestToken tokens. */
   readonly longestToken: number;
   /** The token that begins a text (bos_token); undefined if there is none. */
   readonly bosId: number | undefined;
@@ -98,11 +98,11 @@ export class Tokenizer {
   }
 
   /**
-   * Reads DIR/tokenizer.json, the files beside it that declare tokens, and the chat template. Truncation and padding that
-   * tokenizer.json may ask for are ignored.
+   * Reads DIR/tokenizer.json, the files next to it that declare tokens, and the chat template. Truncation and padding
+   * settings in tokenizer.json are ignored.
    *
-   * @throws ModelError if one is damaged, tokenizer.json is missing or has a component that is not supported, or
-   *   tokenizer_config.json has a key that is not supported or not known
+   * @throws ModelError if one is damaged, tokenizer.json is missing or has an unsupported component, or
+   * tokenizer_config.json has an unsupported or unknown key
    */
   static async read(directory: string, { template, ...keys }: TokenizerOptions = {}): Promise<Tokenizer> {
     const path = join(directory, 'tokenizer.json');
@@ -111,7 +111,7 @@ export class Tokenizer {
     const problem = tokenizerJsonProblem(json);
     if (problem !== undefined) throw new ModelError(path, problem);
     const { config, specialTokens, addedTokens, cleansUp } = await readTokenizerSettings(directory, json, keys);
-    // The native library is loaded where it is used: a process that reads no tokenizer cannot be ended by it.
+    // The native library is loaded only on use, so it cannot crash a process that reads no tokenizer.
     const native = await import('tokenizers');
     let library: LibraryTokenizer;
     let [size, longestToken] = [0, 1];
@@ -185,16 +185,16 @@ export class Tokenizer {
   /**
    * Encodes a text. Special tokens in the text become single ids.
    *
-   * @throws UserError if the tokenizer has no token for a part of the text
+   * @throws UserError if the tokenizer has no token for part of the text
    */
   async encode(text: string, { addSpecialTokens = false }: EncodingOptions = {}): Promise<number[]> {
     return (await this.#result(this.#library.encode(text, null, { addSpecialTokens }))).getIds();
   }
 
   /**
-   * Encodes texts, on all processors.
+   * Encodes texts on all cores.
    *
-   * @throws UserError if the tokenizer has no token for a part of one
+   * @throws UserError if the tokenizer has no token for part of one
    */
   async encodeAll(texts: readonly string[], { addSpecialTokens = false }: EncodingOptions = {}): Promise<number[][]> {
     const ids: number[][] = [];
@@ -206,12 +206,12 @@ export class Tokenizer {
     return ids;
   }
 
-  /** Decodes token ids. Ids without a token are left out, and special tokens unless they are to be kept. */
+  /** Decodes token ids. Omits ids without a token, and special tokens unless they are to be kept. */
   async decode(ids: readonly number[], { specialTokens = 'omit' }: DecodingOptions = {}): Promise<string> {
     return this.#cleaned(await this.#library.decode([...ids], specialTokens === 'omit'));
   }
 
-  /** Decodes rows of token ids, on all processors. */
+  /** Decodes rows of token ids on all cores. */
   async decodeAll(
     rows: readonly (readonly number[])[],
     { specialTokens = 'omit' }: DecodingOptions = {},
@@ -222,9 +222,9 @@ export class Tokenizer {
   }
 
   /**
-   * Returns the text of each token of rows, special ones too: see `tokenPieces`.
+   * Returns the text of each token in rows, including special tokens: see `tokenPieces`.
    *
-   * @param longest tokens of a row beyond which the others are left out
+   * @param longest maximum number of tokens per row; the rest are omitted
    */
   piecesOfAll(rows: readonly (readonly number[])[], longest: number): Promise<string[][]> {
     const some = rows.map((ids) => ids.slice(0, longest));
@@ -232,9 +232,9 @@ export class Tokenizer {
   }
 
   /**
-   * Encodes a prompt as the policy reads it: through the chat template as one user turn with the reply opened; without a
-   * template as the text after the tokens that the tokenizer prepends. Tokens that it appends are removed: the policy
-   * continues a prompt, so no end token may close it.
+   * Encodes a prompt for the policy: through the chat template as one user turn with the reply opened; without a template
+   * as the text after the tokens that the tokenizer prepends. Appended tokens are removed: the policy continues a prompt,
+   * so no end token may close it.
    *
    * @throws UserError if the chat template refuses it
    */
@@ -286,10 +286,10 @@ function libraryToken(Added: typeof AddedToken, { content, special, ...options }
 }
 
 /**
- * Checks that no token becomes empty where texts are normalized first. The library would find it between all bytes of a text,
- * and end the process in the middle of a character.
+ * Checks that no token becomes empty when texts are normalized first. The library would match it between all bytes of a
+ * text and crash in the middle of a character.
  *
- * @throws Error that names the token
+ * @throws Error naming the token
  */
 function assertFindable(
   library: LibraryTokenizer,
@@ -325,7 +325,7 @@ async function specialPlaces(library: LibraryTokenizer): Promise<Pick<Parts, 'pa
   return { pairTemplate: undefined, affixes: noAffixes };
 }
 
-/** Texts of which one most likely has a token: a letter, and those of the first ids. */
+/** Texts of which at least one very likely has a token: a letter, and the texts of the first ids. */
 function* probes(library: LibraryTokenizer): Generator<string> {
   yield 'a';
   for (let id = 0; id < batch; id++) {

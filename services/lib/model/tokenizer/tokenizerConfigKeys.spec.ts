@@ -1,4 +1,6 @@
-/** The keys of tokenizer_config.json: those of published tokenizers, and those that AutoTokenizer rebuilds components from. */
+/**
+ * The keys of tokenizer_config.json: those of published tokenizers, and those from which AutoTokenizer rebuilds components.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -41,7 +43,7 @@ async function read(
   return Tokenizer.read(directory, options);
 }
 
-/** Returns the ids that a tokenizer.json gives the text by itself. */
+/** Returns the ids of the text according to tokenizer.json alone. */
 function ownIdsOf(name: string): readonly number[] {
   return required(
     cases.find(({ tokenizer }) => tokenizer === name),
@@ -49,7 +51,7 @@ function ownIdsOf(name: string): readonly number[] {
   ).ownIds;
 }
 
-/** Keys as they are on the Hub, by family. */
+/** Keys as found on the Hub, by family. */
 const published: Readonly<Record<string, object>> = {
   'Llama 2': {
     add_bos_token: true,

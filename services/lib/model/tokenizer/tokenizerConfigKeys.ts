@@ -1,6 +1,6 @@
 /**
- * The keys of tokenizer_config.json. Most describe what transformers does with texts that gapo treats itself: padding,
- * truncation, parts of models that see or hear. tokenizer.json says how texts are encoded.
+ * The keys of tokenizer_config.json. Most describe text processing in transformers that gapo handles itself or does not
+ * need: padding, truncation, vision and audio. tokenizer.json determines how texts are encoded.
  */
 import { type KnownKeys, joinedKeys, neutral } from '../knownKeys.js';
 
@@ -26,7 +26,7 @@ const configKeys: KnownKeys = {
     'extra_special_tokens',
     'model_max_length', // a classifier's longest sequence
     'model_specific_special_tokens',
-    // Compared with tokenizer.json where the class follows them.
+    // Compared with tokenizer.json if the class follows them.
     'add_prefix_space',
     'do_lower_case',
     'split_by_punct',
@@ -35,11 +35,11 @@ const configKeys: KnownKeys = {
     'tokenizer_class',
   ],
   harmless: [
-    // Transformers 5 drops them if there is a tokenizer.json, whose post-processor says which tokens surround a text.
+    // Transformers 5 drops them if there is a tokenizer.json, whose post-processor determines which tokens surround a text.
     'add_bos_token',
     'add_eos_token',
     // They describe the file, and where it was.
-    'auto_map', // gapo runs no code of a checkpoint. Transformers does not either, unless it is told to trust it
+    'auto_map', // gapo never runs code from a checkpoint. Neither does transformers, unless told to trust it
     'backend',
     'device_map',
     'files_loaded',
@@ -68,7 +68,7 @@ const configKeys: KnownKeys = {
     '_commit_hash',
     '_from_auto',
     '_unsloth_fixed',
-    // They pad and cut batches, or choose what a call returns.
+    // They control padding and truncation of batches, or select what a call returns.
     'max_len',
     'max_length',
     'model_input_names',
@@ -86,7 +86,7 @@ const configKeys: KnownKeys = {
     'truncation',
     'truncation_side',
     'truncation_strategy',
-    // Ids that the vocabulary gives too.
+    // Ids that are in the vocabulary too.
     'bos_token_id',
     'cls_token_id',
     'eos_token_id',
@@ -94,7 +94,7 @@ const configKeys: KnownKeys = {
     'sep_token_id',
     'unk_id',
     'unk_token_id',
-    // They act in the implementations in Python, which read no tokenizer.json, or in the conversion to one.
+    // They only affect the Python implementations, which do not read tokenizer.json, or the conversion to it.
     'add_dummy_prefix',
     'clean_text',
     'do_basic_tokenize',
@@ -116,7 +116,7 @@ const configKeys: KnownKeys = {
     'chat_control_tokens',
     'response_schema',
     'response_template',
-    // They prepare images, sounds and tables.
+    // They control the processing of images, audio and tables.
     'audio_seq_length',
     'cls_token_box',
     'image_seq_length',
@@ -128,7 +128,7 @@ const configKeys: KnownKeys = {
     'pad_token_label',
     'patch_size',
     'sep_token_box',
-    // They tell the target of a translation.
+    // They specify the target language of a translation.
     'language',
     'language_codes',
     'src_lang',
@@ -146,8 +146,8 @@ const configKeys: KnownKeys = {
 };
 
 /**
- * Returns the known keys of a tokenizer_config.json. Each text or token named `…_token` is a special token, as `image_token`
- * is, and a variable of the chat template.
+ * Returns the known keys of a tokenizer_config.json. Each text or token named `…_token`, such as `image_token`, is a special
+ * token and a variable of the chat template.
  */
 export function tokenizerConfigKeys(config: Readonly<Record<string, unknown>>): KnownKeys {
   return joinedKeys(configKeys, { used: Object.keys(config).filter((key) => isNamedToken(key, config[key])) });

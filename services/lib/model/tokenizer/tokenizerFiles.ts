@@ -9,7 +9,7 @@ const ofTokenizer =
   /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|chat_template|tekken)\.json$|\.(model|jinja|tiktoken)$|^(merges|vocab)\.txt$/;
 
 /**
- * Returns the files of a directory's tokenizer, which include its chat templates. Their paths are relative to the directory,
+ * Returns the files of a directory's tokenizer, including its chat templates. Their paths are relative to the directory,
  * with `/` between folder and name, in alphabetical order.
  *
  * @throws ModelError if the directory cannot be read
@@ -38,9 +38,9 @@ export async function copyTokenizer(from: string, to: string): Promise<void> {
 }
 
 /**
- * Sets how Hugging Face pads, in DIR/tokenizer_config.json: on the right, with a token.
+ * Configures Hugging Face's padding in DIR/tokenizer_config.json: on the right, with a token.
  *
- * @param token undefined if none can pad
+ * @param token undefined if no token is suitable
  */
 export async function setPadding(directory: string, token: string | undefined): Promise<void> {
   const path = join(directory, 'tokenizer_config.json');

@@ -1,14 +1,14 @@
 /**
- * The components of tokenizer.json. The Rust library that reads the file reports most damage as an error, but some ends the
- * process: a template with a token that it does not declare, a damaged table of characters. These are checked first, and
- * components that the library does not have are refused by name.
+ * The components of tokenizer.json. The Rust library that reads the file reports most damage as an error, but some damage
+ * crashes the process: a template with an undeclared token, a damaged character table. These are checked first, and
+ * components that the library does not support are refused by name.
  */
 import { isMapping } from '@gapo/service';
 import { charsmapProblem } from './precompiledCharsmap.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A place in tokenizer.json for a component. */
+/** A location of a component in tokenizer.json. */
 interface Place {
   readonly types: readonly string[];
   /** The key of a Sequence's components. */
@@ -74,7 +74,10 @@ const places: Readonly<Record<string, Place>> = {
   },
 };
 
-/** Settings that end the process or make encodings vary, by the component's type. Each returns the problem, if any. */
+/**
+ * Checks, by component type, for settings that crash the process or make encodings non-deterministic. Each returns the
+ * problem, if any.
+ */
 const checks: Readonly<Record<string, (component: Json) => string | undefined>> = {
   BPE: ({ dropout }) =>
     dropout === undefined || dropout === null || dropout === 0
@@ -91,7 +94,7 @@ const checks: Readonly<Record<string, (component: Json) => string | undefined>> 
 /**
  * Checks the components of a tokenizer.json.
  *
- * @returns the first problem with its place; undefined if the library can read them
+ * @returns the first problem with its location; undefined if the library can read them
  */
 export function tokenizerJsonProblem(json: Json): string | undefined {
   for (const [name, place] of Object.entries(places)) {

@@ -1,5 +1,5 @@
 /**
- * What the files beside tokenizer.json say about its tokens, merged as transformers 5 does: `added_tokens_decoder` of
+ * What the files next to tokenizer.json say about its tokens, merged as in transformers 5: `added_tokens_decoder` of
  * tokenizer_config.json lists the added tokens; without it, special_tokens_map.json and added_tokens.json are read too.
  */
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { standardTokens, tokenizerConfigKeys } from './tokenizerConfigKeys.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A token with the properties by which it is found in a text. */
+/** A token with the properties that determine how it is matched in a text. */
 export interface DeclaredToken {
   readonly content: string;
   readonly special: boolean;
@@ -22,13 +22,13 @@ export interface DeclaredToken {
   readonly rightStrip: boolean;
 }
 
-/** The settings of a tokenizer outside of tokenizer.json. */
+/** The settings of a tokenizer outside tokenizer.json. */
 export interface TokenizerSettings {
   /** tokenizer_config.json without the ignored keys; empty if there is none. */
   readonly config: Json;
   /** The texts of bos_token, eos_token and the like by name. They are variables of the chat template. */
   readonly specialTokens: Readonly<Record<string, string>>;
-  /** Tokens that tokenizer.json lacks or has with other properties, in the order of their addition. */
+  /** Tokens that tokenizer.json lacks or has with different properties, in the order in which they are added. */
   readonly addedTokens: readonly DeclaredToken[];
   /** Whether decoding removes spaces before punctuation. */
   readonly cleansUp: boolean;
@@ -42,7 +42,7 @@ const standard: ReadonlySet<string> = new Set(standardTokens);
  * Reads tokenizer_config.json, special_tokens_map.json and added_tokens.json of a directory. Each may be absent.
  *
  * @param tokenizer the contents of tokenizer.json
- * @throws ModelError if one is damaged, or tokenizer_config.json has a key that is not implemented or not known
+ * @throws ModelError if one is damaged, or tokenizer_config.json has an unimplemented or unknown key
  */
 export async function readTokenizerSettings(
   directory: string,
@@ -96,7 +96,7 @@ async function readIfPresent(directory: string, name: string): Promise<Json> {
   return (await exists(path)) ? readJson(path) : {};
 }
 
-/** Returns the settings with those of special_tokens_map.json, which wins. */
+/** Returns the settings merged with special_tokens_map.json, which takes precedence. */
 function withSpecialTokensMap(config: Json, map: Json): Json {
   const { extra_special_tokens: more, additional_special_tokens: additional, ...rest } = map;
   const own = nonEmpty(config['extra_special_tokens']) ?? config['additional_special_tokens'];
@@ -104,7 +104,7 @@ function withSpecialTokensMap(config: Json, map: Json): Json {
   return { ...config, ...rest, extra_special_tokens: extra };
 }
 
-/** Returns the special tokens by name: texts, or objects with a content. Those that all tokenizers may have come first. */
+/** Returns the special tokens by name: texts, or objects with a content. The standard ones come first. */
 function namedTokens(settings: Json): ReadonlyMap<string, unknown> {
   const { extra_special_tokens: extra } = settings;
   const entries = [
@@ -115,7 +115,7 @@ function namedTokens(settings: Json): ReadonlyMap<string, unknown> {
   return new Map(entries.filter(([, value]) => isToken(value)));
 }
 
-/** Returns the tokens of added_tokens.json by id, in which those of tokenizer.json take precedence. */
+/** Returns the tokens of added_tokens.json by id. Those of tokenizer.json take precedence. */
 function addedTokensOf(file: Json, tokenizer: Json, special: readonly unknown[]): ReadonlyMap<number, DeclaredToken> {
   const names = new Set(special.map(contentOf));
   const tokens = new Map<number, DeclaredToken>();
@@ -126,7 +126,7 @@ function addedTokensOf(file: Json, tokenizer: Json, special: readonly unknown[])
   return tokens;
 }
 
-/** Returns the declared tokens that tokenizer.json does not have as they are declared. */
+/** Returns the declared tokens that are missing in tokenizer.json or differ there. */
 function missingTokens(
   own: readonly DeclaredToken[],
   declared: readonly DeclaredToken[],
@@ -146,7 +146,7 @@ function missingTokens(
   return missing.map((token) => (names.has(token.content) ? { ...token, special: true } : token));
 }
 
-/** Whether decoding removes spaces before punctuation. It never does with BPE unless the settings insist. */
+/** Whether decoding removes spaces before punctuation. With BPE it does so only if the settings say so explicitly. */
 function cleansUp(config: Json, tokenizer: Json): boolean {
   if (config['clean_up_tokenization_spaces'] !== true) return false;
   const { model } = tokenizer;
@@ -154,7 +154,7 @@ function cleansUp(config: Json, tokenizer: Json): boolean {
   return !isBpe || config['clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output'] === true;
 }
 
-/** Returns a token that is declared as a text or as an object. */
+/** Returns a token declared as a text or as an object. */
 function declaredToken(value: unknown, special: boolean): DeclaredToken {
   const token = isMapping(value) ? value : {};
   const isSpecial = special || token['special'] === true;

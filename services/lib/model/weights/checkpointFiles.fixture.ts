@@ -5,7 +5,9 @@ import { type FloatDtype, fromFloat32 } from './floats.js';
 import { encodeHeader } from './safetensors.js';
 import { type NamedTensor } from './tensors.js';
 
-/** Rounds toward zero to numbers that both BF16 and F16 represent, within [2⁻¹⁴, 2¹⁵]: 7 bits of fraction. */
+/**
+ * Rounds toward zero to numbers representable in both BF16 and F16, within [2⁻¹⁴, 2¹⁵]: 7 bits of fraction.
+ */
 export function roundedForHalves(data: Float32Array): Float32Array {
   const words = new Uint32Array(Float32Array.from(data).buffer).map((word) => word & 0xffff0000);
   return new Float32Array(words.buffer).map((x) => (Math.abs(x) < 2 ** -14 ? 0 : x));

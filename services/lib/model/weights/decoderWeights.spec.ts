@@ -1,4 +1,6 @@
-/** Weight files as they are on the Hub: which are read, and what the others are refused with. */
+/**
+ * Weight files as found on the Hub: which are read, and with which errors the others are refused.
+ */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -42,7 +44,7 @@ async function written(weights: readonly NamedTensor[], keys: object = {}): Prom
   return path;
 }
 
-/** Writes the model's weights and one more tensor of a type that is no float. */
+/** Writes the model's weights and one more tensor with a non-float type. */
 async function withType(name: string, dtype: string): Promise<string> {
   const path = await written([...tensors, { name, shape: [2], data: new Float32Array(2) }]);
   const file = join(path, 'model.safetensors');

@@ -1,4 +1,4 @@
-/** Accounts for every tensor of a model directory: which weight of the decoder it is, or why it is none. */
+/** Accounts for every tensor of a model directory: which weight of the decoder it is, or why it is not one. */
 import { insteadOfQuantized } from '../architectures/quantization.js';
 import type { DecoderConfig } from '../decoderConfig.js';
 import { decoderTensors } from '../decoderLayout.js';
@@ -10,20 +10,20 @@ import type { FoundTensors } from './weightFiles.js';
 
 /** A decoder's weights in its files. */
 export interface DecoderWeights {
-  /** The configuration. Its output projection is not tied if the files hold another one than the embeddings. */
+  /** The configuration. Its output projection is not tied if the files have one that differs from the embeddings. */
   readonly config: DecoderConfig;
   /** Every weight by its Hugging Face name. */
   readonly weights: ReadonlyMap<string, StoredTensor>;
-  /** What was decided where config.json and the files differ, as sentences for the user. */
+  /** What was decided if config.json and the files differ, as sentences for the user. */
   readonly notes: readonly string[];
   /** Every tensor that is missing, unexpected, misshapen or of a type that cannot be read. */
   readonly problems: readonly string[];
 }
 
 /**
- * Determines a decoder's weights. Skips buffers that the configuration determines, whatever their type. Checkpoints of the
- * trunk alone leave out the trunk's prefix. A table that is tied may be stored under the embeddings' name, the output
- * projection's, or both: if the two differ, they are not tied, as transformers decides it.
+ * Determines a decoder's weights. Skips buffers determined by the configuration, whatever their type. Checkpoints of the
+ * trunk alone omit the trunk's prefix. A tied table may be stored under the embeddings' name, the output projection's, or
+ * both. If the two differ, they are not tied, as in transformers.
  */
 export async function decoderWeights(
   config: DecoderConfig,
@@ -78,7 +78,7 @@ export async function decoderWeights(
   };
 }
 
-/** Returns why tensors are not those of a decoder at all: they are quantized, or were saved within another model. */
+/** Returns why the tensors do not belong to a decoder at all: they are quantized, or were saved as part of another model. */
 function otherKind({ names }: DecoderConfig, tensors: readonly AnyStoredTensor[]): string | undefined {
   const quantized = quantizedTensor(tensors);
   if (quantized !== undefined) {
@@ -106,13 +106,13 @@ function named(config: DecoderConfig, tensors: ReadonlyMap<string, AnyStoredTens
   );
 }
 
-/** Whether the decoder needs no tensor of that name in its files. */
+/** Whether the decoder does not need a tensor with that name in its files. */
 function isSkipped({ names, tiedEmbeddings }: DecoderConfig, name: string): boolean {
   const table = [names.head, names.embedding, names.trunk + names.embedding];
   return names.buffers.test(name) || (tiedEmbeddings && table.includes(name));
 }
 
-/** Says how many layers the weights have if config.json has another number. */
+/** Reports how many layers the weights have if config.json states a different number. */
 function layerProblems({ names, layers }: DecoderConfig, found: readonly string[]): readonly string[] {
   const prefix = `${names.trunk}${names.layers}.`;
   const numbers = found
@@ -125,7 +125,7 @@ function layerProblems({ names, layers }: DecoderConfig, found: readonly string[
     : [`config.json has ${layers} layers, the weights have ${present}`];
 }
 
-/** Explains tensors without elements, which DeepSpeed leaves if weights are saved while they are partitioned. */
+/** Explains empty tensors, which DeepSpeed leaves if weights are saved while partitioned. */
 function emptyProblems(tensors: ReadonlyMap<string, AnyStoredTensor>): readonly string[] {
   const empty = [...tensors.values()].filter(({ shape }) => sizeOf(shape) === 0);
   if (empty.length === 0) return [];

@@ -5,14 +5,14 @@ export type FloatDtype = 'F32' | 'F16' | 'BF16';
 /** Bytes of an element. */
 export const bytesPerElement: Readonly<Record<FloatDtype, number>> = { F32: 4, F16: 2, BF16: 2 };
 
-/** Whether a type that a file names is supported. */
+/** Whether a type named in a file is supported. */
 export function isFloatDtype(dtype: string): dtype is FloatDtype {
   return dtype in bytesPerElement;
 }
 
 /** Copies a tensor's bytes into float32. F16 and BF16 are widened exactly. */
 export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
-  const raw = Uint8Array.from(bytes); // aligned, and the file's buffer can be freed
+  const raw = Uint8Array.from(bytes); // aligned, and allows the file's buffer to be freed
   if (dtype === 'F32') return new Float32Array(raw.buffer);
   const halves = new Uint16Array(raw.buffer);
   const words = new Uint32Array(halves.length);

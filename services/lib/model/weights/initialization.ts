@@ -1,4 +1,4 @@
-/** Random initial values from the counter-based generator: a tensor's elements depend on the seed and the tensor's index alone. */
+/** Random initial values from the counter-based generator: a tensor's elements depend only on the seed and the tensor's index. */
 import { f32, fillUniforms } from '@gapo/numeric';
 
 /** Draws `size` numbers, uniform in [low, high). */

@@ -14,20 +14,20 @@ export interface DecoderModel {
   readonly config: DecoderConfig;
   /** Every weight by its Hugging Face name. */
   readonly weights: ReadonlyMap<string, Weight>;
-  /** What was decided where config.json and the weights differ, as sentences for the user. */
+  /** What was decided if config.json and the weights differ, as sentences for the user. */
   readonly notes: readonly string[];
-  /** SHA-256 (hex) over the weight files, in the order of their names. */
+  /** SHA-256 (hex) over the weight files, in order of name. */
   readonly sha256: string;
 }
 
-/** The most problems that an error lists; it counts the rest. */
+/** Maximum number of problems listed in an error; the rest are counted. */
 const problemsShown = 8;
 
 /**
- * Reads a decoder's configuration and locates its tensors. The weights are in model.safetensors, in the files that
- * model.safetensors.index.json names, or in a complete set of numbered shards.
+ * Reads a decoder's configuration and locates its tensors. The weights are in model.safetensors, in the files named in
+ * model.safetensors.index.json, or in a complete set of numbered shards.
  *
- * @throws ModelError if a file is missing or damaged, or with every tensor that is missing, unexpected or misshapen
+ * @throws ModelError if a file is missing or damaged, or listing every tensor that is missing, unexpected or misshapen
  *
  * @example
  * ```ts
@@ -59,10 +59,10 @@ export async function readDecoderModel(directory: string, options: ModelOptions 
 }
 
 /**
- * Reads a decoder's configuration, and checks it against the headers of its weight files if there are any. Reads no weights
- * except for two tables that should be one.
+ * Reads a decoder's configuration and checks it against the headers of its weight files, if there are any. Reads no weights
+ * except two tables that should be the same.
  *
- * @throws ModelError as {@link readDecoderModel}, except for elements that are not finite
+ * @throws ModelError as {@link readDecoderModel}, except for non-finite elements
  */
 export async function readDecoderShape(
   directory: string,

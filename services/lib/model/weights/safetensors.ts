@@ -31,7 +31,7 @@ export interface AnyEntry {
   readonly length: number;
 }
 
-/** The position of a tensor of floats in its file. */
+/** The position of a float tensor in its file. */
 export interface TensorEntry extends AnyEntry {
   readonly dtype: FloatDtype;
 }
@@ -66,7 +66,7 @@ export function headerEnd(start: Uint8Array, path: string, fileLength: number): 
  * Parses the header of a safetensors file.
  *
  * @param bytes the file, or its start up to the end of the header
- * @throws ModelError if the file is cut short, damaged or not safetensors
+ * @throws ModelError if the file is truncated, damaged or not safetensors
  */
 export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.byteLength): readonly AnyEntry[] {
   const dataStart = headerEnd(bytes, path, fileLength);
@@ -104,12 +104,12 @@ export function parseHeader(bytes: Uint8Array, path: string, fileLength = bytes.
   return entries;
 }
 
-/** Whether a tensor has a type that can be read. */
+/** Whether a tensor has a readable type. */
 export function isFloat<E extends AnyEntry>(entry: E): entry is E & { readonly dtype: FloatDtype } {
   return isFloatDtype(entry.dtype);
 }
 
-/** Says that a tensor has a type that cannot be read. */
+/** Reports that a tensor's type cannot be read. */
 export function typeProblem({ name, dtype }: AnyEntry): string {
   return `tensor '${name}' is ${dtype}; F32, F16 and BF16 can be read`;
 }
@@ -160,13 +160,15 @@ function parseTensor(bytes: Uint8Array, entry: AnyEntry, path: string): NamedTen
   return { name: entry.name, shape: entry.shape, data };
 }
 
-/** Returns the index of the first number that is not finite; -1 if there is none. A loop: a callback per element is slow. */
+/**
+ * Returns the index of the first non-finite number; -1 if there is none. Uses a loop because a callback per element is slow.
+ */
 function firstNonFinite(data: Float32Array): number {
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return i;
   return -1;
 }
 
-/** Bytes after which other work has a turn. */
+/** Bytes after which to yield to the event loop. */
 const bytesPerTurn = 1 << 22;
 
 /**

@@ -11,7 +11,7 @@ import { toFloat32 } from './floats.js';
 import { type AnyEntry, type TensorEntry, headerEnd, parseHeader } from './safetensors.js';
 import { type NamedTensor } from './tensors.js';
 
-/** A tensor of floats in a file. */
+/** A float tensor in a file. */
 export interface StoredTensor extends TensorEntry {
   /** Absolute. */
   readonly path: string;
@@ -26,7 +26,7 @@ export interface AnyStoredTensor extends AnyEntry {
 /** A frozen weight. */
 export type Weight = NamedTensor | StoredTensor;
 
-/** Bytes per read: a multiple of every element's size. */
+/** Bytes per read: a multiple of every element size. */
 const chunkLength = 4 << 20;
 
 /**
@@ -56,7 +56,7 @@ export function elementsOf(weight: Weight): Float32Array {
  * Reads the header of a file.
  *
  * @returns its tensors, in the order of the header
- * @throws ModelError if it is missing, cut short or damaged
+ * @throws ModelError if it is missing, truncated or damaged
  */
 export async function readEntries(path: string): Promise<readonly AnyStoredTensor[]> {
   const file = await openFile(path);
@@ -77,7 +77,7 @@ export async function readEntries(path: string): Promise<readonly AnyStoredTenso
 }
 
 /**
- * Reads a file once, adds its bytes to the hash and checks every element of some of its tensors.
+ * Reads a file once: adds its bytes to the hash, and checks every element of some of its tensors.
  *
  * @throws ModelError if an element is not finite
  */

@@ -23,7 +23,7 @@ export function sizeOf(shape: readonly number[]): number {
 /**
  * Lists the differences between expected tensors and those found: missing ones, other shapes, unexpected ones.
  *
- * @param owner the source of the expected shapes, for the messages
+ * @param owner the source of the expected shapes, for messages
  */
 export function tensorMismatches(
   expected: readonly TensorShape[],

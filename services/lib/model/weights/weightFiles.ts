@@ -14,24 +14,24 @@ const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 interface WeightFiles {
   /** Sorted. */
   readonly files: readonly string[];
-  /** The file of each tensor by the index, if there is one. */
+  /** The file of each tensor according to the index, if there is one. */
   readonly fileOf?: ReadonlyMap<string, string>;
 }
 
 /** The tensors of a directory by their names in its files. */
 export interface FoundTensors {
-  /** Absolute paths, in the order of their names. */
+  /** Absolute paths, in order of name. */
   readonly paths: readonly string[];
   readonly tensors: ReadonlyMap<string, AnyStoredTensor>;
-  /** Names that are in the index, but not in the file that it names. */
+  /** Names in the index that are missing from the file it names. */
   readonly absent: ReadonlyMap<string, string>;
-  /** Everything in which the index and the files disagree, except for absent tensors. */
+  /** All other disagreements between the index and the files. */
   readonly problems: readonly string[];
 }
 
 /**
- * Reads the headers of a directory's weight files: model.safetensors, the files that model.safetensors.index.json names, or
- * a complete set of numbered shards.
+ * Reads the headers of a directory's weight files: model.safetensors, the files named in model.safetensors.index.json, or a
+ * complete set of numbered shards.
  *
  * @returns undefined if the directory has no weights in any format
  * @throws ModelError if its weights are in another format, or a file is missing or damaged
@@ -85,7 +85,7 @@ async function weightFiles(directory: string): Promise<WeightFiles | undefined> 
   );
 }
 
-/** @throws ModelError if it does not name files beside it */
+/** @throws ModelError if it does not name files in the same directory */
 async function indexed(path: string): Promise<WeightFiles> {
   const parsed = indexSchema.safeParse(await readJson(path));
   if (!parsed.success) throw new ModelError(path, 'has no weight_map of tensor names to files');

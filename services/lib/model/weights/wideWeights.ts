@@ -1,6 +1,6 @@
 /**
- * Weights in float32, which graphs map from their files. F32 checkpoints are used in place. Other types are widened once
- * into a cache, keyed by the weights' SHA-256, which all processes of the machine share.
+ * Float32 weights, which graphs map from their files. F32 checkpoints are used in place. Other types are widened once
+ * into a cache keyed by the weights' SHA-256, which all processes on the machine share.
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
@@ -20,7 +20,7 @@ export function isWide(weight: Weight): weight is StoredTensor & { readonly dtyp
 
 /**
  * Returns the model with every weight as float32 in a file. If some have another type, all of them are written to
- * CACHE/<sha256>.safetensors, unless that file exists. Several processes may do so at the same time.
+ * CACHE/<sha256>.safetensors unless that file exists. Several processes may do this at the same time.
  *
  * @throws UserError if the cache cannot be written
  */

@@ -49,7 +49,7 @@ test('RLOO refuses a prompt with one completion, and says what to do', () => {
   assert.equal(rlooAdvantages({ objective, rewards: [], groups: [] }).length, 0);
 });
 
-/** GAE as it is defined: a sum over all later temporal differences. */
+/** GAE by its definition: a sum over all later temporal differences. */
 function gaeByDefinition(
   values: readonly number[],
   rewards: readonly number[],
@@ -82,7 +82,7 @@ test('GAE equals the double sum of its definition, row by row, and is 0 past eac
         width,
         lengths: rows.map((r) => r.length),
         rewards: rows.map((r) => r.reward),
-        // Padding may hold anything at all.
+        // Padding may contain anything.
         values: rows.flatMap((r) => r.values.map((v, t) => (t < r.length ? v : NaN))),
         ...(perToken ? { tokenRewards: rows.flatMap((r) => r.tokenRewards) } : {}),
         gamma,

@@ -1,6 +1,6 @@
 /**
  * Advantages of one objective: critic-free baselines (leave-one-out, group-normalised), generalised advantage estimation
- * (GAE), and whitening. Each is called once for each objective; scalar.ts adds advantages of different objectives up.
+ * (GAE), and whitening. Each is called once per objective; scalar.ts sums the advantages of different objectives.
  */
 
 import { assertFinite, at } from '@gapo/numeric';
@@ -22,7 +22,7 @@ export interface GroupedRewards {
  * advantages of a prompt sum to zero.
  *
  * @returns one advantage for each completion, length N
- * @throws RangeError for a prompt with a single completion, which has no others to be compared with
+ * @throws RangeError for a prompt with a single completion, which has no others to compare with
  * @throws NonFiniteError naming the objective for a reward that is not finite
  *
  * @example
@@ -50,12 +50,12 @@ export function rlooAdvantages(input: GroupedRewards): Float64Array {
 
 /**
  * Group-normalised advantages (GRPO; Shao et al. 2024, arXiv 2402.03300, section 4.1): A_i = (R_i - mean) / std over the
- * completions of the same prompt, never less than `floor` under the line. The standard deviation of n completions is the
- * population's, Σ(R - mean)² / n, or the sample's, Σ(R - mean)² / (n - 1), as PyTorch's `std` and therefore TRL have it.
- * A prompt whose completions are all equally good gives advantages of (nearly) 0. Unlike RLOO's, these weigh a prompt
- * with a small spread of rewards as much as one with a large spread.
+ * completions of the same prompt, with a divisor of at least `floor`. The standard deviation of n completions is the
+ * population's, Σ(R - mean)² / n, or the sample's, Σ(R - mean)² / (n - 1), as in PyTorch's `std` and therefore TRL. A
+ * prompt whose completions are all equally good gives advantages of (nearly) 0. Unlike RLOO's, these weigh a prompt with a
+ * small spread of rewards as much as one with a large spread.
  *
- * @param options.deviation whose standard deviation. @default 'population'
+ * @param options.deviation which standard deviation. @default 'population'
  * @param options.floor smallest divisor, > 0, in units of the reward. @default 1e-4
  * @returns one advantage for each completion, length N; those of a prompt sum to zero
  * @throws RangeError for a prompt with a single completion, an unusable floor, or lengths that differ
@@ -83,8 +83,8 @@ export function groupNormalizedAdvantages(
 }
 
 /**
- * Centred rewards: A_i = R_i - mean over the completions of the same prompt, which is what group-normalised advantages are
- * before they are divided (Liu et al. 2025, "Dr. GRPO", arXiv 2503.20783).
+ * Centred rewards: A_i = R_i - mean over the completions of the same prompt, that is, group-normalised advantages before
+ * the division (Liu et al. 2025, "Dr. GRPO", arXiv 2503.20783).
  *
  * @returns one advantage for each completion, length N; those of a prompt sum to zero
  * @throws RangeError, NonFiniteError as {@link groupNormalizedAdvantages}
@@ -106,7 +106,7 @@ export const groupStdFloor = 1e-4;
 /**
  * The completions of each prompt, by their indices, in the order in which prompts first appear.
  *
- * @throws RangeError where lengths differ, NonFiniteError for a reward that is not finite
+ * @throws RangeError if lengths differ, NonFiniteError for a reward that is not finite
  */
 function membersOfGroups({ objective, rewards, groups }: GroupedRewards): Map<number, number[]> {
   if (rewards.length !== groups.length) {
@@ -124,7 +124,7 @@ function checkGroupSize(objective: string, group: number, count: number, what: s
   );
 }
 
-/** What GAE needs of one objective. */
+/** The inputs of GAE for one objective. */
 export interface GaeInput extends TokenLayout {
   /** Name of the objective, for messages. */
   readonly objective: string;
@@ -150,8 +150,8 @@ export interface GaeResult {
 
 /**
  * GAE (Schulman et al. 2015, arXiv 1506.02438): δ_t = r_t + γ V(s_{t+1}) - V(s_t), A_t = Σ_k (γλ)^k δ_{t+k}. The state
- * after the last real token is terminal: its value is 0 and nothing is bootstrapped, whether the completion ended with
- * EOS or was cut. An empty completion has no token to carry its reward and yields nothing.
+ * after the last real token is terminal: its value is 0 and nothing is bootstrapped, whether the completion ended with EOS
+ * or was truncated. An empty completion has no token to carry its reward and yields nothing.
  *
  * @throws RangeError when shapes do not fit or γ or λ is outside [0, 1]
  * @throws NonFiniteError naming the objective for a value or reward within a length that is not finite
@@ -182,12 +182,12 @@ export function gaeAdvantages(input: GaeInput): GaeResult {
       nextValue = value;
     }
   }
-  // A value that is not finite spreads to all earlier tokens, so checking the result misses none.
+  // A non-finite value propagates to all earlier tokens, so checking the result is sufficient.
   assertFinite(advantages, objective, 'advantage', 'check the critic’s values and the token rewards');
   return { advantages, returns };
 }
 
-/** What whitening removed. */
+/** Whitened values, with the mean and deviation that were removed. */
 export interface Whitened {
   /** (A - mean) / max(std, floor), same shape; 0 from each length on. */
   readonly values: Float64Array;
@@ -201,11 +201,11 @@ export interface Whitened {
 export const stdFloor = 1e-8;
 
 /**
- * Whitens one objective's advantages over the whole batch in float64. The standard deviation is never taken below
- * `floor`: a batch in which an objective cannot tell its completions apart gives advantages of (nearly) 0, not noise
- * blown up to size 1.
+ * Whitens one objective's advantages over the whole batch in float64. The standard deviation is never taken below `floor`:
+ * a batch in which an objective does not distinguish its completions gives advantages of (nearly) 0 instead of noise
+ * amplified to size 1.
  *
- * Give the whole batch at once, not shard by shard: the mean and deviation must be the same for all.
+ * Pass the whole batch at once rather than shard by shard: the mean and deviation must be the same for all.
  *
  * @param advantages [N] or, with a layout, [N, width]
  * @param options.layout for per-token advantages: what counts of each row

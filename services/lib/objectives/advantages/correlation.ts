@@ -1,17 +1,17 @@
-/** How each objective's reward goes with the signal that a step trains on. */
+/** How each objective's reward correlates with the signal that a step trains on. */
 
 import { at } from '@gapo/numeric';
 import { rowsOfGroups } from './groups.js';
 
 /**
  * The correlation of a reward with a training signal over the completions of a prompt, averaged over prompts (Lu and Jiang
- * 2026, arXiv 2602.06869): to first order, training on the signal improves the reward where this is above 0. Prompts in which
- * one of the two does not vary are left out.
+ * 2026, arXiv 2602.06869): to first order, training on the signal improves the reward if this is above 0. Prompts in which
+ * either does not vary are omitted.
  *
  * @param rewards [N]
  * @param signal one number for each completion, [N]
  * @param groups for each completion, which prompt it answers, [N]
- * @returns in [-1, 1]; 0 where no prompt counts
+ * @returns in [-1, 1]; 0 if no prompt counts
  */
 export function signalCorrelation(
   rewards: ArrayLike<number>,
@@ -38,5 +38,5 @@ export function signalCorrelation(
   return count === 0 ? 0 : sum / count;
 }
 
-/** A product of two standard deviations of this size or less is what rounding leaves of zero. */
+/** A product of two standard deviations of at most this size is zero up to rounding. */
 const smallest = 1e-8;

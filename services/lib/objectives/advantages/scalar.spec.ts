@@ -89,7 +89,7 @@ test('DVAO: an objective counts in a prompt in proportion to the spread of its r
   const columns = varianceAdaptive({ columns: columnsBy(groupNormalizedAdvantages), weights, groups }, rewards);
   const { scalar } = scalarAdvantages({ columns, weights, whiten: false });
   close(scalar, [0.626023760877, 0.569112509888, -0.363873669202, 1.325049399168, -0.961175729967, -1.195136270764]);
-  // Two objectives that do not differ leave nothing, and no NaN.
+  // Two constant objectives give zeros, not NaN.
   const flat = [Float64Array.of(0, 0), Float64Array.of(0, 0)];
   const same = varianceAdaptive({ columns: flat, weights, groups: [0, 0] }, [
     [1, 1],
@@ -110,7 +110,7 @@ test('GD²PO: completions on which objectives disagree are left out, and their p
     const { scalar } = scalarAdvantages({ ...filtered, weights, whiten: true });
     close(scalar, [0, 0.623932783823, -0.647333691928, 1.677851786213, -0.889980925005, -0.764469953102]);
   }
-  // Its agreement of 0.276 is enough for a lower threshold; an objective without a weight cannot disagree.
+  // Its agreement of 0.276 is enough for a lower threshold; an objective with weight 0 cannot disagree.
   assert.ok(withoutConflicts({ columns, weights, groups }, 0.2).kept.every(Boolean));
   assert.ok(withoutConflicts({ columns, weights: [0, 1], groups }).kept.every(Boolean));
   assert.throws(() => withoutConflicts({ columns, weights, groups }, -1), /threshold is -1/);

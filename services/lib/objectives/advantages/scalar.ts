@@ -1,6 +1,6 @@
 /**
- * One advantage for all objectives, as methods have it that train on a single reward: MORLHF, which weighs rewards, and GDPO,
- * which weighs advantages that are normalised first.
+ * A single advantage for all objectives, for methods that train on one: MORLHF, which weights rewards, and GDPO, which
+ * normalises advantages first and then weights them.
  */
 
 import { at, f64 } from '@gapo/numeric';
@@ -8,7 +8,7 @@ import { groupStdFloor, stdFloor, whiten } from './advantages.js';
 import { rowsOfGroups } from './groups.js';
 import type { TokenLayout } from './tokens.js';
 
-/** What the one advantage is made of: K objectives, R rows (completions, or padded tokens). */
+/** The inputs of the single advantage: K objectives, R rows (completions, or padded tokens). */
 export interface ScalarInput {
   /** K arrays with the advantages of one objective each, [R]. */
   readonly columns: readonly Float64Array[];
@@ -21,31 +21,31 @@ export interface ScalarInput {
    * @default not divided
    */
   readonly normalizeWithin?: { readonly groups: ArrayLike<number>; readonly deviation: 'population' | 'sample' };
-  /** Whether mean 0 and deviation 1 over the batch are established. */
+  /** Whether to normalise to mean 0 and deviation 1 over the batch. */
   readonly whiten: boolean;
   /** Per-token advantages: what counts of each row. @default rows are completions */
   readonly layout?: TokenLayout;
-  /** The completions that count; the others get the advantage 0. @default all */
+  /** The completions to include; the others get advantage 0. @default all */
   readonly kept?: readonly boolean[];
 }
 
-/** The one advantage, and its parts. */
+/** The single advantage, and its parts. */
 export interface ScalarAdvantages {
   /** A = Σ w_k A_k, normalised, [R]. */
   readonly scalar: Float64Array;
-  /** The K columns in the same units: Σ w_k column_k is A up to a constant, which is 0 where each prompt's mean is. */
+  /** The K columns in the same units: Σ w_k column_k is A up to a constant, which is 0 if each prompt's mean is 0. */
   readonly columns: readonly Float64Array[];
 }
 
 /**
- * Adds up the advantages of K objectives, and normalises the sum.
+ * Sums the advantages of K objectives and normalises the sum.
  *
  * - MORLHF (RLOO, GAE): A = Σ w_k A_k. Both estimators are linear in the rewards, so this is the advantage of the reward
  *   Σ w_k r_k; whitened if `whiten`. With `normalizeWithin`, of centred rewards, it is GRPO on that reward.
  * - GDPO (Liu et al. 2026, arXiv 2601.05242): columns are normalised within their prompt, A = Σ w_k A_k, whitened. Without
  *   `whiten`, MO-GRPO (arXiv 2509.22047).
  *
- * @throws NonFiniteError, RangeError where a sum or its variance leaves the range of float64
+ * @throws NonFiniteError, RangeError if a sum or its variance leaves the range of float64
  *
  * @example
  * ```ts
@@ -101,8 +101,9 @@ function normalized({ columns, weights, normalizeWithin }: ScalarInput): readonl
 }
 
 /**
- * Whitens K columns by one scale: each loses its own mean, and all are divided by the root mean square of their standard
- * deviations. Unlike whitening one by one this leaves their proportions, so that a louder objective stays louder.
+ * Whitens K columns with a common scale: each is centred on its own, and all are divided by the root mean square of their
+ * standard deviations. Unlike whitening each separately, this preserves their proportions, so an objective with larger
+ * rewards keeps its larger influence.
  *
  * @param columns K arrays, [R]
  * @param layout per-token advantages: what counts of each row

@@ -17,13 +17,13 @@ export interface StageInput {
 }
 
 /**
- * DVAO (Jiang et al. 2026, arXiv 2605.25604): in each prompt an objective's normalised advantages are multiplied by
- * σ_k / Σ_j w_j σ_j, σ_k the standard deviation of its rewards there. So Σ w_k A_k becomes Σ w_k (r_k - μ_k) / Σ_j w_j σ_j:
- * an objective that tells a prompt's completions apart counts more there, and one that does not adds no noise. For weights
- * that sum to 1, the shares w_k σ_k / Σ_j w_j σ_j do too, and |A| is at most the largest |A_k|.
+ * DVAO (Jiang et al. 2026, arXiv 2605.25604): in each prompt an objective's normalised advantages are multiplied by σ_k / Σ_j w_j σ_j, σ_k the
+ * standard deviation of its rewards there. So Σ w_k A_k becomes Σ w_k (r_k - μ_k) / Σ_j w_j σ_j: an objective that distinguishes a prompt's
+ * completions counts more there, and one that does not adds no noise. For weights that sum to 1, the shares w_k σ_k / Σ_j w_j σ_j do too, and |A| is
+ * at most the largest |A_k|.
  *
  * @param rewards K arrays, [N]
- * @returns K columns, [N]; 0 for a prompt on which no objective with a weight differs
+ * @returns K columns, [N]; 0 for a prompt on which no objective with a weight varies
  */
 export function varianceAdaptive(input: StageInput, rewards: readonly ArrayLike<number>[]): Float64Array[] {
   const { columns, weights, groups } = input;
@@ -52,7 +52,7 @@ function groupDeviations(values: ArrayLike<number>, groups: ArrayLike<number>): 
 
 /** The result of {@link withoutConflicts}. */
 export interface Filtered {
-  /** K columns, [N]: 0 for the completions that are left out, the others times the share that their prompt keeps. */
+  /** K columns, [N]: 0 for omitted completions; the others are multiplied by the kept share of their prompt. */
   readonly columns: readonly Float64Array[];
   /** Whether each completion is kept, length N. */
   readonly kept: readonly boolean[];
@@ -62,10 +62,9 @@ export interface Filtered {
 const signless = 1e-8;
 
 /**
- * GD²PO (Liu et al. 2026, arXiv 2606.16771): leaves out completions on which objectives disagree, that is, with an advantage
- * above 0 for one and below 0 for another (of those with a weight). With a threshold, only those whose agreement
- * |Σ w_k A_k| / Σ w_k |A_k| is below it. The advantages of a prompt are multiplied by the share of its completions that is
- * kept, so that prompts on which the objectives disagree count less.
+ * GD²PO (Liu et al. 2026, arXiv 2606.16771): omits completions on which objectives disagree, that is, whose advantage is above 0 for one and below 0
+ * for another (among those with a weight). With a threshold, only those whose agreement
+ * |Σ w_k A_k| / Σ w_k |A_k| is below it. The advantages of a prompt are multiplied by the share of its completions that are kept, so that prompts on which the objectives disagree count less.
  *
  * @param threshold in [0, 1]. @default every disagreement
  * @throws RangeError for an unusable threshold

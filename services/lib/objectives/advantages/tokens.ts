@@ -5,18 +5,18 @@
 
 import { at } from '@gapo/numeric';
 
-/** N rows of `width` numbers, row-major; of row r only the first `lengths[r]` count. */
+/** N rows of `width` numbers, row-major; only the first `lengths[r]` of row r count. */
 export interface TokenLayout {
   /** Numbers in a row. */
   readonly width: number;
-  /** Real tokens of each completion, the end-of-sequence token included; 0 ≤ length ≤ width. Length N. */
+  /** Real tokens of each completion, including the end-of-sequence token; 0 ≤ length ≤ width. Length N. */
   readonly lengths: ArrayLike<number>;
 }
 
 /**
  * Checks that an array has the layout.
  *
- * @param what how the message calls the array
+ * @param what the array's name in the message
  * @throws RangeError when a length does not fit the width or the array does not fit both
  */
 export function checkLayout(what: string, values: ArrayLike<number>, { width, lengths }: TokenLayout): void {

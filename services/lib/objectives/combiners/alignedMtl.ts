@@ -12,8 +12,7 @@ import { optionalPreference } from './settings.js';
  * (algorithm 1 of the paper, `min` scale).
  *
  * Scaling all gradients by t scales d by t; a single length changes everything. Eigenvalues below 4Kε of the largest
- * count as zero, so gradients more than about 10⁷ times shorter than the longest lose their say. Weights may be
- * negative.
+ * count as zero, so gradients more than about 10⁷ times shorter than the longest are ignored. Weights may be negative.
  */
 export const alignedMtl = defineCombiner({
   summary: 'the weighted sum of the gradients made orthogonal and of one length',

@@ -24,8 +24,8 @@ export interface CagradOptions {
 const defaultRadius = 0.5;
 
 /**
- * Where unit gradients can be combined to a squared norm of this or less, the policy is Pareto stationary as far as
- * float64 inner products can tell, and no worst progress above 0 is looked for.
+ * If unit gradients can be combined to a squared norm of at most this, the policy is Pareto stationary as far as
+ * float64 inner products can tell, and no worst progress above 0 is sought.
  */
 const stationaryTolerance = 1e-12;
 
@@ -58,7 +58,7 @@ function chooseCagrad(gram: Gram, { radius = defaultRadius }: CagradOptions): Ch
  * @param method names the combiner in messages
  * @param shares λ on the simplex, length K
  * @param radius c ≥ 0
- * @throws RangeError for an unusable radius, or where no certificate is reached
+ * @throws RangeError for an unusable radius, or if no certificate is reached
  */
 export function conflictAverse(method: string, gram: Gram, shares: Float64Array, radius: number): Choice {
   if (!(radius >= 0 && Number.isFinite(radius))) {
@@ -71,7 +71,7 @@ export function conflictAverse(method: string, gram: Gram, shares: Float64Array,
   const relative = lengths.map((length, k) => (length / longest) * f64(shares, at(kept, k)));
   const meanSquared = dotProduct(relative, multiply(cosines, relative));
   const total = relative.reduce((sum, t) => sum + t, 0);
-  // Below this g₀ is what rounding left of zero: there is no ball, and nothing to gain from one.
+  // Below this, g₀ is zero up to rounding: there is no ball, and nothing to gain from one.
   const noMean = !(meanSquared > 4 * kept.length * Number.EPSILON * total * total);
   if (noMean || radius === 0) {
     const weights = noMean ? new Float64Array(all) : Float64Array.from(shares);

@@ -1,9 +1,9 @@
-/** Checks of the options that combiners are given. */
+/** Checks of combiners' options. */
 
 import { at } from '@gapo/numeric';
 import type { Gram } from '../gram/gram.js';
 
-/** How far from 1 a preference may sum; it is divided by its sum. */
+/** How far a preference's sum may be from 1; it is then divided by its sum. */
 const sumTolerance = 1e-6;
 
 /**
@@ -57,7 +57,7 @@ export function checkFinite(gram: Gram, what: string, numbers: ArrayLike<number>
   });
 }
 
-/** Options of combiners that take a preference and do without one. */
+/** Options of combiners with an optional preference. */
 export interface OptionalPreference {
   /** λ on the simplex, length K. @default the same for all */
   readonly preference?: ArrayLike<number>;
@@ -66,7 +66,7 @@ export interface OptionalPreference {
 /**
  * A preference on the simplex, summing to 1 up to rounding.
  *
- * @param preference as configured; undefined is the same for all
+ * @param preference as configured; undefined: the same for all
  * @throws RangeError for one that is not on the simplex
  */
 export function simplexPreference(gram: Gram, preference: ArrayLike<number> | undefined): Float64Array {

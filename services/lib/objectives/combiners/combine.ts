@@ -5,13 +5,13 @@ import { minNorm } from '../solvers/minNorm.js';
 import type { Choice } from './combiner.js';
 import { combinerOf, combiners, type CombineOptions, type Registry } from './registry.js';
 
-/** Weights of the direction d = Σ w_i g_i, with the quantities that tell whether it does what it should. */
+/** Weights of the direction d = Σ w_i g_i, with quantities that show whether it does what it should. */
 export interface Combination extends Choice {
   /** ‖g_i‖, length K. */
   readonly norms: Float64Array;
   /**
-   * min ‖Σ a_i g_i / ‖g_i‖ ‖² over the simplex, in [0, 1]: 0 where the policy is Pareto stationary (no direction helps
-   * all; also wherever some gradient is zero), 1 where all gradients point the same way. Independent of the method.
+   * min ‖Σ a_i g_i / ‖g_i‖ ‖² over the simplex, in [0, 1]: 0 if the policy is Pareto stationary (no direction helps
+   * all; this includes any zero gradient), 1 if all gradients point the same way. Independent of the method.
    */
   readonly stationarity: number;
   /** ⟨g_i, d⟩ for every i, length K: the first-order change of each objective per unit of step. */
@@ -24,8 +24,7 @@ export interface Combination extends Choice {
  * @param gram K×K Gram matrix of the objectives' ascent gradients
  * @throws RangeError for an unknown method, or options that do not fit the objectives; the message names the option
  *
- * @example
- * P-GAPO: a preference weighs each gradient by its normalised length.
+ * @example P-GAPO: a preference weights the normalised gradients.
  *
  * ```ts
  * import { combine, gramMatrix, weightedSum } from '@gapo/objectives';

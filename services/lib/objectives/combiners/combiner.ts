@@ -1,6 +1,6 @@
 /**
- * A combiner: a way to turn the objectives' gradients into one update, with everything that the rest of the
- * platform needs to know about it. To add one, write a file like those beside this one and add a line to registry.ts.
+ * A combiner: a method that turns the objectives' gradients into one update, with everything the rest of the platform
+ * needs to know about it. To add one, write a file like those next to this one and add a line to registry.ts.
  */
 
 import type { z } from 'zod';
@@ -11,23 +11,23 @@ import type { Memory } from './memory.js';
 /** The weights that a combiner chooses. */
 export interface Choice {
   /**
-   * Simplex weights before any rescaling or projection, length K: how much say the method gives each objective. They sum
-   * to 1 and are ≥ 0, except for IMTL-G, whose weights may be negative.
+   * Simplex weights before any rescaling or projection, length K: how much influence the method gives each objective. They
+   * sum to 1 and are ≥ 0, except for IMTL-G, whose weights may be negative.
    */
   readonly alpha: Float64Array;
   /** w with d = Σ w_i g_i, length K. */
   readonly weights: Float64Array;
-  /** Objectives with a zero gradient where the method needs its direction: weight 0, ascending. */
+  /** Objectives whose gradient is zero, if the method needs its direction: weight 0, ascending. */
   readonly leftOut: readonly number[];
-  /** Proof of optimality; null where the method does not solve an optimisation problem. */
+  /** Proof of optimality; null if the method does not solve an optimisation problem. */
   readonly certificate: KktCertificate | null;
-  /** The stationarity of the gradients, where the method computes it anyway. */
+  /** The stationarity of the gradients, if the method computes it anyway. */
   readonly stationarity?: number;
-  /** What the method remembers of this choice for the next one. @default nothing */
+  /** The method's memory of this choice for the next one. @default nothing */
   readonly memory?: Memory;
 }
 
-/** One step, as a combiner's options may depend on it. Vectors are in the order of `names`. */
+/** The data of a step that a combiner's options may depend on. Vectors are in the order of `names`. */
 export interface CombinationStep {
   /** The objectives' names, length K, in the order of the Gram matrix. */
   readonly names: readonly string[];
@@ -35,7 +35,7 @@ export interface CombinationStep {
   readonly seed: number;
   /** The step, from 1. */
   readonly step: number;
-  /** The preference or weights in force, as given; zeros where the combiner takes none. Length K. */
+  /** The current preference or weights, as given; zeros if the combiner takes none. Length K. */
   readonly weights: Float64Array;
   /** The same numbers divided by their sum. Length K. */
   readonly preference: Float64Array;
@@ -50,7 +50,7 @@ export interface CombinationStep {
 /**
  * Reports a problem in the settings.
  *
- * @param path from where the combiner's settings stand
+ * @param path relative to the combiner's settings
  * @param expected what would be right, as in "one of helpful, harmless"
  */
 export type Refuse = (path: PropertyKey[], expected: string) => void;
@@ -58,7 +58,7 @@ export type Refuse = (path: PropertyKey[], expected: string) => void;
 /** The setting that holds the numbers that steer a combiner. `gapo prefer` changes it while a run trains. */
 export type Steering = 'preference' | 'weights';
 
-/** Where settings stand in the run configuration: in `combine`, or in a section named after the method. */
+/** Where the settings are in the run configuration: in `combine`, or in a section named after the method. */
 export type Placement = 'combine' | 'section';
 
 /** The settings of a combiner with every default filled in. */
@@ -72,7 +72,7 @@ export interface Combiner<
 > {
   /** The update in one line, for tables. */
   readonly summary: string;
-  /** The paper or book that it comes from. */
+  /** The paper or book it comes from. */
   readonly source: string;
   /** The keys that it takes in the run configuration, each with a description and its default. */
   readonly settings: S;
@@ -83,8 +83,8 @@ export interface Combiner<
   /** The one algorithm that has what the method needs, and why, as in "which has a loss for each objective". */
   readonly only?: { readonly algorithm: 'ppo' | 'dpo'; readonly reason: string };
   /**
-   * Present if the method trains on one advantage instead of on K gradients: that of the weighted sum of rewards, or the
-   * weighted sum of normalised advantages. Its weights are then those that steer it.
+   * Present if the method trains on one advantage instead of K gradients: the advantage of the weighted sum of rewards, or
+   * the weighted sum of normalised advantages. The steering weights are then its weights.
    */
   readonly over?: 'rewards' | 'advantages';
   /** Why objectives cannot be added or removed while a run trains, as in "with a limit for each"; absent if they can. */
@@ -94,14 +94,14 @@ export interface Combiner<
   /** The memory before the first step. @default empty */
   initialMemory?(settings: Settings<S>, names: readonly string[]): Memory;
   /**
-   * The memory once a step's rewards are known, before its updates. @default unchanged
+   * Returns the memory once a step's rewards are known, before its updates. @default unchanged
    *
    * @param rewards mean reward of each objective over the step's completions
-   * @throws RangeError where a number leaves the range of float64; the message names the setting
+   * @throws RangeError if a number leaves the range of float64; the message names the setting
    */
   remember?(settings: Settings<S>, memory: Memory, names: readonly string[], rewards: readonly number[]): Memory;
   /**
-   * The reward of an objective as the method sees it, given the reward of a completion. @default the reward itself
+   * Transforms the reward of a completion into the reward that the method uses. @default the reward itself
    *
    * @param name the objective's name
    */

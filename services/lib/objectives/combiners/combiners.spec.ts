@@ -14,7 +14,7 @@ import {
 } from '../gram/sampleGradients.fixture.js';
 import { combine, kktTolerance, methods, type CombineOptions } from '../mod.js';
 
-/** One use of every method for K objectives, by what tests call it. */
+/** One use of every method for K objectives, by its name in tests. */
 const uses = (size: number): Record<string, CombineOptions> => ({
   mgda: { method: 'mgda' },
   'gapo p=1': { method: 'gapo', p: 1 },
@@ -99,7 +99,7 @@ test('exact values on the same Jacobian', () => {
   const weightsOf = (options: CombineOptions): Float64Array => combine(gram, options).weights;
   const close = (actual: Float64Array, expected: readonly number[]): void =>
     expected.forEach((w, i) => assertClose(f64(actual, i), w, 1e-14));
-  // ⟨g_0, g_1⟩ = -22, squared norms 18 and 38: each gradient gains 22 / ‖·‖² of the other.
+  // ⟨g_0, g_1⟩ = -22, squared norms 18 and 38: 22 / ‖·‖² of the other is added to each gradient.
   close(weightsOf({ method: 'pcgrad', order: 'all' }), [1 + 22 / 18, 1 + 22 / 38]);
   close(weightsOf({ method: 'upgrad' }), [(1 + 22 / 18) / 2, (1 + 22 / 38) / 2]);
   // The mean has inner products -2 and 8: only the first objective is hurt, by 2 / 18.
@@ -237,7 +237,7 @@ test('the length of one gradient does not matter to GAPO p=1, P-GAPO (both kinds
         let [a, b] = [sumOf(vectors, one.weights), sumOf(longer, other.weights)];
         let scale = termsOf(vectors, one.weights);
         if (name === 'imtl-g') {
-          // Only the line: Σα fixes the length, and its sign.
+          // Compares only the line: Σα determines length and sign.
           if (norm(a) < 1e-3 * scale) continue;
           const sign = a.reduce((sum, x, k) => sum + x * at(b, k), 0) < 0 ? -1 : 1;
           [a, b] = [a.map((x) => x / norm(a)), b.map((x) => (sign * x) / norm(b))];

@@ -1,4 +1,6 @@
-/** Ascent on problems whose Pareto sets are known, with exact gradients: do the combiners end on the set, and where? */
+/**
+ * Ascent on problems whose Pareto sets are known, with exact gradients: whether, and where, the combiners end on the set.
+ */
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -71,7 +73,7 @@ const zdt1: Problem = (() => {
 
 const problems: Readonly<Record<string, Problem>> = { quadratics, fonsecaFleming, zdt1 };
 
-/** Projected ascent: what a gradient would do beyond an active bound is left out of it before the combination. */
+/** Projected ascent: components of a gradient that point beyond an active bound are removed before the combination. */
 function ascend(problem: Problem, options: CombineOptions, rate: number, steps: number): number[] {
   let x = [...problem.start];
   for (let step = 0; step < steps; step++) {

@@ -1,7 +1,7 @@
 /**
  * DualProj (Lopez-Paz and Ranzato 2017, arXiv 1706.08840, for one gradient; Quinton and Rey 2024, arXiv 2406.16232).
- * Strongly stationary where the preference has no zero: d = 0 only where some combination of all gradients with weights
- * > 0 vanishes.
+ * Strongly stationary if the preference has no zeros: d = 0 only if some combination of all gradients with weights > 0
+ * vanishes.
  */
 
 import { f64 } from '@gapo/numeric';

@@ -22,9 +22,9 @@ const defaultFairness = 2;
  * length: (G·w)_i = w_i^(-1/α), w > 0. α = 0 is the mean of the gradients, α = 1 the Nash bargaining solution
  * (`nash-mtl`), and a large α approaches the best worst progress.
  *
- * In amounts x_i = w_i ‖g_i‖ and with q = 1/α that is (C·x)_i = ‖g_i‖^(q - 1) x_i^-q, a convex problem. There is no
- * solution where the policy is Pareto stationary: d = 0 then. Zero gradients are left out. The choice's `alpha` is w
- * divided by its sum.
+ * In amounts x_i = w_i ‖g_i‖ and with q = 1/α that is (C·x)_i = ‖g_i‖^(q - 1) x_i^-q, a convex problem. If the policy
+ * is Pareto stationary there is no solution, and d = 0. Zero gradients are omitted. The choice's `alpha` is w divided
+ * by its sum.
  */
 export const fairgrad = defineCombiner({
   summary: 'the α-fair allocation of progress: between the mean, the Nash bargaining solution and the best worst case',

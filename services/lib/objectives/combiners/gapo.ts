@@ -16,7 +16,7 @@ export interface GapoOptions {
  * d = the smallest-norm point of the hull of g_i / ‖g_i‖^p. Theorem 3.3: ⟨g_i, d⟩ is proportional to ‖g_i‖^p on the
  * active set, and at least that elsewhere.
  *
- * A zero gradient has no direction to rescale. With p > 0 it is left out, and its progress of 0 is again proportional
+ * A zero gradient has no direction to rescale. With p > 0 it is omitted, and its progress of 0 is still proportional
  * to its norm to the power p; with p = 0 it is the smallest-norm point itself, and d = 0.
  */
 export const gapo = defineCombiner({
@@ -42,7 +42,7 @@ function chooseGapo(gram: Gram, { p }: GapoOptions): Choice {
     return kept.length === 0 ? nothingToCombine(leftOut) : among(gram, kept, leftOut, p);
   }
   const solved = minNorm(gram, p);
-  // With p = 1 this is the very problem that defines the stationarity.
+  // With p = 1 this is the problem that defines the stationarity.
   return { ...solved, leftOut: [], ...(p === 1 && { stationarity: Math.min(1, solved.certificate.squaredNorm) }) };
 }
 

@@ -13,7 +13,7 @@ import { runningMeanDecay } from './settings.js';
 export interface GradvacOptions {
   /** φ̂ of each ordered pair, [K, K] row-major; the diagonal is not read. @default 0 */
   readonly targets?: ArrayLike<number>;
-  /** Share of a target that stays, in [0, 1). @default 0.5 */
+  /** Share of a target that is kept, in [0, 1). @default 0.5 */
   readonly decay?: number;
   /** Draws the order in which gradient i meets the others. */
   readonly order: { readonly seed: number; readonly step: number };
@@ -26,12 +26,12 @@ const largestTarget = 0.999;
 
 /**
  * d = Σ_i g_i′ where g_i′ starts as g_i and meets every other j in a drawn order. If their cosine φ is below the target φ̂_ij,
- * g_i′ gains as much of g_j as makes it φ̂_ij:
+ * enough of g_j is added to g_i′ to make it φ̂_ij:
  *
  *     g_i′ ← g_i′ + ‖g_i′‖ (φ̂ √(1 - φ²) - φ √(1 - φ̂²)) / (‖g_j‖ √(1 - φ̂²)) · g_j,
  *
- * and the target follows the cosines that are met, φ̂ ← decay · φ̂ + (1 - decay) · φ. Targets start at 0, at which this is
- * PCGrad. The new targets are the choice's memory. For K = 2 there is one order. Zero gradients are left out.
+ * and the target follows the observed cosines, φ̂ ← decay · φ̂ + (1 - decay) · φ. Targets start at 0, at which this is PCGrad.
+ * The new targets are the choice's memory. For K = 2 there is one order. Zero gradients are omitted.
  *
  * d is linear in a common length of the gradients; it may hurt an objective. α is the same for all.
  */

@@ -5,7 +5,7 @@ import type { Gram } from '../gram/gram.js';
 import { multiply, unitGradients, weightsFromAmounts } from '../gram/unitGradients.js';
 import { defineCombiner, type Choice } from './combiner.js';
 
-/** Σα below this share of Σ|α| is what rounding leaves of zero. */
+/** Σα below this share of Σ|α| is zero up to rounding. */
 const vanishingSum = 1e-12;
 
 /**
@@ -13,9 +13,9 @@ const vanishingSum = 1e-12;
  * the unit gradients the projections are C·x, so x ∝ C⁺·1 with the pseudo-inverse of the cosines (where gradients are
  * dependent, projections are as equal as least squares makes them).
  *
- * The direction of d does not depend on any length, its size is fixed by Σ α_i = 1. Weights may be negative, and where
- * the sum of the unnormalised ones is, all projections are negative too: the method promises equality, not progress.
- * Where the sum vanishes no multiple has Σ α_i = 1; the weights are 0 then, and α is the same for all.
+ * The direction of d does not depend on any length; its size is fixed by Σ α_i = 1. Weights may be negative. If the sum
+ * of the unnormalised weights is negative, all projections are negative too: the method guarantees equality, not
+ * progress. If the sum vanishes, no multiple has Σ α_i = 1; then the weights are 0 and α is the same for all.
  */
 export const imtlG = defineCombiner({
   summary: 'the direction with equal projections on every gradient',

@@ -41,12 +41,13 @@ const constraint = z.strictObject({
 /**
  * d = (g_r + Σ λ_i g_i) / (1 + Σ λ_i), the gradient of the normalised Lagrangian, where r is the objective to maximise.
  *
- * All gradients are ascent gradients, those of constraints too: a cost enters as an objective whose rewards are minus
- * the costs, so that this is the paper's (A_r - λ A_c) / (1 + λ). Weights do not depend on the gradients.
+ * All gradients are ascent gradients, including those of constraints: a cost enters as an objective whose rewards are minus
+ * the costs, so this is the paper's (A_r - λ A_c) / (1 + λ). Weights do not depend on the gradients.
  *
  * With `per: prompt` (RePO; Peng et al. 2024, "Enhancing Safety in Reinforcement Learning with Human Feedback via Rectified
  * Policy Optimization", arXiv 2410.19933) the reward of a constraint is -max(0, cost - limit): a completion within the limit
- * neither gains from being safer nor makes up for another. The multiplier then grows as long as any completion is above it.
+ * neither gains from being safer nor makes up for another. The multiplier then grows as long as any completion exceeds the
+ * limit.
  */
 export const lagrangian = defineCombiner({
   summary: 'one objective under constraints on the others, as in Safe RLHF',
@@ -81,7 +82,7 @@ export const lagrangian = defineCombiner({
     const multipliers = names.map((name, k) => {
       const { limit: largest, learningRate, maximum, per } = constraints[name] ?? {};
       if (largest === undefined || learningRate === undefined) return 0;
-      // The reward of a constraint per prompt is minus the cost above the limit, which is to be 0.
+      // With per-prompt constraints the reward is minus the cost above the limit, which should be 0.
       const limit = per === 'prompt' ? 0 : largest;
       const multiplier = at(memory['multipliers'] ?? [], k);
       const bound = maximum === undefined ? {} : { maximum };
@@ -115,11 +116,11 @@ function chooseLagrangian(gram: Gram, { objective, multipliers }: LagrangianOpti
   const weights = given.map((multiplier) => multiplier / sum);
   return { alpha: Float64Array.from(weights), weights, leftOut: [], certificate: null };
 }
-/** The multiplier of one constraint "mean cost of an episode ≤ limit", as plain data that a checkpoint holds as it is. */
+/** The multiplier of one constraint "mean cost of an episode ≤ limit", as plain data that checkpoints store as is. */
 export interface MultiplierState {
   /** λ > 0, the current value. */
   readonly multiplier: number;
-  /** d, the largest mean cost of an episode that is acceptable, in units of the cost. */
+  /** d, the largest acceptable mean cost of an episode, in units of the cost. */
   readonly limit: number;
   /** Step size of log λ, > 0. */
   readonly learningRate: number;
@@ -128,11 +129,11 @@ export interface MultiplierState {
 }
 
 /**
- * The multiplier after a batch: log λ ← log λ + lr·λ·(mean episode cost - d), the gradient step on log λ of the
- * Lagrangian (Safe RLHF). It grows while the constraint is broken and shrinks, staying above 0, while it holds.
+ * The multiplier after a batch: log λ ← log λ + lr·λ·(mean episode cost - d), the gradient step on log λ of the Lagrangian
+ * (Safe RLHF). It grows while the constraint is violated and shrinks, staying above 0, while it holds.
  *
  * @param meanEpisodeCost mean over completions of their cost; for an objective that is minus a cost, minus its mean reward
- * @throws RangeError naming the field or number that is unusable, also where λ would leave the range of float64
+ * @throws RangeError naming the field or number that is unusable, also if λ would leave the range of float64
  */
 export function updateMultiplier(state: MultiplierState, meanEpisodeCost: number): MultiplierState {
   const { multiplier, limit, learningRate, maximum = Infinity } = state;

@@ -5,7 +5,7 @@ import { chooseGiven, type ScalarOptions } from './morlhf.js';
 import { scheduledByObjective } from './settings.js';
 
 /**
- * d = Σ w_i g_i. α is w divided by its sum. Where advantages are neither whitened nor clipped this is the gradient of the
+ * d = Σ w_i g_i. α is w divided by its sum. If advantages are neither whitened nor clipped, this is the gradient of the
  * weighted sum of rewards, that is, `morlhf`.
  */
 export const linear = defineCombiner({

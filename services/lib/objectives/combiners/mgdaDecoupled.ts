@@ -13,9 +13,9 @@ export interface MgdaDecoupledOptions {
 }
 
 /**
- * α on the simplex minimises ‖Σ α_i g_i / L_i‖², in Gram terms G_ij / (L_i L_j), and d = Σ α_i g_i: the losses decide the
- * shares, and the gradients enter d as they are. An objective that is far from its optimum, with a large loss, counts as
- * having a short gradient and so gets a larger share. Scaling all losses by t changes nothing.
+ * α on the simplex minimises ‖Σ α_i g_i / L_i‖², in Gram terms G_ij / (L_i L_j), and d = Σ α_i g_i: the losses determine
+ * the shares, and the gradients enter d unscaled. An objective far from its optimum, with a large loss, counts as having a
+ * short gradient and therefore gets a larger share. Scaling all losses by t changes nothing.
  *
  * The certificate is that of the rescaled problem. d itself may hurt an objective. A zero gradient gets all the weight, as
  * with MGDA: d = 0.

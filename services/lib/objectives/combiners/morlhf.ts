@@ -1,4 +1,4 @@
-/** MORLHF as it is usually run: one reward, the weighted sum of all, and ordinary PPO on it. */
+/** MORLHF in its usual form: one reward, the weighted sum of all, and ordinary PPO on it. */
 
 import type { Gram } from '../gram/gram.js';
 import { checkWeights } from './checks.js';
@@ -12,10 +12,11 @@ export interface ScalarOptions {
 }
 
 /**
- * r = Σ w_k r_k, then one advantage: baselines, normalisation and clipping see the sum (`over: 'rewards'`). `linear` weighs
- * gradients instead: each objective's advantage is whitened and clipped by itself, and the loudness of a reward does not matter.
+ * r = Σ w_k r_k, then one advantage: baselines, normalisation and clipping see the sum (`over: 'rewards'`). `linear` weights
+ * gradients instead: each objective's advantage is whitened and clipped separately, and the scale of a reward does not matter.
  *
- * The gradients of the single objectives are measured beside the update's, for the report: to first order it is Σ w_k g_k.
+ * The gradients of the individual objectives are measured as well, for the report: to first order, the update's gradient is Σ
+ * w_k g_k.
  */
 export const morlhf = defineCombiner({
   summary: 'PPO on one reward, Σ w r: MORLHF as it is usually run',
@@ -28,7 +29,7 @@ export const morlhf = defineCombiner({
   choose: chooseGiven,
 });
 
-/** The weights as given: the update is the gradient of one advantage, and does not depend on the Gram matrix. */
+/** Returns the weights as given: the update is the gradient of one advantage and does not depend on the Gram matrix. */
 export function chooseGiven(gram: Gram, { weights }: ScalarOptions): Choice {
   const sum = checkWeights(gram, 'weights', weights);
   const given = Float64Array.from(weights);

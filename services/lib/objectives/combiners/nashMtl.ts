@@ -9,15 +9,15 @@ import { minNorm } from '../solvers/minNorm.js';
 import { defineCombiner, type Choice } from './combiner.js';
 
 /**
- * d = Σ α_i g_i with G·α = 1/α, α > 0: the bargaining solution, at which the product of all progresses ⟨g_i, d⟩ among
- * directions of one length is largest. Every objective progresses, ‖d‖ = √K whatever the gradients' lengths, and
+ * d = Σ α_i g_i with G·α = 1/α, α > 0: the bargaining solution, which maximises the product of all progresses ⟨g_i,
+ * d⟩ among directions of equal length. Every objective progresses, ‖d‖ = √K whatever the gradients' lengths, and
  * scaling a gradient by t divides its weight by t.
  *
  * In amounts x_i = α_i ‖g_i‖ it is the minimiser of ½ xᵀCx - Σ log x_i, a strictly convex problem that damped Newton
  * steps solve to rounding (the paper solves a sequence of convex approximations).
  *
- * There is no solution where the policy is Pareto stationary: d = 0 then, the point of disagreement. Zero gradients
- * are left out: they can bargain for nothing. The choice's `alpha` is α divided by its sum.
+ * If the policy is Pareto stationary there is no solution, and d = 0, the disagreement point. Zero gradients are
+ * omitted: they have nothing to bargain for. The choice's `alpha` is α divided by its sum.
  */
 export const nashMtl = defineCombiner({
   summary: 'the Nash bargaining solution: weight times progress is the same for every objective',

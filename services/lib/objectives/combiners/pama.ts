@@ -13,14 +13,14 @@ export interface PamaOptions {
 
 /**
  * MGDA with every gradient replaced by one number: A_i, the mean of the objective's advantages with negative ones counted
- * as 0 ("Noon" PPO) and clipped tokens left out. The paper bounds ‖Σ c_i g_i‖² by a multiple of (Σ c_i A_i)² and
- * minimises that over the simplex; the least |Σ c_i A_i| is the distance of 0 from [min A, max A] (its theorem 1).
+ * as 0 ("Noon" PPO) and clipped tokens omitted. The paper bounds ‖Σ c_i g_i‖² by a multiple of (Σ c_i A_i)² and minimises
+ * that over the simplex; the least |Σ c_i A_i| is the distance of 0 from [min A, max A] (its theorem 1).
  *
  * So the objective with the smallest A_i > 0 gets all the weight. The paper leaves open which of several minimisers is
- * meant; here objectives with equal A share equally, and where signs differ, which Noon advantages never do, positive
- * and negative ones share among themselves and balance each other.
+ * meant; here objectives with equal A share equally, and if signs differ, which never happens with Noon advantages,
+ * positive and negative ones each share among themselves and balance each other.
  *
- * The weights do not depend on the Gram matrix: nothing is promised about any single objective's progress.
+ * The weights do not depend on the Gram matrix: nothing is guaranteed about any single objective's progress.
  */
 export const pama = defineCombiner({
   summary: 'MGDA on one number for each objective: its mean positive advantage',

@@ -14,10 +14,10 @@ export interface PcgradOptions {
   readonly order: ProjectionOrder;
 }
 
-/** (K - 1)! orders for each of K gradients: 40,320 in all for K = 8, which take some milliseconds. */
+/** (K - 1)! orders for each of K gradients: 40,320 in total for K = 8, which take a few milliseconds. */
 const mostForAllOrders = 8;
 
-/** Up to here all orders take some microseconds. */
+/** Up to this size, all orders take a few microseconds. */
 const allOrdersByDefault = 5;
 
 /**
@@ -79,7 +79,7 @@ function choosePcgrad(gram: Gram, { order }: PcgradOptions): Choice {
   };
 }
 
-/** The order for gradient i: a permutation of all, in which i itself is passed over. */
+/** The order for gradient i: a permutation of all gradients; i itself is skipped. */
 function drawn(order: Exclude<ProjectionOrder, 'all'>, i: number, size: number): Uint32Array {
   return permutation(size, deriveSeed(order.seed, 'pcgrad'), order.step, i);
 }
@@ -96,7 +96,7 @@ function inOrder({ cosines }: UnitGradients, i: number, order: Uint32Array): Flo
 }
 
 /**
- * The mean of u_i′ over all orders of the others, visited as a tree so that orders with a common beginning share it.
+ * The mean of u_i′ over all orders of the others, visited as a tree so that orders share common prefixes.
  */
 function meanOverOrders({ cosines, kept }: UnitGradients, i: number): Float64Array {
   const size = kept.length;

@@ -18,12 +18,12 @@ export interface PgapoOptions {
 }
 
 /**
- * d = Σ λ_i g_i / ‖g_i‖ for a preference λ on the simplex. A zero gradient has no direction and is left out; the
+ * d = Σ λ_i g_i / ‖g_i‖ for a preference λ on the simplex. A zero gradient has no direction and is omitted; the
  * others keep their λ_i.
  *
- * With `nonConflicting`, d is the direction nearest to that one among those with ⟨g_i, d⟩ ≥ 0 for all i: the same
- * wherever P-GAPO hurts no objective, and elsewhere the smallest change that does not. The certificate is that of the
- * projection; its active objectives are those that would have been hurt.
+ * With `nonConflicting`, d is the nearest direction with ⟨g_i, d⟩ ≥ 0 for all i: unchanged if P-GAPO hurts no
+ * objective, and otherwise the smallest change that hurts none. The certificate is that of the projection; its active
+ * objectives are those that would have been hurt.
  */
 export const pgapo = defineCombiner({
   summary: 'Σ λ g / ‖g‖: the preference λ decides, not the size of a gradient',

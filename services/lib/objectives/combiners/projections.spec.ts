@@ -42,7 +42,7 @@ test('a projection is the nearest direction that hurts no objective: no feasible
       const d = sumOf(vectors, weights);
       const change = start.map((x, k) => x - at(d, k));
       const scale = termsOf(vectors, weights) * norm(start);
-      // Feasible directions: MGDA's and UPGrad's, d itself made longer, and the least one, 0.
+      // Feasible directions: MGDA's and UPGrad's, a longer d, and the smallest one, 0.
       const feasible = [
         sumOf(vectors, combine(gram, { method: 'gapo', p: 1 }).weights),
         sumOf(vectors, combine(gram, { method: 'upgrad' }).weights),

@@ -24,8 +24,8 @@ const defaultRadius = 0.4;
  *
  *     d = g₀ + c ‖g₀‖ g_p̃ / ‖g_p̃‖,   g_p̃ = Σ p̃_i g_i.
  *
- * So no objective gets more of the correction than its preference. Where g_p̃ vanishes there is no correction: d = g₀.
- * The certificate is that of the dual problem; α is p*. Scaling all gradients by t scales d by t.
+ * So no objective gets more of the correction than its preference. If g_p̃ vanishes there is no correction: d = g₀. The
+ * certificate is that of the dual problem; α is p*. Scaling all gradients by t scales d by t.
  */
 export const raco = defineCombiner({
   summary: 'CAGrad around the gradient of the preference, its correction clipped by the preference',
@@ -41,7 +41,7 @@ export const raco = defineCombiner({
   choose: chooseRaco,
 });
 
-/** A combination whose squared length is this share of its terms' or less is what rounding left of zero. */
+/** A combination whose squared length is at most this share of its terms' is zero up to rounding. */
 const vanishing = 64 * Number.EPSILON;
 
 function chooseRaco(gram: Gram, { preference, radius = defaultRadius }: RacoOptions): Choice {
@@ -54,7 +54,7 @@ function chooseRaco(gram: Gram, { preference, radius = defaultRadius }: RacoOpti
   return { ...averse, weights: given.map((share, i) => share + factor * f64(clipped, i)) };
 }
 
-/** ‖Σ w_i g_i‖ for w ≥ 0; 0 where only rounding is left. */
+/** ‖Σ w_i g_i‖ for w ≥ 0; 0 if only rounding is left. */
 function lengthOf(gram: Gram, weights: Float64Array): number {
   const squared = dotProduct(weights, progressOf(gram, weights));
   const size = gram.names.length;

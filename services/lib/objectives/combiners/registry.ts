@@ -23,7 +23,10 @@ import { single } from './single.js';
 import { tchebycheff } from './tchebycheff.js';
 import { upgrad } from './upgrad.js';
 
-/** Combiners by name. Functions that depend on which there are take a registry, {@link combiners} by default. */
+/**
+ * Combiners by name. Functions that depend on the set of combiners take a registry, {@link combiners} by
+ * default.
+ */
 export type Registry = Readonly<Record<string, Combiner>>;
 
 /** The combiners that a run configuration can name as `combine.method`. */

@@ -27,7 +27,7 @@ test('Tchebycheff: the objective furthest from its reference decides, equally fa
   assert.deepEqual(weightsOf([0, 0.5, 0.9]), [0.25, 0, 0]);
   assert.deepEqual(weightsOf([0, 0, 0.9]), [0.125, 0.125, 0]);
   assert.deepEqual(weightsOf([0, 0.5, 0]), [0, 0, 0.5]);
-  // An objective without preference does not count, even where all others are beyond their reference.
+  // An objective with preference 0 does not count, even if all others are beyond their reference.
   assert.deepEqual(weightsOf([2, 2, 3], [0.5, 0.5, 0]), [0.25, 0.25, 0]);
 });
 

@@ -1,4 +1,4 @@
-/** Schemas of the settings that several combiners take, with the words in which an error asks for each. */
+/** Schemas of settings shared by several combiners, with the expectation that an error states for each. */
 
 import { at } from '@gapo/numeric';
 import { z } from 'zod';
@@ -10,10 +10,10 @@ export const nonNegativeNumber = z.number().min(0).meta({ expected: 'a finite nu
 /** An objective's name; the combiner's check compares it with those of the run. */
 export const objectiveName = z.string().meta({ expected: 'the name of an objective' });
 
-/** The share of a running mean that a step keeps from the steps before; 0 takes each batch alone. */
+/** The share of a running mean kept from previous steps; 0 uses each batch alone. */
 export const runningMeanDecay = z.number().min(0).lt(1).meta({ expected: 'a number of at least 0 and under 1' });
 
-/** A constant, or numbers at steps, interpolated linearly and constant before the first and after the last. */
+/** A constant, or values at steps, interpolated linearly and constant before the first and after the last. */
 const scheduled = z
   .union([
     nonNegativeNumber,
@@ -31,7 +31,7 @@ export const scheduledByObjective = z
   .record(z.string(), scheduled)
   .meta({ expected: 'a mapping of objectives to numbers' });
 
-/** A preference that a combiner can do without. */
+/** An optional preference. */
 export const optionalPreference = scheduledByObjective
   .optional()
   .meta({ absent: 'equal shares' })
@@ -55,7 +55,7 @@ export function numberAt(scheduledNumber: ScheduledNumbers[string], step: number
   return (1 - share) * last.value + share * next.value;
 }
 
-/** The numbers that steer a combiner; undefined where it takes none, or its settings leave them out. */
+/** The numbers that steer a combiner; undefined if it takes none, or its settings omit them. */
 export function numbersThatSteer(
   { steeredBy }: Combiner,
   settings: Settings<z.ZodRawShape>,
@@ -76,14 +76,14 @@ export function checkSettings(
 }
 
 /**
- * Checks the numbers that steer a combiner: one for each objective, and at no step all of them 0.
+ * Checks the numbers that steer a combiner: one per objective, and not all 0 at any step.
  *
  * @param key the setting
  */
 function checkScheduled(key: string, numbers: ScheduledNumbers, names: readonly string[], refuse: Refuse): void {
   checkNumbers(key, numbers, names, refuse);
   const schedules = Object.values(numbers);
-  // Between two points all are 0 only where they are 0 at both.
+  // Between two points, all are 0 only if all are 0 at both.
   const steps = new Set([
     0,
     ...schedules.flatMap((each) => (typeof each === 'number' ? [] : Object.keys(each).map(Number))),

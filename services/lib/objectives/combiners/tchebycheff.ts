@@ -17,7 +17,7 @@ export interface TchebycheffOptions {
   readonly preference: ArrayLike<number>;
   /** Current value of each objective (mean reward), higher is better. Length K. */
   readonly values: ArrayLike<number>;
-  /** The value of each objective to aim at, usually slightly out of reach. Length K. */
+  /** The target value of each objective, usually slightly out of reach. Length K. */
   readonly reference: ArrayLike<number>;
   /** Temperature μ ≥ 0 of the maximum, in units of λ·value. @default 0, the maximum itself */
   readonly smoothing?: number;
@@ -27,11 +27,11 @@ export interface TchebycheffOptions {
  * Ascent on -max_i λ_i (z_i - J_i) for current values J and a reference z: only the objective k that is furthest from
  * its reference counts, d = λ_k g_k. Unlike a weighted sum it reaches the concave parts of a front.
  *
- * With smoothing μ > 0 the maximum is μ log Σ exp(λ_i (z_i - J_i) / μ), in which every objective takes part:
- * d = Σ α_i λ_i g_i with α the softmax of λ_i (z_i - J_i) / μ. As μ → 0 that is the maximum, and objectives at an equal
- * distance share it.
+ * With smoothing μ > 0 the maximum is μ log Σ exp(λ_i (z_i - J_i) / μ), in which every objective takes part: d = Σ α_i
+ * λ_i g_i with α the softmax of λ_i (z_i - J_i) / μ. As μ → 0 this becomes the maximum, shared by objectives at an
+ * equal distance.
  *
- * Linear in the length of each gradient; nothing about d depends on the Gram matrix.
+ * Linear in the length of each gradient; the weights do not depend on the Gram matrix.
  */
 export const tchebycheff = defineCombiner({
   summary: 'λ g of the objective that is furthest from its reference, or a smooth maximum over all',

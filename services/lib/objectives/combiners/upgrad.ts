@@ -1,7 +1,6 @@
 /**
  * UPGrad (Quinton and Rey 2024, "Jacobian Descent for Multi-Objective Optimization", arXiv 2406.16232). Strongly
- * stationary where the preference has no zero: d = 0 only where some combination of all gradients with weights > 0
- * vanishes.
+ * stationary if the preference has no zeros: d = 0 only if some combination of all gradients with weights > 0 vanishes.
  */
 
 import { f64 } from '@gapo/numeric';
@@ -16,7 +15,7 @@ import { optionalPreference } from './settings.js';
 
 /**
  * d = Σ λ_i π(g_i) with π the projection onto the dual cone { d : ⟨g_i, d⟩ ≥ 0 for all i }. The cone does not depend on
- * lengths, so d is linear in the length of each gradient: doubling one doubles its own part and changes no other.
+ * lengths, so d is linear in the length of each gradient: doubling one doubles its own part and changes no others.
  */
 export const upgrad = defineCombiner({
   summary: 'the weighted mean of the gradients, each projected on the cone that hurts no objective',

@@ -3,7 +3,7 @@
 import { at, f64 } from '@gapo/numeric';
 import type { GradientVector } from './gram.js';
 
-/** Elements that are summed at a time: two blocks stay in a level-1 cache. */
+/** Elements summed per block: two blocks fit in the L1 cache. */
 const blockLength = 1024;
 
 /**
@@ -36,7 +36,7 @@ export function weightedSum<T extends GradientVector>(
     block.fill(0);
     for (const [i, gradient] of gradients.entries()) {
       const weight = at(weights, i);
-      if (weight === 0) continue; // saves the pass over a gradient that is left out
+      if (weight === 0) continue; // saves the pass over an omitted gradient
       entries.set(gradient.subarray(start, start + count));
       for (let k = 0; k < count; k++) block[k] = f64(block, k) + weight * f64(entries, k);
     }

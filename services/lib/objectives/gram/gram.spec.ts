@@ -67,7 +67,7 @@ test('products are added in the order that the bytes of a run depend on, in floa
           ),
           direct,
         );
-        // Parts of them, which begin and end anywhere.
+        // Slices of them with arbitrary bounds.
         if (length > 3) {
           const parts = singles.map((array) => array.subarray(1, length - 1));
           assert.deepEqual(

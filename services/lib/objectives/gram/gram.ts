@@ -1,5 +1,5 @@
 /**
- * The Gram matrix of K gradients: all that a combiner needs to know about them.
+ * The Gram matrix of K gradients: everything a combiner needs to know about them.
  *
  * Entries are inner products accumulated in float64 in an order fixed by the length alone, so equal gradients give
  * bitwise equal rows and a repeated call gives bitwise equal results.
@@ -18,7 +18,7 @@ export interface Gram {
   readonly values: Float64Array;
 }
 
-/** Squared norms outside this range have lost digits to underflow, or are about to overflow. */
+/** Squared norms outside this range have lost digits to underflow or are close to overflow. */
 const smallestSquaredNorm = 1e-280;
 const largestSquaredNorm = 1e280;
 
@@ -73,7 +73,7 @@ export function gramMatrix(gradients: readonly GradientVector[], names: readonly
 }
 
 /**
- * Takes a matrix that was computed elsewhere for a Gram matrix, after checking that it can be one.
+ * Uses a matrix computed elsewhere as a Gram matrix, after checking that it can be one.
  *
  * @param matrix K×K, row-major, symmetric
  * @throws NonFiniteError naming the objective of the row with a NaN or infinite entry
@@ -127,12 +127,12 @@ export function cosine(gram: Gram, i: number, j: number): number {
   const size = gram.names.length;
   const [a, b] = [f64(gram.values, i * size + i), f64(gram.values, j * size + j)];
   const product = a * b;
-  // sqrt(x·x) is exactly |x| in IEEE arithmetic, sqrt(x)·sqrt(x) is not: prefer the first where it cannot overflow.
+  // sqrt(x·x) is exactly |x| in IEEE arithmetic, sqrt(x)·sqrt(x) is not: prefer the first if it cannot overflow.
   const bound = product > 1e-280 && product < 1e280 ? Math.sqrt(product) : Math.sqrt(a) * Math.sqrt(b);
   return Math.max(-1, Math.min(1, f64(gram.values, i * size + j) / bound));
 }
 
-/** Cosines of all pairs i < j, row by row: K(K-1)/2 of them. Null where one of the gradients is zero. */
+/** Cosines of all pairs i < j, row by row: K(K-1)/2 of them. Null if either gradient is zero. */
 export function pairCosines(gram: Gram): (number | null)[] {
   const norms = gradientNorms(gram);
   const indices = [...norms.keys()];
@@ -142,11 +142,11 @@ export function pairCosines(gram: Gram): (number | null)[] {
 }
 
 /**
- * Rebuilds a Gram matrix from what a step's report has of it: the inverse of {@link gradientNorms} and
+ * Rebuilds a Gram matrix from the numbers in a step's report: the inverse of {@link gradientNorms} and
  * {@link pairCosines}, up to rounding.
  *
  * @param norms ‖g_i‖, length K
- * @param pairs cosines of all pairs i < j, row by row; null where one of the two gradients is zero
+ * @param pairs cosines of all pairs i < j, row by row; null if either gradient is zero
  * @throws RangeError when there is not one cosine for each pair, or as {@link gramFromMatrix}
  */
 export function gramFromCosines(

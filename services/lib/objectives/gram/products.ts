@@ -1,17 +1,17 @@
 /**
- * The sums that make up a Gram matrix. Products are added in float64 in one fixed order: within a block of
- * {@link blockLength} elements those of even elements and those of odd ones, each ascending, then the two sums, then the
- * blocks. So the result depends on the numbers alone, bit for bit, and not on the precision in which they are stored.
+ * The sums that make up a Gram matrix. Products are added in float64 in a fixed order: within a block of
+ * {@link blockLength} elements, the even elements and the odd ones, each ascending, then the two sums, then the blocks.
+ * The result therefore depends only on the numbers, bit for bit, and not on the precision in which they are stored.
  *
- * The loops work on two rows at a time, so that each load serves several products, and read from arrays that exist once
- * in the module: the compiler knows their addresses and lengths.
+ * The loops work on two rows at a time, so that each load serves several products, and read from arrays allocated once
+ * per module, whose addresses and lengths the compiler knows.
  */
 import { at, f64 } from '@gapo/numeric';
 
 /** One gradient, flattened. */
 export type GradientVector = Float32Array | Float64Array;
 
-/** Elements of a block. Part of the result, since it decides the order of the additions. */
+/** Elements per block. It affects the result because it determines the order of the additions. */
 const blockLength = 8192;
 
 /** Called after each block with its squared norms, length K, before they are added. */
@@ -23,7 +23,7 @@ const b = new Float64Array(blockLength);
 const c = new Float64Array(blockLength);
 const d = new Float64Array(blockLength);
 
-/** What the loops leave behind: four products, or those of one lane. */
+/** The output of the loops: four products, or those of one lane. */
 const products = new Float64Array(4);
 const lane = new Float64Array(4);
 
@@ -32,7 +32,7 @@ const lane = new Float64Array(4);
  *
  * @param gradients K vectors of one length ≥ 1
  * @param check may throw, which ends the computation
- * @returns [K, K], of which the lower triangle and the diagonal are filled
+ * @returns [K, K], with only the lower triangle and the diagonal filled
  */
 export function lowerProducts(gradients: readonly GradientVector[], check: BlockCheck): Float64Array {
   const size = gradients.length;
@@ -50,7 +50,7 @@ export function lowerProducts(gradients: readonly GradientVector[], check: Block
   return values;
 }
 
-/** The products of one block, two rows by two. Where K is odd the last row takes the place of the one after it. */
+/** The products of one block, two rows by two. If K is odd, the last row also stands in for the missing one. */
 function blockProducts(
   gradients: readonly GradientVector[],
   start: number,
@@ -79,7 +79,7 @@ function blockProducts(
   }
 }
 
-/** Copies a block of a gradient, with a 0 after an odd number of elements. */
+/** Copies a block of a gradient, padded with a 0 if the number of elements is odd. */
 function load(into: Float64Array, gradient: GradientVector, start: number, count: number): void {
   into.set(gradient.subarray(start, start + count));
   if (count % 2 === 1) into[count] = 0;

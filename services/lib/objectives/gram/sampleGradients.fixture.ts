@@ -1,4 +1,4 @@
-/** For the specifications in this folder: arbitrary gradients, and plain linear algebra to check against. Not exported. */
+/** For the specs in this folder: arbitrary gradients, and plain linear algebra to check against. Not exported. */
 
 import { at } from '@gapo/numeric';
 import { assertClose } from '@gapo/numeric/testing';
@@ -55,7 +55,7 @@ export const sumOf = (vectors: readonly (readonly number[])[], weights: ArrayLik
 
 export { assertClose };
 
-/** A preference on the simplex in which no two neighbours are alike. */
+/** A preference on the simplex in which no two neighbours are equal. */
 export const preferenceFor = (size: number): number[] => {
   const raw = Array.from({ length: size }, (_, i) => 1 + ((i * 7) % 5));
   const sum = raw.reduce((total, x) => total + x, 0);
@@ -87,13 +87,13 @@ export const relatedGradients = (most: number): fc.Arbitrary<number[][]> => {
       for (const [combineEntries, i, j] of relations) {
         const [a, b] = [at(vectors, i % vectors.length), at(vectors, j % vectors.length)];
         const next = a.map((x, k) => combineEntries(x, at(b, k), k));
-        // Beyond these norms the inner products themselves have no float64 left.
+        // Beyond these norms the inner products exceed float64.
         if (norm(next) > 1e-30 && norm(next) < 1e30) vectors.push(next);
       }
       return vectors;
     });
 };
 
-/** ‖d‖ as it would be if nothing cancelled: the unit of rounding errors in d = Σ w_i g_i. */
+/** ‖d‖ if nothing cancelled: the unit of rounding errors in d = Σ w_i g_i. */
 export const termsOf = (vectors: readonly (readonly number[])[], weights: ArrayLike<number>): number =>
   vectors.reduce((sum, vector, i) => sum + Math.abs(at(weights, i)) * norm(vector), 0);

@@ -1,6 +1,6 @@
 /**
- * Gradients as unit directions and lengths: the form in which methods that need directions see the Gram matrix. In it
- * every quantity is of order one, whatever the gradients' norms are.
+ * Gradients as unit directions and lengths: the form of the Gram matrix for methods that need directions. Every
+ * quantity is of order one, whatever the gradients' norms.
  */
 
 import { f64 } from '@gapo/numeric';
@@ -29,7 +29,7 @@ export function unitGradients(gram: Gram): UnitGradients {
 }
 
 /**
- * Amounts of the unit directions as weights of the gradients: w_i = x_i / ‖g_i‖, and 0 for those left out.
+ * Amounts of the unit directions as weights of the gradients: w_i = x_i / ‖g_i‖, and 0 for omitted ones.
  *
  * @param amounts x, length K'
  * @returns w, length K

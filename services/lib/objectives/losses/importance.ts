@@ -1,17 +1,17 @@
 /**
- * Importance weights of tokens and completions that another policy sampled. With μ the policy that sampled and π the one that trains:
+ * Importance weights of tokens and completions sampled by another policy. With μ the policy that sampled and π the one being trained:
  *
  *   token       w_t = π(y_t | x, y_<t) / μ(y_t | x, y_<t)
  *   completion  w   = π(y | x) / μ(y | x) = Π_t w_t
  *
- * Logarithms of weights are held within ±{@link logRatioLimit}.
+ * Logarithms of weights are clamped to ±{@link logRatioLimit}.
  */
 import { at } from '@gapo/numeric';
 import { importanceRatio } from './surrogate.js';
 
 /**
- * Kong's effective sample size of tokens (Kong 1992, "A note on importance sampling using standardized weights") as a share of
- * their number N: (Σ w_t)² / (N Σ w_t²). It is 1 where all weights are equal, and 1/N where one outweighs all others.
+ * Kong's effective sample size of tokens (Kong 1992, "A note on importance sampling using standardized weights") as a share of their
+ * number N: (Σ w_t)² / (N Σ w_t²). It is 1 if all weights are equal, and 1/N if one outweighs all others.
  *
  * @param logprobs ln π of every token, [tokens]
  * @param behaviour ln μ of every token, [tokens]

@@ -61,7 +61,7 @@ describe('slopes are those of their losses', () => {
         (value, target, oldValue, clip) => {
           const given = { target, oldValue, clip };
           const held = oldValue + Math.max(Math.min(value - oldValue, clip), -clip);
-          // Kinks: where the value begins to be held, and where both errors are equal.
+          // Kinks: where clipping of the value begins, and where both errors are equal.
           fc.pre(clip === 0 || Math.abs(Math.abs(value - oldValue) - clip) > 1e-4);
           fc.pre(held === value || clip === 0 || Math.abs((value - target) ** 2 - (held - target) ** 2) > 1e-4);
           const slope = valueSlope(value, given);
@@ -83,7 +83,7 @@ describe('slopes are those of their losses', () => {
 });
 
 test('a value within the clip range keeps its slope, whatever rounds', () => {
-  // Decimals: most of fc.double's numbers are close to 0, where nothing rounds.
+  // Decimals, because most of fc.double's numbers are close to 0, where nothing rounds.
   const decimal = (limit: number) => fc.integer({ min: -limit * 1e6, max: limit * 1e6 }).map((n) => n / 1e6);
   fc.assert(
     fc.property(decimal(2), decimal(0.3), decimal(0.3), (target, oldValue, value) => {

@@ -1,7 +1,6 @@
 /**
- * Direct preference optimization (Rafailov et al. 2023, arXiv 2305.18290) with a label for each objective: the loss of a
- * pair, its slope, and the weights with which the gradients of log-probabilities add up to the gradient of each
- * objective's loss.
+ * Direct preference optimization (Rafailov et al. 2023, arXiv 2305.18290) with a label for each objective: the loss of a pair, its slope, and the
+ * weights with which gradients of log-probabilities sum to the gradient of each objective's loss.
  *
  *   L = −(1 − ε)·ln σ(m) − ε·ln σ(−m)    ε: the probability that a label is wrong (Mitchell 2023, conservative DPO)
  *   m = β·label·h                        h = ln π(y₁)/π_ref(y₁) − ln π(y₂)/π_ref(y₂)
@@ -19,10 +18,10 @@ export function preferenceSlope(margin: number, labelSmoothing: number): number 
   return -((1 - labelSmoothing) * sigmoid(-margin) - labelSmoothing * sigmoid(margin));
 }
 
-/** What the losses of a batch are computed from; P pairs, K objectives. */
+/** The inputs of a batch's losses; P pairs, K objectives. */
 export interface PairInput {
   readonly names: readonly string[];
-  /** [P][K]: 1 where the first completion is better, −1 where the second is, 0 without a label. */
+  /** [P][K]: 1 if the first completion is better, −1 if the second is, 0 without a label. */
   readonly labels: readonly (readonly number[])[];
   /** [2P], ln π of each completion, first and second of each pair in turn. */
   readonly logprobs: Float64Array;
@@ -45,7 +44,7 @@ export interface PairObjective {
   readonly loss: number;
 }
 
-/** What a step learns from its pairs. */
+/** The learning signal of a step's pairs. */
 export interface PairSignal {
   /** [2P, K], Σ over completions of weight · ∇ln π, divided by P, is the ascent direction of each objective: minus the gradient of its mean loss. */
   readonly weights: Float32Array;
@@ -53,7 +52,7 @@ export interface PairSignal {
 }
 
 /**
- * The signal of a batch of pairs. The loss of an objective is the mean over the pairs that it labels.
+ * The signal of a batch of pairs. An objective's loss is the mean over the pairs it labels.
  *
  * @throws RangeError naming an objective without a label
  */

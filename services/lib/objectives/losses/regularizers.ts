@@ -36,7 +36,7 @@ function logSoftmax(logits: Float64Array): Float64Array {
   return logits.map((x) => x - largest - total);
 }
 
-/** What a critic's value of one token is compared with. */
+/** What a critic's value of one token is compared to. */
 export interface ValueTarget {
   /** The return R. */
   readonly target: number;
@@ -47,16 +47,16 @@ export interface ValueTarget {
 }
 
 /**
- * The critic's error at one token: L = max(½(V − R)², ½(V′ − R)²), where V′ is V held within ±c of the old value: the
+ * The critic's error at one token: L = max(½(V − R)², ½(V′ − R)²), where V′ is V clamped to ±c around the old value: the
  * clipped value loss of OpenAI's PPO (see Engstrom et al. 2020, arXiv 2005.12729, section 3).
  */
 export function valueLoss(value: number, { target, oldValue, clip }: ValueTarget): number {
-  // A value between the bounds is held to the last bit: old + (value − old) may be another number, with a larger error.
+  // A value within the bounds is kept to the last bit: old + (value − old) may be a different number with a larger error.
   const held = clip > 0 ? Math.max(Math.min(value, oldValue + clip), oldValue - clip) : value;
   return Math.max((value - target) ** 2, (held - target) ** 2) / 2;
 }
 
-/** ∂L / ∂V = V − R, or 0 where the held value has the larger error. */
+/** ∂L / ∂V = V − R, or 0 where the clamped value has the larger error. */
 export function valueSlope(value: number, given: ValueTarget): number {
   const error = value - given.target;
   return (error * error) / 2 >= valueLoss(value, given) ? error : 0;

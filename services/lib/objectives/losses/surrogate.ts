@@ -5,14 +5,14 @@
  *   J = min(r·A, clip(r, 1 − ε, 1 + ε)·A)    r = π / π_old, A the advantage, ε the clip range
  *   ∂J / ∂ln π = r·A, or 0 where the clip is active
  *
- * Whether the clip is active depends on r and on the sign of A alone. So where A is one number for a whole sequence, two
- * backward passes serve every objective, one for each sign, and a single one where no token is clipped.
+ * Whether the clip is active depends only on r and on the sign of A. So if A is one number per sequence, two backward
+ * passes serve all objectives, one for each sign, and a single one suffices if no token is clipped.
  */
 
 /** The bound on |ln r|: e²⁰ is far outside every clip range, and stays finite. */
 export const logRatioLimit = 20;
 
-/** The importance ratio r = π / π_old, with ln r held within ±logRatioLimit. */
+/** The importance ratio r = π / π_old, with ln r clamped to ±logRatioLimit. */
 export function importanceRatio(logprob: number, oldLogprob: number): number {
   return Math.exp(Math.min(Math.max(logprob - oldLogprob, -logRatioLimit), logRatioLimit));
 }

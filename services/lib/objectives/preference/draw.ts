@@ -7,11 +7,11 @@ import { preferenceLevels } from './levels.js';
 export interface PreferenceDistribution {
   /** K. */
   readonly objectives: number;
-  /** Parameter of the symmetric Dirichlet distribution, over 0. */
+  /** Parameter of the symmetric Dirichlet distribution, > 0. */
   readonly concentration: number;
-  /** Share of the draws with one objective alone, from 0 to 1. */
+  /** Share of draws with a single objective, from 0 to 1. */
   readonly corners: number;
-  /** What the levels of a draw sum to. */
+  /** The sum of the levels of a draw. */
   readonly levels: number;
 }
 
@@ -39,7 +39,7 @@ export function drawPreference(
   }
   const logs = Array.from({ length: objectives }, (_, k) => logGamma(concentration, (index) => draw(k, index)));
   const largest = Math.max(...logs);
-  // Gamma variates divided by their sum. Of tiny concentrations they are too small for float64, but their quotients are not.
+  // Gamma variates divided by their sum. For tiny concentrations they are too small for float64, but their quotients are not.
   return preferenceLevels(
     logs.map((log) => Math.exp(log - largest)),
     levels,

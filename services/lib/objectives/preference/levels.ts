@@ -1,14 +1,14 @@
-/** Preferences in whole levels, as a policy is told them. */
+/** Preferences in integer levels, as stated in a policy's prompts. */
 
 import { at, required } from '@gapo/numeric';
 
 /**
  * Rounds a preference to levels: each gets the floor of its share, and those with the largest remainders one more, ties in order.
  *
- * @param preference λ, finite and ≥ 0, with a sum over 0; length K
+ * @param preference λ, finite and ≥ 0, with a positive sum; length K
  * @param levels the sum of the result
  * @returns integers ≥ 0 that sum to `levels`, length K
- * @throws RangeError if the preference does not sum to a finite number over 0
+ * @throws RangeError if the preference does not sum to a finite positive number
  *
  * @example
  * ```ts
@@ -20,7 +20,7 @@ import { at, required } from '@gapo/numeric';
 export function preferenceLevels(preference: ArrayLike<number>, levels: number): number[] {
   const sum = Array.from(preference).reduce((total, share) => total + share, 0);
   if (!(sum > 0 && Number.isFinite(sum))) throw new RangeError(`the preference sums to ${sum}, expected more than 0`);
-  // Cleared of rounding errors, so that 0.7 of 10 is 7 and has no remainder.
+  // Removes rounding errors, so that 0.7 of 10 is 7 without a remainder.
   const shares = Array.from(preference, (share) => Number(((levels * share) / sum).toFixed(9)));
   const result = shares.map(Math.floor);
   const left = levels - result.reduce((total, level) => total + level, 0);
@@ -34,11 +34,11 @@ function remainder(share: number): number {
 }
 
 /**
- * Completes a preference of which some shares are given: the objectives without one share the rest equally.
+ * Completes a partial preference: objectives without a share split the rest equally.
  *
  * @param names of the objectives
  * @returns λ in the order of the objectives; it sums to 1
- * @throws RangeError that says which share is wrong
+ * @throws RangeError naming the invalid share
  *
  * @example
  * ```ts
@@ -64,5 +64,5 @@ export function completePreference(names: readonly string[], given: Readonly<Rec
   return names.map((name) => (open.includes(name) ? own : required(given[name], `the share of ${name}`)));
 }
 
-/** What the sum of shares such as 0.7 and 0.3 may differ from 1 by. */
+/** How far the sum of shares such as 0.7 and 0.3 may be from 1. */
 const tolerance = 1e-6;

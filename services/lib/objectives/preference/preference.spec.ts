@@ -1,4 +1,4 @@
-// Preferences that a policy is told: their draws, their levels, and the update that they lead to.
+// Preferences that condition a policy: their draws, their levels, and the resulting update.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { at } from '@gapo/numeric';

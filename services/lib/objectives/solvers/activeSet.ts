@@ -1,17 +1,17 @@
 /**
  * The point of smallest norm in a convex hull, by Wolfe's active-set method (P. Wolfe, "Finding the nearest point in a
- * polytope", Mathematical Programming 11, 1976), in variables in which no gradient is too small to be seen.
+ * polytope", Mathematical Programming 11, 1976), in variables in which no gradient is too small to matter.
  *
  * The hull is that of K points p_i = ℓ_i u_i with unit directions u_i and lengths ℓ_i > 0. A textbook solver works on the
- * simplex weights α and the inner products of the p_i, where lengths of 1 and 10¹² leave nothing of the short ones.
- * Here the unknown is β_i = α_i ℓ_i, how much of the *unit* direction goes in. With C the matrix of cosines and
- * c_i = ℓ_min / ℓ_i in (0, 1], the problem is
+ * simplex weights α and the inner products of the p_i; with lengths of 1 and 10¹², nothing is left of the short ones. Here
+ * the unknown is β_i = α_i ℓ_i, the amount of the *unit* direction. With C the matrix of cosines and c_i = ℓ_min / ℓ_i in
+ * (0, 1], the problem is
  *
  *     minimise βᵀCβ   subject to   cᵀβ = 1,  β ≥ 0
  *
- * and its Karush-Kuhn-Tucker conditions are (Cβ)_i ≥ λ c_i, with equality where β_i > 0: theorem 3.1 of
- * arXiv 2507.01915 divided by ℓ_i. All quantities are of order one, whatever the lengths. As the conditions do not
- * change when β and λ are multiplied by one number, β is kept at Σβ = 1 and normalised to cᵀβ = 1 at the very end.
+ * and its Karush-Kuhn-Tucker conditions are (Cβ)_i ≥ λ c_i, with equality where β_i > 0: theorem 3.1 of arXiv 2507.01915
+ * divided by ℓ_i. All quantities are of order one, whatever the lengths. Because scaling β and λ by the same number does not
+ * change the conditions, β is kept at Σβ = 1 and normalised to cᵀβ = 1 at the end.
  */
 
 import { at, eliminate, f64, i32 } from '@gapo/numeric';
@@ -23,15 +23,15 @@ export interface ActiveSetResult {
   readonly lengths: Float64Array;
   /** λ = ‖Σ β_i u_i‖² / (cᵀβ)² in units of ℓ_min², in [0, 1]. */
   readonly multiplier: number;
-  /** max_i of the violation of condition i, divided by Σβ. Rounding alone leaves some 1e-16. */
+  /** max_i of the violation of condition i, divided by Σβ. Rounding alone leaves about 1e-16. */
   readonly residual: number;
   /** Indices with β > 0, ascending. */
   readonly active: readonly number[];
-  /** Times a point was admitted to the active set. */
+  /** Number of times a point was admitted to the active set. */
   readonly iterations: number;
 }
 
-/** Violations below this many rounding errors cannot be told from zero. */
+/** Violations below this many rounding errors are indistinguishable from zero. */
 const roundingErrors = 8;
 const maxIterationsPerPoint = 64;
 
@@ -55,7 +55,7 @@ export function nearestPoint(cosines: Float64Array, reciprocals: Float64Array): 
   return solveWithRidges(ridges, (ridge) => wolfe(cosines, reciprocals, ridge * size * Number.EPSILON));
 }
 
-/** The major cycle: admit the point whose condition is broken most, until none is. */
+/** The major cycle: admit the point whose condition is violated most, until none is. */
 function wolfe(cosines: Float64Array, c: Float64Array, ridge: number): ActiveSetResult {
   const size = c.length;
   const work = workFor(size);
@@ -88,7 +88,8 @@ function wolfe(cosines: Float64Array, c: Float64Array, ridge: number): ActiveSet
     }
     const key = keyOf(next);
     if (visited.has(key)) {
-      // Exact arithmetic never returns to an active set. Rounding does: the violation was noise, look at the next one.
+      // Exact arithmetic never returns to an earlier active set. If rounding does, the violation was noise: try the next
+      // one.
       barred[entering] = 1;
     } else {
       visited.add(key);
@@ -99,7 +100,7 @@ function wolfe(cosines: Float64Array, c: Float64Array, ridge: number): ActiveSet
   return certify(cosines, c, best, bestMultiplier, iterations);
 }
 
-/** Memory for solves of one size, reused by calls, which are synchronous. */
+/** Memory for solves of one size, reused between calls, which are synchronous. */
 interface Work {
   /** The bordered system of each number of active points, over one buffer. */
   readonly systems: readonly System[];
@@ -135,7 +136,7 @@ function workFor(size: number): Work {
 /** Sums of powers of two are exact for as many objectives as a double has bits. */
 const mostForNumberKeys = 53;
 
-/** What tells active sets apart. */
+/** The key that identifies an active set. */
 function keyOf(beta: Float64Array): number | string {
   if (beta.length > mostForNumberKeys) return beta.map(Math.sign).join('');
   let key = 0;
@@ -152,7 +153,7 @@ function nearestOnSegment(cosine: number, c: Float64Array): Float64Array {
   return Float64Array.of(b0 / (b0 + b1), b1 / (b0 + b1));
 }
 
-/** The point off the active set whose condition is broken most, by more than rounding; -1 when none is. */
+/** The point outside the active set whose condition is violated most, beyond rounding; -1 if there is none. */
 function mostViolated(
   image: Float64Array,
   c: Float64Array,
@@ -211,7 +212,8 @@ function minimiseWith(
       if (f64(move, k) < 0 && ratio < step) [step, leaving] = [ratio, i32(active, k)];
     }
     if (leaving < 0) {
-      // Nothing shrinks along a direction that adds nothing: those points alone combine to zero. Wolfe's "step without end".
+      // Nothing shrinks along a direction that adds nothing: those points alone combine to zero. This is Wolfe's "step
+      // without end".
       for (let k = 0; k < count; k++) beta[i32(active, k)] = f64(move, k);
       break;
     }

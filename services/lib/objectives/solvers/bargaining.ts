@@ -1,6 +1,6 @@
 /**
- * The fair allocation of progress among objectives: x > 0 with (C·x)_i = b_i / x_i^q for the cosines C of their gradients.
- * It is the minimiser of the strictly convex ½ xᵀCx - Σ b_i h(x_i) with h′(x) = x^-q, to which damped Newton steps go.
+ * The fair allocation of progress among objectives: x > 0 with (C·x)_i = b_i / x_i^q for the cosines C of their gradients. It is
+ * the minimiser of the strictly convex ½ xᵀCx - Σ b_i h(x_i) with h′(x) = x^-q, found by damped Newton steps.
  */
 
 import { f64, factor, substitute } from '@gapo/numeric';
@@ -9,8 +9,8 @@ import { dotProduct, multiply } from '../gram/unitGradients.js';
 const maxSteps = 200;
 
 /**
- * Where unit gradients can be combined to a squared norm of this or less, the policy is Pareto stationary as far as
- * float64 inner products can tell: the amounts would be beyond 10⁶ and their products with the cosines noise.
+ * If unit gradients can be combined to a squared norm of at most this, the policy is Pareto stationary as far as float64 inner
+ * products can tell: the amounts would exceed 10⁶, and their products with the cosines would be noise.
  */
 export const stationaryTolerance = 1e-12;
 
@@ -65,7 +65,10 @@ export function bargain({ cosines, shares, power }: Bargain): Bargained {
   return best;
 }
 
-/** Halves the safe step length until the function falls, or doubles it as long as it keeps falling; no amount turns negative. */
+/**
+ * Halves the safe step length until the function decreases, or doubles it as long as it keeps decreasing; no amount becomes
+ * negative.
+ */
 function lineSearch(problem: Bargain, x: Float64Array, step: Float64Array, safe: number): number {
   const valueAt = (length: number): number => {
     const moved = x.map((value, i) => value * (1 + length * f64(step, i)));

@@ -2,9 +2,9 @@
  * CAGrad's problem: the best worst progress within a ball, in the space of the weights.
  *
  * The paper minimises the dual g_wᵀg₀ + c‖g₀‖‖g_w‖ over the simplex by a general-purpose optimiser. Here the worst
- * progress m is the one unknown of an outer search: for a given m the shortest v = d - g₀ with ⟨g_i, g₀ + v⟩ ≥ m is a
- * non-negative least-squares problem, ‖v‖ grows with m, and on a fixed active set m has a closed form. The last step is
- * that form, so the result is exact.
+ * progress m is the only unknown of an outer search: for a given m the shortest v = d - g₀ with ⟨g_i, g₀ + v⟩ ≥ m is a
+ * non-negative least-squares problem, ‖v‖ grows with m, and on a fixed active set m has a closed form. The last step
+ * uses that form, so the result is exact.
  *
  * Units: ‖g₀‖ = 1, unit gradients u_i, and m in multiples of the shortest length, so that condition i reads
  * ⟨u_i, d⟩ ≥ m c_i with c_i = ℓ_min / ℓ_i in (0, 1], and all numbers are of order one.
@@ -67,7 +67,7 @@ export function bestWorst(ball: Ball): BestWorst {
     if (!(residual <= kktTolerance) || sum > unreachable * terms) return undefined;
     return { pushes, residual, norm: Math.sqrt(Math.max(0, dotProduct(pushes, multiply(cosines, pushes)))) };
   };
-  // Every level up to the worst progress along g₀ itself needs no v at all; the ball bounds the others.
+  // Levels up to the worst progress along g₀ itself need no v; the ball bounds the others.
   const free = Math.min(...along.map((b, i) => b / f64(levels, i)));
   const bound = Math.min(...along.map((b, i) => (b + radius) / f64(levels, i)));
   let low = ball.stationary ? Math.min(0, free) : free;
@@ -82,7 +82,7 @@ export function bestWorst(ball: Ball): BestWorst {
   for (; steps < maxSteps && high - low > 4 * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high)); steps++) {
     const guess = current && levelOnSurface(ball, along, current.pushes);
     if (current && guess !== undefined && Math.abs(guess - tried) <= 4 * Number.EPSILON * Math.abs(tried)) {
-      best = current; // the closed form reproduces itself: what is left of ‖v‖ - c is rounding
+      best = current; // the closed form reproduces itself: the rest of ‖v‖ - c is rounding
       break;
     }
     const inside = guess !== undefined && guess > low && guess <= high;
@@ -98,14 +98,14 @@ export function bestWorst(ball: Ball): BestWorst {
   }
   const size = terms + best.pushes.reduce((sum, x) => sum + x, 0);
   const onSurface = !(ball.stationary && low === 0 && best.norm < radius);
-  // xᵀCx is a sum of terms as large as (Σx)², of which rounding leaves that much less.
+  // xᵀCx is a sum of terms as large as (Σx)², of which rounding takes that much.
   const offSurface = onSurface ? Math.abs(best.norm * best.norm - radius * radius) / (size * size) : 0;
   return { ...best, residual: Math.max(best.residual, offSurface), onSurface, steps };
 }
 
 /**
- * The level m at which the minimiser over the span of the active ones has norm c: v = C_A⁻¹(m·c - b)_A has
- * ‖v‖² = m²·cᵀC⁻¹c - 2m·cᵀC⁻¹b + bᵀC⁻¹b, of which the larger root is meant.
+ * The level m at which the minimiser over the span of the active ones has norm c: v = C_A⁻¹(m·c - b)_A has ‖v‖² =
+ * m²·cᵀC⁻¹c - 2m·cᵀC⁻¹b + bᵀC⁻¹b, of which the larger root is taken.
  */
 function levelOnSurface(ball: Ball, along: Float64Array, pushes: Float64Array): number | undefined {
   const { cosines, levels, radius } = ball;

@@ -8,7 +8,7 @@ export const kktTolerance = 1e-10;
 /** Proof that weights are optimal: anyone with the Gram matrix can recompute it. */
 export interface KktCertificate {
   /**
-   * Largest violation of the conditions, divided by the size of the terms that are added up in ⟨g_i, d⟩. At most 1e-10.
+   * Largest violation of the conditions, divided by the magnitude of the terms summed in ⟨g_i, d⟩. At most 1e-10.
    * Independent of the gradients' scale.
    *
    * - Smallest norm (mgda, gapo): ⟨g_i, d⟩ ≥ ‖d‖², with equality where α_i > 0, divided by ‖g_i‖ Σ_j α_j ‖g_j‖.
@@ -18,18 +18,18 @@ export interface KktCertificate {
    * - nash-mtl: w_i ⟨g_i, d⟩ = 1, by w_i ‖g_i‖ Σ_j w_j ‖g_j‖.
    */
   readonly relativeResidual: number;
-  /** ‖d‖² at the solution, for the rescaled gradients where there is a rescaling. 0: Pareto stationary. */
+  /** ‖d‖² at the solution, for the rescaled gradients if there is a rescaling. 0: Pareto stationary. */
   readonly squaredNorm: number;
-  /** Objectives that decide: those with α_i > 0, or for a projection those that it had to add. Ascending. */
+  /** Active objectives: those with α_i > 0, or for a projection those that it had to add. Ascending. */
   readonly active: readonly number[];
-  /** Points admitted to the active set on the way; 0 where a closed form applied. */
+  /** Points admitted to the active set on the way; 0 if a closed form applied. */
   readonly iterations: number;
 }
 
 /**
- * Refuses a solution that is not one.
+ * Rejects an inaccurate solution.
  *
- * @param solver how the message calls it
+ * @param solver the solver's name in the message
  * @throws RangeError for a residual above {@link kktTolerance}
  */
 export function checkResidual(solver: string, gram: Gram, residual: number): void {

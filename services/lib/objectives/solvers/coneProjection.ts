@@ -2,7 +2,7 @@
  * The direction nearest to a given one among those that hurt no objective, in the space of the weights.
  *
  * For a direction d₀ = Σ t_j u_j of unit gradients u_j, the nearest d with ⟨u_i, d⟩ ≥ 0 for all i is d₀ + Σ y_i u_i for
- * the y ≥ 0 that makes its norm least (projection onto the dual cone of the gradients; Moreau's decomposition). With C
+ * the y ≥ 0 that minimises its norm (projection onto the dual cone of the gradients; Moreau's decomposition). With C
  * the matrix of cosines and b = C·t it is the non-negative least-squares problem
  *
  *     minimise ½ yᵀCy + bᵀy   subject to   y ≥ 0
@@ -26,7 +26,7 @@ export interface ConeProjection {
   readonly iterations: number;
 }
 
-/** Violations below this many rounding errors cannot be told from zero. */
+/** Violations below this many rounding errors are indistinguishable from zero. */
 const roundingErrors = 8;
 const maxIterationsPerConstraint = 16;
 
@@ -38,7 +38,7 @@ const ridges = [0, 16, 256, 4096] as const;
  *
  * @param cosines C, K'×K' row-major, unit diagonal, positive semidefinite up to rounding
  * @param linear b, length K'
- * @param terms size of what was added up to give b (Σ|t_j|), > 0: the unit of all tolerances
+ * @param terms magnitude of the terms summed in b (Σ|t_j|), > 0: the unit of all tolerances
  */
 export function projectOntoCone(cosines: Float64Array, linear: Float64Array, terms: number): ConeProjection {
   const unit = linear.length * Number.EPSILON;
@@ -61,7 +61,7 @@ function activeSet(cosines: Float64Array, linear: Float64Array, terms: number, r
     const next = Float64Array.from(y);
     const members = minimise(cosines, linear, ridge, next, passive, entering, scratch, target);
     if (members === undefined) {
-      // A direction that the active ones already span cannot be violated: what looked like it was rounding.
+      // A direction spanned by the active ones cannot be violated; the apparent violation was rounding.
       barred[entering] = 1;
       continue;
     }
@@ -70,7 +70,7 @@ function activeSet(cosines: Float64Array, linear: Float64Array, terms: number, r
     if (reached.residual < best.residual) best = reached;
     const key = [...members].sort((a, b) => a - b).join();
     if (visited.has(key)) {
-      barred[entering] = 1; // exact arithmetic never returns to an active set
+      barred[entering] = 1; // exact arithmetic never returns to an earlier active set
     } else {
       visited.add(key);
       barred.fill(0);
@@ -80,7 +80,7 @@ function activeSet(cosines: Float64Array, linear: Float64Array, terms: number, r
   return best;
 }
 
-/** The constraint that is broken most, by more than the tolerance; -1 when none is. */
+/** The constraint violated most, beyond the tolerance; -1 if there is none. */
 function mostViolated(
   progress: Float64Array,
   passive: readonly number[],
@@ -102,7 +102,7 @@ function mostViolated(
  *
  * @param y overwritten by the minimiser
  * @param passive the active constraints so far, to which `entering` is added
- * @returns the members that are left, or undefined where the matrix of the members is singular
+ * @returns the remaining members, or undefined if the matrix of the members is singular
  */
 function minimise(
   cosines: Float64Array, // [K', K']

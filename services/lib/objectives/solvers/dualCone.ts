@@ -23,7 +23,7 @@ export interface Projection {
  *
  * @param method names the combiner in messages
  * @param amounts t ≥ 0, one for each kept objective
- * @throws RangeError where no certificate is reached, which means that the matrix is not positive semidefinite
+ * @throws RangeError if no certificate is reached, which means that the matrix is not positive semidefinite
  */
 export function projectOntoDualCone(
   method: string,

@@ -225,7 +225,7 @@ test('the order of objectives does not matter: the point is the same', () => {
         const [one, other] = [minNorm(gramOf(vectors)), minNorm(gramOf(shuffled))];
         const [a, b] = [sumOf(vectors, one.weights), sumOf(shuffled, other.weights)];
         const scale = vectors.reduce((sum, vector, i) => sum + f64(one.alpha, i) * norm(vector), 0);
-        // A residual of ε leaves the point undetermined by up to √ε where the hull nearly touches the origin.
+        // If the hull nearly touches the origin, a residual of ε determines the point only up to √ε.
         a.forEach((x, k) => assertClose(x, at(b, k), 1e-6 * scale));
         assertClose(one.certificate.squaredNorm, other.certificate.squaredNorm, 1e-10 * scale * scale);
       },

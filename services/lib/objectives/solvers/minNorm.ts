@@ -18,11 +18,11 @@ export interface MinNormPoint {
 }
 
 /**
- * Solves min ‖Σ α_i g̃_i‖² over the simplex for g̃_i = g_i / ‖g_i‖^p, exactly: in closed form for K ≤ 2, by Wolfe's
- * active-set method beyond. Norms may differ by 10²⁴.
+ * Solves min ‖Σ α_i g̃_i‖² over the simplex for g̃_i = g_i / ‖g_i‖^p, exactly: in closed form for K ≤ 2, otherwise by
+ * Wolfe's active-set method. Norms may differ by a factor of 10²⁴.
  *
- * Zero gradients: the hull contains the origin, so the point is zero and the zero gradients share the weight.
- * Where several α give the same point (more than n + 1 gradients in n dimensions), one of them is returned.
+ * Zero gradients: the hull contains the origin, so the point is zero and the zero gradients share the weight. If several α
+ * give the same point (more than n + 1 gradients in n dimensions), one of them is returned.
  *
  * @param gram K×K
  * @param p exponent ≥ 0; 0 leaves the gradients as they are. With p > 0 a zero gradient is an error, as it has no direction
@@ -66,7 +66,7 @@ function reciprocalLengths(norms: readonly number[], p: number): Float64Array {
   const reciprocals = new Float64Array(norms.length);
   let k = 0;
   for (const norm of norms) {
-    // A point 10³⁰⁰ times further away than another has no say; the floor keeps its condition meaningful all the same.
+    // A point 10³⁰⁰ times further away than another has no influence; the floor still keeps its condition meaningful.
     reciprocals[k++] = Math.max(1e-300, Math.pow(norm / reference, p - 1));
   }
   return reciprocals;
@@ -120,7 +120,7 @@ function spread(
 /**
  * Zero gradients make the hull contain the origin: they share the weight.
  *
- * @throws RangeError where norms are rescaled, p > 0
+ * @throws RangeError if norms are rescaled, p > 0
  */
 function atOrigin(gram: Gram, zeros: readonly number[], p: number): MinNormPoint {
   if (p > 0) {

@@ -1,7 +1,7 @@
 /**
- * Repeated solves with a ridge: cosines of nearly parallel directions are rounded at 1 - 10⁻¹⁶, where an angle of 10⁻⁸ is
- * lost, and their matrix may then have a small negative eigenvalue and no minimiser at all. A multiple of the identity,
- * the ridge, makes it definite again and moves no optimality condition by more than its own size.
+ * Repeated solves with a ridge: cosines of nearly parallel directions are rounded at 1 - 10⁻¹⁶, which loses angles of
+ * 10⁻⁸, so their matrix may have a small negative eigenvalue and no minimiser. A multiple of the identity, the ridge,
+ * makes it definite again and changes no optimality condition by more than its own size.
  */
 
 /** A solve with a residual above this is repeated with the next ridge. */

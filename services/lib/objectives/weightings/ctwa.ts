@@ -15,7 +15,7 @@ const correlation = z.number().min(-1).max(1).meta({ expected: 'a correlation fr
 /**
  * log factor_k ← log factor_k + rate · max(0, target_k - c_k), c_k a running mean of the correlation between the objective's
  * rewards and the advantage that is trained on: an objective that the training signal neglects gains weight until it no longer
- * does. An objective whose mean reward has reached its cap gains none. The factors of a step are those before its rewards.
+ * does. An objective whose mean reward has reached its cap gains no weight. A step uses the factors from before its rewards.
  *
  * Two differences from the authors' code: completions are weighted by their advantage alone, without the probability ratio,
  * which is 1 when the signal is made; and none is dropped as an outlier.

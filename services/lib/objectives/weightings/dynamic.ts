@@ -9,9 +9,9 @@ import { progressOf } from '../gram/gram.js';
 import { defineWeighting } from './weighting.js';
 
 /**
- * log w_k ← log w_k + rate · Σ_j G_kj, then w ← softmax: mirror ascent on the weights. An objective whose gradient goes with
- * the sum of all gains weight, and a longer gradient more. The factors of an update follow from its own gradients; the rate
- * is the paper's η / μ.
+ * log w_k ← log w_k + rate · Σ_j G_kj, then w ← softmax: mirror ascent on the weights. An objective whose gradient agrees
+ * with the sum of all gains weight, and more so with a longer gradient. The factors of an update follow from its own
+ * gradients; the rate is the paper's η / μ.
  */
 export const dynamic = defineWeighting({
   summary: "weights that grow with the inner product of an objective's gradient and the sum of all",
@@ -39,5 +39,5 @@ export const dynamic = defineWeighting({
   },
 });
 
-/** The exponential of less is 0 or nearly so: a weight never leaves the range of float64. */
+/** The exponential of anything smaller is 0 or nearly so; this keeps weights within the range of float64. */
 const lowest = -600;

@@ -1,4 +1,6 @@
-/** Every weighting by its name, in the order of the documentation. A new one is a file and a line here. */
+/**
+ * Every weighting by its name, in the order of the documentation. To add one, add a file and a line here.
+ */
 
 import { ctwa } from './ctwa.js';
 import { dynamic } from './dynamic.js';

@@ -1,4 +1,4 @@
-/** SA-MRPO (arXiv 2608.16072): an objective counts less as its mean reward nears the most that it can reach. */
+/** SA-MRPO (arXiv 2608.16072): an objective counts less as its mean reward approaches its maximum. */
 
 import { at, mean, required } from '@gapo/numeric';
 import { z } from 'zod';
@@ -11,8 +11,8 @@ const range = z
   .meta({ expected: 'two numbers [low, high], low < high' });
 
 /**
- * factor_k = (1 - s_k)^power with the saturation s_k = (mean reward - low) / (high - low), clamped to [0, 1]. Where all
- * objectives are saturated the configured numbers stay. It keeps no state.
+ * factor_k = (1 - s_k)^power with the saturation s_k = (mean reward - low) / (high - low), clamped to [0, 1]. If all
+ * objectives are saturated, the configured numbers stay. It keeps no state.
  */
 export const saMrpo = defineWeighting({
   summary: "weights that fall as an objective's mean reward nears its greatest value",

@@ -10,10 +10,10 @@ const smallest = 1e-8;
 
 /**
  * factor_k = K · CV_k / Σ_j CV_j with the coefficient of variation CV = σ / (|μ| + δ) of an objective's rewards over the
- * batch, σ the sample's. An objective whose rewards have become alike counts less; scaling its rewards changes nothing.
+ * batch, σ the sample's. An objective whose rewards have become similar counts less; scaling its rewards changes nothing.
  *
- * A CV needs rewards whose 0 means nothing of something: `offsets` are added first, as the authors do for rewards that can be
- * negative. Where no objective varies, all factors are 1. It keeps no state: each batch decides alone.
+ * A CV needs rewards with a meaningful zero: `offsets` are added first, as the authors do for rewards that can be negative.
+ * If no objective varies, all factors are 1. It is stateless: each batch stands alone.
  */
 export const saw = defineWeighting({
   summary: "weights in proportion to the coefficient of variation of an objective's rewards",

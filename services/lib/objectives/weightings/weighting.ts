@@ -1,6 +1,6 @@
 /**
  * A weighting: a rule that adapts the preference or weights of a run while it trains. It multiplies the configured numbers by
- * factors, so it works with every combiner that they steer. To add one, write a file like those beside this one and add a line
+ * factors, so it works with every combiner that they steer. To add one, write a file like those next to this one and add a line
  * to registry.ts.
  */
 
@@ -9,13 +9,13 @@ import type { Refuse, Settings } from '../combiners/combiner.js';
 import type { Memory } from '../combiners/memory.js';
 import type { Gram } from '../gram/gram.js';
 
-/** What a step's rewards tell a weighting: N completions, K objectives. */
+/** The inputs of a weighting from a step's rewards: N completions, K objectives. */
 export interface RewardsOfStep {
   /** K arrays, [N], after `objectives[].scale`. */
   readonly rewards: readonly ArrayLike<number>[];
   /** For each completion, which prompt it answers, [N]. */
   readonly groups: ArrayLike<number>;
-  /** The advantage that the step would train on, Σ w_k A_k with the weights in force, one for each completion, [N]. */
+  /** The advantage that the step would train on, Σ w_k A_k with the current weights, one per completion, [N]. */
   readonly signal: ArrayLike<number>;
 }
 
@@ -23,7 +23,7 @@ export interface RewardsOfStep {
 export interface Factors {
   /** Multiply the configured numbers, ≥ 0, length K. */
   readonly factors: readonly number[];
-  /** What the weighting remembers. */
+  /** The weighting's memory. */
   readonly memory: Memory;
 }
 
@@ -31,7 +31,7 @@ export interface Factors {
 export interface Weighting<S extends z.ZodRawShape = z.ZodRawShape> {
   /** The rule in one line, for tables. */
   readonly summary: string;
-  /** The paper that it comes from. */
+  /** The paper it comes from. */
   readonly source: string;
   /** The keys that it takes in `combine.weighting`. */
   readonly settings: S;
@@ -59,7 +59,7 @@ export function defineWeighting<const S extends z.ZodRawShape>(weighting: Weight
 /**
  * Applies factors to weights.
  *
- * @returns w_k · factor_k; the weights themselves where the factors leave nothing of them
+ * @returns w_k · factor_k; the weights themselves if the factors would make them all 0
  */
 export function weighted(weights: Float64Array, factors: readonly number[] | undefined): Float64Array {
   if (factors === undefined || factors.length !== weights.length) return weights;

@@ -57,7 +57,7 @@ test('CTWA: the factors of a step are those before it, and grow by what the corr
   const second = ctwa.fromRewards?.(settings, first?.memory ?? {}, names, swapped);
   close(second?.factors ?? [], [Math.exp(0.185727052987), 1]);
   close(second?.memory['logFactors'] ?? [], [0.35091496116, 0.000874749658]);
-  // At its cap an objective gains nothing.
+  // At its cap an objective gains no weight.
   const capped = ctwa.fromRewards?.({ ...settings, caps: { a: 2 } }, first?.memory ?? {}, names, step);
   close(capped?.memory['logFactors'] ?? [], [0.185727052987, 0]);
 });

@@ -14,11 +14,11 @@ export function tokensOf(sequences: readonly Sequence[]): number {
 
 /**
  * B sequences: Q prompts padded on the right to P tokens, and B completions padded to C tokens. The last token of a completion
- * predicts nothing and is left out. Only attention works on these grids; everything else works on their tokens, the R rows of
+ * predicts nothing and is omitted. Only attention works on these grids; everything else works on their tokens, the R rows of
  * prompts and the M rows of completions, in order. Arrays of N run through the completion tokens of all sequences in order.
  */
 export interface SequenceBatch {
-  /** int64 [Q, P]: the prompts, each once where sequences share it. */
+  /** int64 [Q, P]: the prompts, each once if sequences share it. */
   readonly prompts: TensorArray;
   /** int64 [Q, P]: the row of each cell, 0 where it is padding. */
   readonly promptCells: TensorArray;
@@ -30,11 +30,11 @@ export interface SequenceBatch {
   readonly promptEnds: TensorArray;
   /** int64 [B]: each sequence's prompt. */
   readonly promptOf: TensorArray;
-  /** int64 [B]: the tokens of each sequence's prompt. */
+  /** int64 [B]: the number of tokens in each sequence's prompt. */
   readonly promptLengths: TensorArray;
   /** int64 [B, C]. */
   readonly completions: TensorArray;
-  /** int64 [B, C]: positions in the sequence. Those of padding are within the context. */
+  /** int64 [B, C]: positions in the sequence. Positions of padding are within the context. */
   readonly positions: TensorArray;
   /** int64 [B, C]: the row of each cell, 0 where it is padding. */
   readonly completionCells: TensorArray;
@@ -42,7 +42,7 @@ export interface SequenceBatch {
   readonly completionPlaces: TensorArray;
   /** int64 [M]: its completion. */
   readonly completionOfRow: TensorArray;
-  /** int64 [N]: what predicts each token: b for the end of its prompt, B + m for the m-th row of the completions. */
+  /** int64 [N]: the row that predicts each token: b for the end of its prompt, B + m for the m-th row of the completions. */
   readonly order: TensorArray;
   /** int64 [N]: the completion tokens. */
   readonly targets: TensorArray;
@@ -139,7 +139,7 @@ function list(elements: readonly number[]): TensorArray {
   return { data: int64(elements), dims: [elements.length] };
 }
 
-/** The prompts of sequences, in the order in which they first occur: each once if shared, else one for each sequence. */
+/** The prompts of sequences, in the order in which they first occur: each once if shared, otherwise one per sequence. */
 export function batchPrompts(
   sequences: readonly Sequence[],
   shared: boolean,

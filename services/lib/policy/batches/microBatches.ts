@@ -1,8 +1,8 @@
 /**
  * Splits a shard into micro-batches of similar lengths, each within a memory budget.
  *
- * The split is a function of the sequences' lengths, the decoder and the options alone. Gradients are summed in its order,
- * so workers with the same options agree to the last bit.
+ * The split depends only on the sequences' lengths, the decoder and the options. Gradients are summed in its order, so workers
+ * with the same options agree to the last bit.
  */
 import { type DecoderConfig, type MicroBatchExtents, activationBytes, defaultMemoryBudget } from '@gapo/model';
 import { at } from '@gapo/numeric';
@@ -12,7 +12,7 @@ import { type Sequence, batchPrompts } from './batch.js';
 /** Bounds the memory of a computation. Workers with different options differ in the last bits of their sums. */
 export interface MemoryOptions {
   /**
-   * MiB for the activations of one micro-batch, estimated by `activationBytes`. A sequence that alone needs more runs
+   * MiB for the activations of one micro-batch, estimated by `activationBytes`. A sequence that needs more than this runs
    * alone. @default defaultMemoryBudget
    */
   readonly memoryBudget?: number;
@@ -22,7 +22,7 @@ export interface MemoryOptions {
 
 /** Sequences that run together: those that share a prompt, or one. */
 export interface Unit {
-  /** Their places among the sequences. */
+  /** Their indices among the sequences. */
   readonly indices: readonly number[];
   /** Tokens of their prompt. */
   readonly prompt: number;
@@ -59,15 +59,16 @@ class Part {
     return this.prompts * this.prompt + this.sequences * this.longest;
   }
 
-  /** What it takes where no prompt is shared: an upper bound. */
+  /** The extents if no prompt is shared: an upper bound. */
   get extents(): MicroBatchExtents {
     return { rows: this.sequences, length: this.prompt + this.longest, completions: this.completions };
   }
 }
 
 /**
- * Groups units into lists of their sequences' indices. Of all splits of the units, ordered by length, whose parts fit, chooses
- * the one with the fewest cells, counting padding and a fixed cost for each part. A unit that does not fit is a part.
+ * Groups units into lists of their sequences' indices. Among all splits of the units, ordered by length, whose parts fit,
+ * chooses the one with the fewest cells, counting padding and a fixed cost per part. A unit that does not fit is a part on its
+ * own.
  */
 export function microBatches(units: readonly Unit[], fits: Fits): readonly (readonly number[])[] {
   const length = ({ prompt, longest }: Unit): number => prompt + longest;
@@ -93,7 +94,7 @@ export function microBatches(units: readonly Unit[], fits: Fits): readonly (read
   return parts;
 }
 
-/** The units of sequences: for each distinct prompt its sequences, in as many units as fit; or one sequence each. */
+/** The units of sequences: the sequences of each distinct prompt, split so that each unit fits; or one sequence each. */
 export function unitsOf(sequences: readonly Sequence[], shared: boolean, fits: Fits): readonly Unit[] {
   const { prompts, promptOf } = batchPrompts(sequences, shared);
   const byPrompt = prompts.map((): Unit[] => []);

@@ -1,7 +1,6 @@
 /**
- * The blocks of a decoder: embeddings, norms, attention's output, the feed-forward layer, the output projection. The
- * full-sequence graph and the sampling step are built from the same blocks. Only how they attend differs, which is the
- * caller's `attend`.
+ * The blocks of a decoder: embeddings, norms, attention's output, the feed-forward layer, the output projection. The full-sequence graph and
+ * the sampling step are built from the same blocks. They differ only in attention, which is the caller's `attend`.
  */
 import {
   type Value,
@@ -52,7 +51,7 @@ export function scaled(x: Value, factor = 1): Value {
   return factor === 1 ? x : scale(x, factor);
 }
 
-/** The first layer's input: token embeddings, plus position embeddings where they are learned. ids, positions int64 [...] → [..., width]. */
+/** The first layer's input: token embeddings, plus position embeddings if they are learned. ids, positions int64 [...] → [..., width]. */
 export function embed({ config, layout, tensors }: Decoder, ids: Value, positions: Value): Value {
   const x = scaled(embedding(tensors(layout.embedding), ids), config.embeddingScale);
   return layout.positions === undefined ? x : add(x, embedding(tensors(layout.positions), positions));
@@ -62,7 +61,7 @@ export function embed({ config, layout, tensors }: Decoder, ids: Value, position
  * One layer. x [..., width].
  *
  * @param attend maps the normed input to the attention's output before its projection, [..., heads · headWidth]
- * @param kept picks the rows that the rest of the layer computes. @default all of them
+ * @param kept selects the rows for which the rest of the layer is computed. @default all of them
  */
 export function decoderLayer(
   decoder: Decoder,
@@ -104,7 +103,7 @@ export function outputLogits(
   inverseTemperature: Value,
   product: (x: Value) => Value,
 ): Value {
-  // What is linear in the hidden state is multiplied there: it is narrower than the logits.
+  // Linear factors are applied to the hidden state, which is narrower than the logits.
   const x = scaled(hidden, logitScale);
   if (logitCap === undefined) return product(mul(x, inverseTemperature));
   return mul(softCap(product(x), logitCap), inverseTemperature);

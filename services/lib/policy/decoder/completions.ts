@@ -15,8 +15,8 @@ export interface CompletionValues {
   /** [N, heads]: the value before each token; absent without value heads. */
   readonly values: Value | undefined;
   /**
-   * The rows' weights where those of a sequence have one number for each objective: [B, K] → that, [M, K], [N, K], and
-   * [R, K] where no prompt is shared.
+   * The rows' weights if each sequence has one number per objective: [B, K] → itself, [M, K], [N, K], and [R, K] if no
+   * prompt is shared.
    */
   readonly bySequence: (perSequence: Value) => Readonly<Record<'B' | 'M' | 'N', Value> & Partial<Record<'R', Value>>>;
 }
@@ -81,7 +81,7 @@ export function parameterFeeds(version: readonly NamedTensor[]): Readonly<Record
   return Object.fromEntries(version.map(({ name, shape, data }) => [name, { data, dims: shape }]));
 }
 
-/** The feeds that a session needs: the runtime refuses names that its graph does not have. */
+/** The feeds that a session needs: the runtime rejects names that its graph does not have. */
 export function pick(
   feeds: Readonly<Record<string, TensorArray>>,
   names: readonly string[],

@@ -1,8 +1,8 @@
 /**
  * The decoder over completions of prompts. Each prompt runs once, however many completions continue it: they read its keys
- * and values, and the distribution of their first token comes from its last position (Prefix Grouper, arXiv 2506.05433, has
- * the same gradients). Backward, the gradients of a prompt's rows are summed over its completions before they pass through
- * its layers, once for each objective.
+ * and values, and their first token's distribution comes from its last position (Prefix Grouper, arXiv 2506.05433, has the
+ * same gradients). Backward, the gradients of a prompt's rows are summed over its completions before they pass through its
+ * layers, once for each objective.
  */
 import {
   type Graph,
@@ -36,9 +36,9 @@ export interface ContinuationInputs {
   readonly promptPacking: Packing;
   /** int64 [Q]: each prompt's last token among the R. */
   readonly promptEnds: Value;
-  /** int64 [B]: each completion's prompt. Undefined where every completion has a prompt of its own, Q = B. */
+  /** int64 [B]: each completion's prompt. Undefined if no prompt is shared, Q = B. */
   readonly promptOf: Value | undefined;
-  /** int64 [B]: the tokens of each completion's prompt. */
+  /** int64 [B]: the number of tokens in each completion's prompt. */
   readonly promptLengths: Value;
   /** int64 [B, C]. */
   readonly completions: Value;
@@ -46,7 +46,7 @@ export interface ContinuationInputs {
   readonly positions: Value;
   /** Which cells of the completions hold tokens, [M]: each predicts the next one. */
   readonly packing: Packing;
-  /** int64 [N]: the place of each token's predicting row among the B prompts' ends and then the M rows. */
+  /** int64 [N]: the index of each token's predicting row among the B prompts' ends followed by the M rows. */
   readonly order: Value;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where rows lie when they attend. Attention needs a grid of B sequences of T positions; everything else works on rows. Padded
- * rows are the grid itself. Packed rows are the cells that hold a token, without padding between them.
+ * Positions of rows during attention. Attention needs a grid of B sequences of T positions; everything else works on rows.
+ * Padded rows are the grid itself. Packed rows are the cells that hold a token, without padding between them.
  */
 import { type Dim, type Value, gatherRows, layOut, reshape, transpose } from '@gapo/graph';
 import type { DecoderConfig } from '@gapo/model';
@@ -17,13 +17,13 @@ export interface Grid {
 
 /** Which cells of a grid hold rows. */
 export interface Packing {
-  /** int64 [B, T]: the row of each cell; any row where a cell holds none. */
+  /** int64 [B, T]: the row of each cell; any row if a cell holds none. */
   readonly cells: Value;
-  /** int64 [M]: the place b · T + t of each row. */
+  /** int64 [M]: the cell index b · T + t of each row. */
   readonly places: Value;
 }
 
-/** The grid of rows [B, T, ...] that are all of its cells. */
+/** The grid of rows [B, T, ...] that fill all of its cells. */
 export function paddedGrid({ heads, headWidth }: DecoderConfig, [sequences, positions]: readonly [Dim, Dim]): Grid {
   return {
     dims: [sequences, positions],

@@ -1,4 +1,4 @@
-/** Queries, keys and values by head: split, normed and turned by their positions. */
+/** Queries, keys and values by head: split, normed and rotated by position. */
 import {
   type Dim,
   type Value,
@@ -20,7 +20,7 @@ import {
 import { at } from '@gapo/numeric';
 import { type Decoder, norm, scaled } from './blocks.js';
 
-/** Turns a layer's queries and keys, [B, heads, T, headWidth], for their product. */
+/** Rotates a layer's queries and keys, [B, heads, T, headWidth], before their product. */
 export interface HeadTransform {
   readonly queries: (x: Value) => Value;
   readonly keys: (x: Value) => Value;
@@ -31,8 +31,8 @@ export interface HeadOptions {
   /** int64 [B, T]: the index in `positions` of each position of x. @default t at position t of every sequence */
   readonly rows?: Value;
   /**
-   * Whether queries are multiplied by the scale of the scores. Where every channel is turned, it enters the angles, which
-   * costs nothing. @default false
+   * Whether queries are multiplied by the scale of the scores. If every channel is rotated, the scale is folded into the
+   * angle tables, which costs nothing. @default false
    */
   readonly scaleQueries?: boolean;
 }
@@ -70,7 +70,7 @@ function angleTable(positions: Value, turning: RotaryPositions): { readonly cos:
   return { cos: scaled(emitUnary('Cos', angles), factor), sin: scaled(emitUnary('Sin', angles), factor) };
 }
 
-/** The operands of one layer's attention; with G = heads / keyValueHeads, the heads of a group lie together. */
+/** The operands of one layer's attention; with G = heads / keyValueHeads, the heads of a group are adjacent. */
 export interface AttentionOperands {
   /** [B, keyValueHeads, G · T, headWidth]. */
   readonly queries: Value;

@@ -31,7 +31,7 @@ test('an adapter beside a large weight and one merged into a small weight agree,
       const graph = new Graph('projection', 'float64');
       const inputs = new Map(Object.entries(feeds).map(([name, { dims }]) => [name, graph.floatInput(name, dims)]));
       const value = (name: string): Value => inputs.get(name) as Value;
-      // Only the size that the module states differs; the tensors are the same.
+      // Only the module's declared size differs; the tensors are the same.
       const module: LinearModule = { name: 'proj', into, out: large ? mergedElements : out, bias: true, inOut };
       const [y] = projection(value, lora)(value('x'), [module]) as [Value];
       const wanted = ['x', adapterName('proj', 'A'), adapterName('proj', 'B')].map(value);

@@ -3,14 +3,14 @@ import { type Value, adaptedLinear, add, linear, linearInOut, mergedWeight } fro
 import { type LinearModule, type LoraSpec, adapterName, adapterOf } from '@gapo/model';
 import type { Tensors } from './tensorSource.js';
 
-/** Applies linear maps that share an input, with their adapters where they have any: x [..., in] → [..., out] each. */
+/** Applies linear maps that share an input, with their adapters if they have any: x [..., in] → [..., out] each. */
 export type Projection = (x: Value, modules: readonly LinearModule[]) => readonly Value[];
 
 /**
  * Elements of the largest weight that its adapter is merged into. Merging costs one pass over the weight and memory for a
- * copy, and saves passes over the rows. It pays off where a batch's rows, at most a few thousand, outnumber the weight's.
- * 4 MiB; the weights of models with a billion parameters are larger and stay one mapped copy. Never in float16, where the
- * sum would lose a small adapter.
+ * copy, and saves passes over the rows. It pays off if a batch's rows, at most a few thousand, outnumber the weight's. 4
+ * MiB; the weights of models with a billion parameters are larger and stay one mapped copy. Never in float16, where a
+ * small adapter would be lost in the sum.
  */
 export const mergedElements = 1 << 20;
 

@@ -6,19 +6,19 @@ import { type Decoder, decoderLayer, norm } from './blocks.js';
 import type { Grid } from './grid.js';
 import { type HeadTransform, attentionOperands } from './heads.js';
 
-/** Keys and values of one layer, [B, keyValueHeads, T, headWidth], the keys normed and turned. */
+/** Keys and values of one layer, [B, keyValueHeads, T, headWidth], the keys normed and rotated. */
 export interface KeysValues {
   readonly keys: Value;
   readonly values: Value;
 }
 
-/** Rows that run through the layers together, and attend as B sequences of T positions. */
+/** Rows that run through the layers together and attend as B sequences of T positions. */
 export interface Stream {
   /** [rows..., width]: the first layer's input. */
   readonly x: Value;
-  /** The cells of the rows where they attend. */
+  /** The cells of the rows during attention. */
   readonly grid: Grid;
-  /** The turn of a layer's queries and keys. */
+  /** The rotation of a layer's queries and keys. */
   readonly transforms: (attention: LayerAttention) => HeadTransform;
   /** What is added to the scores of a layer with this window; broadcasts against [B, keyValueHeads, G·T, S]. */
   readonly mask: (window: number | undefined) => Value;
@@ -34,9 +34,9 @@ export interface Past {
   readonly join: (past: Value, own: Value) => Value;
 }
 
-/** What to compute of a stream, and what to keep. */
+/** What to compute and what to keep for a stream. */
 export interface StreamOptions {
-  /** int64 [N]: the rows, in order, whose hidden states are wanted. The last layer's feed-forward runs for them alone. */
+  /** int64 [N]: the rows, in order, whose hidden states are wanted. The last layer's feed-forward runs only for them. */
   readonly rows?: Value;
   /** Whether backward passes keep only each layer's inputs and recompute the rest. @default false */
   readonly recompute?: boolean;
@@ -67,7 +67,9 @@ export function decodeStream(
     const added = mask(attends.window);
     const last = index === layout.layers.length - 1 ? rows : undefined;
     const kept = last && ((all: Value): Value => gatherRows(all, last));
-    /** The layer of its input and the past's keys and values, if any: its output, and the stream's own keys and values. */
+    /**
+     * A layer: maps its input and the past's keys and values, if any, to its output and the stream's own keys and values.
+     */
     const whole = ([input, pastKeys, pastValues]: readonly Value[]): readonly [Value, Value, Value] => {
       let own: KeysValues | undefined;
       const attend = (normed: Value): Value => {

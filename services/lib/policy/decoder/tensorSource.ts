@@ -5,7 +5,7 @@
 import type { Graph, Value } from '@gapo/graph';
 import { type TensorShape, type Weight, elementsOf, isWide } from '@gapo/model';
 
-/** Looks up a graph's tensors by Hugging Face name: inputs where they are trained, constants where they are frozen. */
+/** Looks up a graph's tensors by Hugging Face name: inputs if trained, constants if frozen. */
 export type Tensors = (name: string) => Value;
 
 /** Returns a lookup that declares each tensor in the graph on first use. @throws Error for a tensor that the model lacks */

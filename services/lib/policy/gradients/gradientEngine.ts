@@ -21,7 +21,7 @@ export interface ShardGradients {
   /** The trained tensors that each flat gradient concatenates. */
   readonly parameters: readonly TensorShape[];
   readonly objectives: readonly Float32Array[];
-  /** Undefined where every coefficient is 0. */
+  /** Undefined if every coefficient is 0. */
   readonly regularizer: Float32Array | undefined;
   readonly statistics: ShardStatistics;
 }
@@ -55,7 +55,7 @@ export class GradientEngine {
   }
 
   /**
-   * The gradients of one micro-batch. Where each sequence has one advantage, first tries a single backward pass, which is
+   * The gradients of one micro-batch. If each sequence has one advantage, first tries a single backward pass, which is
    * exact if no token turns out to be clipped.
    */
   async #microBatch(version: readonly NamedTensor[], input: ShardInput, shared: boolean): Promise<ShardGradients> {

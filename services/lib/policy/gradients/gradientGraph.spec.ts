@@ -149,7 +149,8 @@ async function checkAgainstDifferences(settings: Settings): Promise<void> {
     for (let at = 0; at < data.length; at += stride) {
       const moved = async (by: number): Promise<number[]> => {
         const now = read(await run({ [name]: { data: data.map((x, i) => (i === at ? x + by : x)), dims } }));
-        // The critics read the detached hidden state, so changes of the trunk must not count for their loss.
+        // The critics read the detached hidden state, so changes to the trunk must not count towards their
+        // loss.
         const outputs = name.startsWith('value_head.') ? now : { ...now, values: read(analytic).values };
         return functions.map((f) => f(outputs));
       };

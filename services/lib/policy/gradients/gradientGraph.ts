@@ -51,7 +51,7 @@ export interface GradientGraphOptions {
   readonly precision?: Precision;
 }
 
-/** All trained tensors, or those of the last decoder layer. */
+/** All trained tensors, or only those of the last decoder layer. */
 export type GradientScope = 'all' | 'lastLayer';
 
 /** The trained tensors of a scope, in order. */
@@ -96,7 +96,8 @@ export function gradientGraph(options: GradientGraphOptions, frozen: ReadonlyMap
   const { logprobs, values } = completions;
   const oldLogprobs = graph.floatInput('oldLogprobs', ['N']);
   const denominator = graph.floatInput('denominator', []);
-  // Divided by thousands of tokens, a token's gradient would vanish in float16: there the float32 sums are divided instead.
+  // Divided by thousands of tokens, a token's gradient would vanish in float16: so in that case the float32 sums are
+  // divided instead.
   const later = graph.precision === 'float16';
   const divisor = later ? graph.constant(1) : denominator;
   const emit = outputs(graph, trained, parameters, later ? denominator : undefined);

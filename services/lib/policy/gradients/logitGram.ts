@@ -6,8 +6,8 @@
  * s²·(1 − 2·p(target) + Σ p²). No two tokens share logits, so
  * ⟨g_i, g_j⟩ = Σ_n s_in · s_jn · (1 − 2·p_n(target) + Σ p_n²).
  *
- * Where a soft cap bounds the logits, gradients are taken at its input, the outputs of the last linear map: every gradient of
- * a parameter passes through the cap's slope c = 1 − (logit / cap)², one number per logit. The squared norm is then
+ * If a soft cap bounds the logits, gradients are taken at its input, the output of the last linear map: every gradient of a
+ * parameter passes through the cap's slope c = 1 − (logit / cap)², one number per logit. The squared norm is then
  * s²·(c(target)²·(1 − 2·p(target)) + Σ c²·p²).
  */
 import { Graph, Session, type Value, emitBinary, emitReduce, emitReshape, emitUnary } from '@gapo/graph';
@@ -111,7 +111,7 @@ export class LogitGramEngine {
   }
 }
 
-/** The slope of the soft cap at each logit, where there is one: 1 − (logit / cap)². */
+/** The slope of the soft cap, if any, at each logit: 1 − (logit / cap)². */
 function capSlope({ logitCap }: DecoderConfig, cooled: Value, inverseTemperature: Value): Value | undefined {
   if (logitCap === undefined) return undefined;
   const g = cooled.graph;

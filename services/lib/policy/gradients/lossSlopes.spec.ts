@@ -1,4 +1,4 @@
-/** The nodes of every slope against the formula that stands beside its loss. */
+/** The nodes of every slope against the formula next to its loss. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Graph, Session, type Value } from '@gapo/graph';
@@ -11,7 +11,7 @@ const wave = (seed: number, scale: number): Float64Array =>
 const [logprobs, oldLogprobs, reference, advantages] = [wave(1, 1), wave(2, 1), wave(3, 1), wave(4, 2)];
 const ratios = logprobs.map((x, n) => losses.importanceRatio(x, oldLogprobs[n] ?? NaN));
 
-/** The values of a graph's only output, from vectors that are its inputs. */
+/** Returns a graph's only output for the given input vectors. */
 async function run(
   vectors: Readonly<Record<string, Float64Array>>,
   build: (g: Graph, inputs: Readonly<Record<string, Value>>) => Value,

@@ -1,12 +1,12 @@
 /**
- * The slopes of the losses as nodes of a graph: the gradients with which the backward pass starts, as ascent directions.
- * The losses and the formulas of their slopes are in lib/objectives/losses; a test holds each node to its formula there.
- * N counts the batch's completion tokens, D divides every sum over them.
+ * The slopes of the losses as nodes of a graph: the gradients with which the backward pass starts, as ascent directions. The losses and the
+ * formulas of their slopes are in lib/objectives/losses; a test compares each node with its formula there. N counts the batch's completion
+ * tokens, D divides every sum over them.
  */
 import { type Graph, type Value, clamp, emitBinary, emitReshape, emitUnary } from '@gapo/graph';
 import { logRatioLimit } from '@gapo/objectives';
 
-/** The importance ratio r = π / π_old of each token, [N], with ln r held within ±logRatioLimit. */
+/** The importance ratio r = π / π_old of each token, [N], with ln r clamped to ±logRatioLimit. */
 export function ratio(logprobs: Value, oldLogprobs: Value): Value {
   return emitUnary('Exp', clamp(emitBinary('Sub', logprobs, oldLogprobs), -logRatioLimit, logRatioLimit));
 }
@@ -62,7 +62,10 @@ export function uniformSlope(x: Value, coefficient: Value, denominator: Value): 
   return g.emit('Expand', [emitBinary('Div', coefficient, denominator), shape], { dtype: g.float, dims: x.dims });
 }
 
-/** The slope of −c·Σ max(½(V − R)², ½(V′ − R)²) / D in V, with V′ held within ±clip of the old value; clip 0 leaves it free. [N, heads]. */
+/**
+ * The slope of −c·Σ max(½(V − R)², ½(V′ − R)²) / D in V, with V′ clamped to ±clip around the old value; clip 0 disables clamping. [N,
+ * heads].
+ */
 export function valueSlope(
   values: Value,
   inputs: {
@@ -76,8 +79,8 @@ export function valueSlope(
   const { oldValues, returns, coefficient, clip, denominator } = inputs;
   const g = values.graph;
   const error = emitBinary('Sub', returns, values);
-  // Bounds around the old value, rather than a bounded difference to it: a value within them is held to the last bit, so that
-  // both errors are equal and the slope is not lost to rounding.
+  // Bounds around the old value, rather than a bounded difference from it: a value within them is kept to the last bit, so that both errors
+  // are equal and the slope is not lost to rounding.
   const below = emitBinary('Min', values, emitBinary('Add', oldValues, clip));
   const held = emitBinary('Max', below, emitBinary('Sub', oldValues, clip));
   const clippedError = emitBinary('Sub', returns, held);

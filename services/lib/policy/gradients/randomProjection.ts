@@ -8,8 +8,8 @@ const wordBits = 32;
 const wordsOfBlock = 4;
 
 /**
- * Projects a gradient to `dimensions` numbers: y_d = Σ_p sign(d, p) · x_p / √dimensions, summed in float64. A sign depends on
- * the seed, the dimension and the position alone, so the projections of shards add up.
+ * Projects a gradient to `dimensions` numbers: y_d = Σ_p sign(d, p) · x_p / √dimensions, summed in float64. A sign depends
+ * only on the seed, the dimension and the position, so the projections of shards can be summed.
  *
  * @throws RangeError if `dimensions` is not a whole number of at least 1
  */

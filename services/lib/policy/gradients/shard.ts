@@ -18,7 +18,7 @@ export interface ShardInput {
   readonly temperature: number;
   readonly clipRange: number;
   readonly klCoefficient: number;
-  /** [tokens]; required where klCoefficient is not 0. */
+  /** [tokens]; required if klCoefficient is not 0. */
   readonly referenceLogprobs?: Float32Array;
   readonly entropyCoefficient: number;
   /** Which trained tensors get gradients. @default 'all' */
@@ -39,7 +39,7 @@ export interface ShardInput {
 /** Sums over a shard's tokens. */
 export interface ShardStatistics {
   readonly tokens: number;
-  /** Σ ½(ln π − ln π_ref)²; 0 where there is no reference. */
+  /** Σ ½(ln π − ln π_ref)²; 0 if there is no reference. */
   readonly klSum: number;
   readonly entropySum: number;
   /** Tokens at which the clip is active, for each objective. */

@@ -1,8 +1,8 @@
 /**
  * The KV cache of the rows being sampled, owned by JavaScript and read in place by the runtime.
  *
- * It is rebuilt between stretches: finished rows leave, others grow by the stretch's positions, new ones enter. A row's
- * positions are contiguous from the start of its place, followed by padding, which is always 0.
+ * It is rebuilt between stretches: finished rows leave, others grow by the stretch's positions, and new ones enter. A
+ * row's positions are contiguous from the start of its slot, followed by padding, which is always 0.
  */
 import type { TensorArray } from '@gapo/graph';
 import type { DecoderConfig } from '@gapo/model';
@@ -23,7 +23,7 @@ export class KeyValueCache {
   readonly #names: readonly string[];
   readonly #heads: number;
   readonly #headWidth: number;
-  /** One buffer more than there are tensors: each tensor is written to the buffer that the previous one left. */
+  /** One more buffer than tensors: each tensor is written to the buffer that the previous one vacated. */
   #spare: Float32Array = new Float32Array(0);
   #current: CacheTensors = {};
 
@@ -43,14 +43,14 @@ export class KeyValueCache {
     return this.#current[this.#names[0] as string]?.dims[2] ?? 0;
   }
 
-  /** Rebuilds the cache from the pieces of each row, in order. Pieces may refer to the present tensors. */
+  /** Rebuilds the cache from the pieces of each row, in order. Pieces may refer to the current tensors. */
   layOut(rows: readonly (readonly CachePiece[])[]): void {
     const [heads, headWidth] = [this.#heads, this.#headWidth];
     const positions = Math.max(1, ...rows.map(positionsOf)); // no tensor is empty
     const size = rows.length * heads * positions * headWidth;
     const next: Record<string, TensorArray> = {};
     for (const name of this.#names) {
-      // Twice the size leaves room to grow; pages that are never written cost nothing.
+      // Doubling the size leaves room to grow; pages that are never written cost nothing.
       const target = this.#spare.length < size ? new Float32Array(2 * size) : this.#spare;
       rows.forEach((pieces, row) => {
         for (let head = 0; head < heads; head++) {
@@ -78,7 +78,7 @@ function positionsOf(pieces: readonly CachePiece[]): number {
   return pieces.reduce((total, { count }) => total + count, 0);
 }
 
-/** The outputs whose names start with a prefix, by their names without it. */
+/** The outputs whose names start with a prefix, keyed by the name without it. */
 export function cachePart(outputs: CacheTensors, prefix: string): CacheTensors {
   const names = Object.keys(outputs).filter((name) => name.startsWith(prefix));
   return Object.fromEntries(names.map((name) => [name.slice(prefix.length), outputs[name] as TensorArray]));

@@ -42,7 +42,7 @@ function example(vocabulary: number, spread: number) {
   return { vocabulary, logits, seen, uniforms };
 }
 
-/** Declares the inputs that a token of each row is drawn with. */
+/** Declares the inputs for drawing a token for each row. */
 const draws = (graph: Graph): Draws => ({
   uniform: graph.floatInput('uniform', ['R', 1]),
   rowNumbers: graph.input('rowNumbers', 'int64', ['R', 1]),
@@ -99,7 +99,7 @@ function softmax(logits: readonly number[]): number[] {
   return weights.map((x) => x / total);
 }
 
-/** The distribution that a row is drawn from, step by step as the options are documented. */
+/** The distribution that a row is drawn from, step by step as documented for the options. */
 function expected(
   logits: readonly number[],
   seen: Uint8Array,

@@ -21,7 +21,7 @@ import {
 export interface Drawing {
   /** Take the most probable token; draw and truncate nothing. */
   readonly greedy: boolean;
-  /** Never draw ids without a token, which embeddings that are padded to a round number have. */
+  /** Never draw ids without a token, which exist if embeddings are padded to a round number. */
   readonly masked: boolean;
   readonly repetitionPenalty: boolean;
   readonly topK: boolean;
@@ -66,7 +66,7 @@ export interface Drawn {
   readonly token: Value;
   /** [R, 1]: ln of its probability in softmax(logits). */
   readonly logprob: Value;
-  /** [R, 1]: ln of its probability in the distribution that it was drawn from, where that differs; never with greedy. */
+  /** [R, 1]: ln of its probability in the distribution it was drawn from, if that differs; never with greedy. */
   readonly drawnLogprob: Value | undefined;
 }
 
@@ -120,10 +120,10 @@ function penalized(logits: Value, seen: Value, penalty: Value): Value {
   return g.emit('Where', [seen, weaker, logits], output);
 }
 
-/** Below every logit, and a number in float16 too. */
+/** Below every logit, and representable in float16. */
 const lowest = -65504;
 
-/** Replaces what belongs to ids that may not be drawn. x [R, V], drawable bool [1, V] or undefined if all may. */
+/** Replaces the values of ids that may not be drawn. x [R, V], drawable bool [1, V] or undefined if all may. */
 function only(x: Value, drawable: Value | undefined, otherwise: number): Value {
   if (drawable === undefined) return x;
   const g = x.graph;
@@ -145,7 +145,7 @@ const candidates = 128;
 /**
  * The smallest probability [R, 1] of the nucleus (Holtzman et al. 2020, arXiv 1904.09751): the fewest largest probabilities
  * whose sum reaches topP of the total. Sorting a whole vocabulary costs more than the decoder, and nearly every nucleus lies
- * within a few candidates. Only where some row's does not, all probabilities are sorted, with the same sums.
+ * within a few candidates. Only if some row's nucleus does not are all probabilities sorted, with the same sums.
  */
 function nucleusEdge(probabilities: Value, topP: Value): Value {
   const g = probabilities.graph;

@@ -2,7 +2,7 @@
  * The two graphs of sampling: `prefill` reads prompts into a KV cache, `stretch` draws a stretch of several tokens.
  *
  * Onnxruntime's binding copies every output to JavaScript, so one run per token would copy the cache for every token. A
- * stretch is one run: an ONNX Loop that carries only its own few keys and values. The past lies outside the loop and is read
+ * stretch is one run: an ONNX Loop that carries only its own few keys and values. The past is outside the loop and is read
  * in place, and the stretch's additions to the cache are output once.
  */
 import { Graph, type Value, cast, emitBinary, emitReduce, emitReshape, emitUnary } from '@gapo/graph';
@@ -33,13 +33,13 @@ export function prefillGraph(model: DecoderModel, spec: TrainableSpec, precision
 }
 
 /**
- * Draws a stretch of t ≤ steps tokens for each of R rows; t < steps where every row has drawn an end-of-sequence token.
+ * Draws a stretch of t ≤ steps tokens for each of R rows; t < steps if every row has drawn an end-of-sequence token.
  *
- * Inputs: the cache [R, kv, S, headWidth]; `pastPositions` int64 [R, S], the position of each past key, −1 where it is
- * padding; `token` int64 [R], the last token of each row; `position` int64 [R], its position; `steps` int64 scalar;
- * `inverseTemperature`; `uniforms` [steps, R, 1] unless greedy; `seen` bool [R, V] with a repetition penalty; those of
- * `drawingInputs`. Outputs: `tokens` int64 [t, R, 1], `logprobs` [t, R, 1], `drawnLogprobs` [t, R, 1] where they
- * differ, and the stretch's part of the cache, [R, kv, t, headWidth], as `added.NAME`.
+ * Inputs: the cache [R, kv, S, headWidth]; `pastPositions` int64 [R, S], the position of each past key, −1 for padding;
+ * `token` int64 [R], the last token of each row; `position` int64 [R], its position; `steps` int64 scalar;
+ * `inverseTemperature`; `uniforms` [steps, R, 1] unless greedy; `seen` bool [R, V] with a repetition penalty; the inputs of
+ * `drawingInputs`. Outputs: `tokens` int64 [t, R, 1], `logprobs` [t, R, 1], `drawnLogprobs` [t, R, 1] if they differ, and
+ * the stretch's part of the cache, [R, kv, t, headWidth], as `added.NAME`.
  */
 export function stretchGraph(
   model: DecoderModel,
@@ -73,7 +73,7 @@ export function stretchGraph(
     seen: seen && body.input('carriedSeen', 'bool', seen.dims),
     own: names.map((name) => body.floatInput(`own.${name}`, ['R', keyValueHeads, 't', headWidth])),
   };
-  // Rows that have ended continue until the stretch ends, so their position is kept within the context.
+  // Rows that have ended continue until the stretch ends, so their position is clamped to the context.
   const current = emitBinary('Min', emitBinary('Add', position, iteration), graph.integers([config.context - 1], []));
   const next = decodeStep(
     weights,

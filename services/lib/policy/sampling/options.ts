@@ -6,7 +6,7 @@ import type { Drawing } from './drawing.js';
 export interface SamplingPrompt {
   /** The prompt's index in the data set, a counter of its random numbers. */
   readonly index: number;
-  /** Token ids, the beginning-of-sequence token included. */
+  /** Token ids, including the beginning-of-sequence token. */
   readonly ids: readonly number[];
 }
 
@@ -14,13 +14,13 @@ export interface SamplingPrompt {
 export interface SamplingOptions {
   /** Divides the logits; 0 takes the most probable token. */
   readonly temperature: number;
-  /** At most this many tokens, the end-of-sequence token included. */
+  /** Maximum number of tokens, including the end-of-sequence token. */
   readonly maxNewTokens: number;
   readonly samplesPerPrompt: number;
   readonly seed: number;
   /** The training step, a counter of the random numbers. */
   readonly step: number;
-  /** Draws from the topK most probable tokens and those that tie with the last of them. 0: all. @default 0 */
+  /** Draws from the topK most probable tokens and those tied with the last of them. 0: all. @default 0 */
   readonly topK?: number;
   /** Draws from the fewest most probable tokens whose probabilities sum to at least this. 1: all. @default 1 */
   readonly topP?: number;
@@ -30,14 +30,17 @@ export interface SamplingOptions {
   readonly repetitionPenalty?: number;
   /** Ends a completion at the token that completes one of these texts. @default none */
   readonly stop?: readonly string[];
-  /** Rows sampled at once; others wait until one ends. Through rounding, a token may rarely depend on it. @default all */
+  /**
+   * Rows sampled at once; others wait until one ends. In rare cases a token may depend on it through rounding. @default
+   * all
+   */
   readonly batch?: number;
   /** Called before each stretch: whether to stop sampling. @default never */
   readonly stopped?: () => boolean;
 }
 
 /**
- * The nodes that the options need. With greedy decoding, truncation changes nothing and has none.
+ * The nodes that the options need. With greedy decoding, truncation changes nothing and needs none.
  *
  * @param masked whether some ids may not be drawn
  */
@@ -62,7 +65,7 @@ const mostStops = 16;
 /**
  * Checks a request.
  *
- * @throws RangeError with the field's name on the wire, what was found and what was expected
+ * @throws RangeError with the field's wire name, what was found and what was expected
  */
 export function checkSampling(
   config: DecoderConfig,

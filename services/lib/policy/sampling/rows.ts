@@ -13,10 +13,10 @@ export interface SampledCompletion {
   readonly ids: readonly number[];
   /**
    * ln of each token's probability in softmax(logits / temperature), or softmax(logits) at temperature 0. This is the
-   * policy's own distribution, whatever the other options do, and the one that the trainer computes.
+   * policy's own distribution, regardless of the other options, and the one that the trainer computes.
    */
   readonly logprobs: Float32Array;
-  /** ln of each token's probability in the distribution that it was drawn from; absent where that is the policy's. */
+  /** ln of each token's probability in the distribution it was drawn from; absent if that is the policy's. */
   readonly drawnLogprobs?: Float32Array;
   readonly finishReason: FinishReason;
 }
@@ -27,7 +27,7 @@ export type FinishReason = 'stop' | 'stopString' | 'length';
 /** Decodes token ids as text. */
 export type TokenDecoder = (ids: readonly number[]) => Promise<string>;
 
-/** The tokens of a completion that may have to end earlier. */
+/** The tokens of a completion that may have to be cut earlier. */
 export interface Ending {
   readonly ids: number[];
   readonly logprobs: number[];
@@ -39,7 +39,7 @@ export interface Ending {
 export interface Row extends Ending {
   readonly prompt: number;
   readonly sample: number;
-  /** The most tokens that it may have. */
+  /** Maximum number of tokens. */
   readonly limit: number;
 }
 
@@ -62,7 +62,7 @@ export function startRows(
   );
 }
 
-/** The number of a row's positions in the cache: all but its last token's. */
+/** The number of a row's positions in the cache: all except its last token's. */
 export function cachedPositions({ prompt, ids }: Row, prompts: readonly SamplingPrompt[]): number {
   return promptOf(prompt, prompts).ids.length + ids.length - 1;
 }
@@ -136,7 +136,7 @@ export function advance(
 
 /**
  * Ends a row at the first token that completes a stop string, if any. Compares texts, not tokens, because a stop string may
- * begin and end within tokens. The first `checked` tokens are known to complete none.
+ * begin and end in the middle of a token. The first `checked` tokens are known to complete none.
  */
 export async function endAtStop(
   row: Ending,

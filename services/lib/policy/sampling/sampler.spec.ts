@@ -183,7 +183,7 @@ describe('sampling', () => {
     const together = await all(sampler, prompts, how);
     for (const batch of [1, 4, 7, 100]) {
       const some = await all(sampler, prompts, { ...how, batch });
-      // Rounding depends on the rows that are sampled together; no number here is that close to an edge.
+      // Rounding depends on which rows are sampled together; no number here is that close to an edge.
       assert.deepEqual(
         some.map(({ ids }) => ids),
         together.map(({ ids }) => ids),
@@ -263,7 +263,7 @@ describe('sampling', () => {
     const how = { ...options, maxNewTokens: 28, samplesPerPrompt: 20, temperature: 1 };
     const free = await all(reading, prompts, how);
     const texts = free.map(({ ids }) => ids.map((id) => letters[id]).join(''));
-    // Two letters that one completion has in its first stretch and another in its second.
+    // Two letters that occur in one completion's first stretch and in another's second.
     const pairs = texts.flatMap((text) =>
       [...text.slice(0, -2)].map((_, at) => ({ pair: text.slice(at, at + 2), at })),
     );

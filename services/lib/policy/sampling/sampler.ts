@@ -28,8 +28,8 @@ export interface SamplerOptions extends SessionOptions, PrecisionOptions {
   /** Returns the function that decodes token ids for stop strings. @default none, and stop strings are refused */
   readonly decoder?: () => Promise<TokenDecoder>;
   /**
-   * The ids that may be drawn: [V], 1 for each that has a token. The others are left out as top-k leaves out tokens: log-
-   * probabilities are the policy's own over all ids, which are what a trainer computes.
+   * The ids that may be drawn: [V], 1 for each that has a token. The others are excluded as by top-k: log-probabilities are still the
+   * policy's own over all ids, which is what a trainer computes.
    *
    * @default all
    */
@@ -53,7 +53,7 @@ export class Sampler {
     this.#cache = new KeyValueCache(model.config);
   }
 
-  /** Yields completions as they finish. The tokens depend on the arguments alone. @throws RangeError as checkSampling */
+  /** Yields completions as they finish. The tokens depend only on the arguments. @throws RangeError as checkSampling */
   async *sample(
     version: readonly NamedTensor[],
     prompts: readonly SamplingPrompt[],
@@ -114,7 +114,10 @@ export class Sampler {
     this.#sessions.clear();
   }
 
-  /** Reads the entering rows' prompts without their last tokens, which the next stretch reads; each prompt once for all its samples. */
+  /**
+   * Reads the prompts of entering rows without their last tokens, which the next stretch reads. Each prompt is read once for all its
+   * samples.
+   */
   async #prefill(
     weights: Feeds,
     prompts: readonly SamplingPrompt[],

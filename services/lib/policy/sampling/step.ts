@@ -24,7 +24,7 @@ export interface StepInputs {
   readonly position: Value;
   /** int64 [R, 1]: 0, 1, …, R − 1. */
   readonly rowNumbers: Value;
-  /** int64 scalar: steps of the stretch before this one. */
+  /** int64 scalar: the number of steps of the stretch before this one. */
   readonly iteration: Value;
   /** For each layer, [R, keyValueHeads, S, headWidth]: the cache before the stretch. */
   readonly pastKeys: readonly Value[];
@@ -88,7 +88,7 @@ export function decodeStep(weights: StepWeights, inputs: StepInputs, inverseTemp
   return { logits, keys, values };
 }
 
-/** The masks of a step's scores: of past keys, and of the stretch's own keys where a window hides some. */
+/** The masks of a step's scores: of past keys, and of the stretch's own keys if a window hides some. */
 interface StepMask {
   readonly past: Value; // [R, 1, 1, S]
   readonly own: Value | undefined; // [t + 1]

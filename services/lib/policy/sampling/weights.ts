@@ -1,11 +1,11 @@
 /**
- * The linear maps of sampling: frozen maps of one input are joined, adapters are separate products.
+ * The linear maps of sampling: frozen maps that share an input are joined; adapters are separate products.
  *
- * A step multiplies few rows by every weight, so its cost is that of reading the weights. The runtime packs a constant right
- * operand for its kernel once, when the session opens. An operand that changes is packed before every product, which costs as
- * much as the product. So frozen weights stay constants, and adapters, which change with every version, are not merged into
- * them. Trained weights, and large ones that must not be copied, are left operands instead, W · xᵀ, which the kernel reads
- * without packing.
+ * A step multiplies few rows by every weight, so its cost is dominated by reading the weights. The runtime packs a constant
+ * right operand for its kernel once, when the session opens. An operand that changes is packed before every product, which
+ * costs as much as the product. So frozen weights stay constants, and adapters, which change with every version, are not
+ * merged into them. Trained weights, and large ones that must not be copied, are left operands instead, W · xᵀ, which the
+ * kernel reads without packing.
  */
 import { type Dim, type Graph, type Value, emitBinary, emitMatmul, emitTranspose, splitLast } from '@gapo/graph';
 import {
@@ -68,7 +68,7 @@ interface LinearMap {
   readonly adapter: { readonly down: Value; readonly up: Value; readonly scale: number } | undefined; // [Σ rank, in], [Σ rank, Σ out]
 }
 
-/** Joins modules outside the loop. The runtime folds what depends on constants alone when the session opens. */
+/** Joins modules outside the loop. The runtime folds what depends only on constants when the session opens. */
 function jointMap(
   graph: Graph,
   modules: readonly LinearModule[],

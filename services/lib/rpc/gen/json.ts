@@ -28,13 +28,13 @@ export interface StateEventJson {
   from: string;
   /** The state after the change. */
   to: string;
-  /** Why the state changed; empty where it needs no explanation. */
+  /** Why the state changed; empty if it needs no explanation. */
   reason: string;
 }
 
 /** Data of `rollout` and `gradient`: a worker finished a shard. */
 export interface ShardEventJson {
-  /** The step that the sequences are for, from 1. With rollout.staleness, events of kind rollout may be of a later step than the one that trains. */
+  /** The step that the sequences are for, from 1. With rollout.staleness, rollout events may belong to a later step than the one in training. */
   step: number;
   /** The shard, from 0. */
   shard: number;
@@ -48,7 +48,7 @@ export interface ShardEventJson {
   seconds: number | null;
   /** The worker, as host:port. */
   worker: string;
-  /** How many times longer than the other workers' median the worker takes, where it is a straggler; else 0. */
+  /** For a straggler, how many times longer it takes than the median of the other workers; otherwise 0. */
   slowness: number | null;
 }
 
@@ -58,9 +58,9 @@ export interface RewardEventJson {
   step: number;
   /** The name of the objective. */
   objective: string;
-  /** Mean of the scores; unset where nothing was scored. */
+  /** Mean of the scores; unset if nothing was scored. */
   mean?: number | null;
-  /** Standard deviation of the scores; unset where nothing was scored. */
+  /** Standard deviation of the scores; unset if nothing was scored. */
   std?: number | null;
   /** Completions without a score. */
   failed: number;
@@ -108,7 +108,7 @@ export interface ObjectiveEventJson {
   removed: string[];
   /** The names of all objectives from that step on, in order. */
   objectives: string[];
-  /** The preference or weights from that step on, by objective; empty where the combination method takes none. */
+  /** The preference or weights from that step on, by objective; empty if the combination method takes none. */
   preference: { [key: string]: number | null };
 }
 
@@ -121,7 +121,7 @@ export interface RunJson {
   id: string;
   /** The state of the run. */
   state: RunStateJson;
-  /** Why it is in this state; empty where that needs no explanation. */
+  /** Why it is in this state; empty if that needs no explanation. */
   reason: string;
   /** Steps taken. */
   step: number;
@@ -143,31 +143,31 @@ export interface RunJson {
   lastStep?: StepReportJson;
   /** The trace id (hex) of the latest step. */
   traceId: string;
-  /** The current preference or weights, by objective; empty where the combination method takes none. */
+  /** The current preference or weights, by objective; empty if the combination method takes none. */
   preference: { [key: string]: number | null };
-  /** The runs that its policy is an average of, by id, with their weights; empty for a run that was trained. */
+  /** The runs whose policies it averages, by id, with their weights; empty for a run that was trained. */
   ingredients: { [key: string]: number | null };
   /** The files that its data was read from when it was created. */
   data: DataFileJson[];
-  /** How the coordinator continues the run, which is paused; unset where a user has to resume it. */
+  /** How the coordinator will resume the paused run; unset if a user has to resume it. */
   recovery?: RecoveryJson;
-  /** Words of its configuration by which people find it. */
+  /** Tags from its configuration, for searching. */
   tags: string[];
-  /** Of a run whose policy is told the preference in its prompt (`policy.condition`): the shares that it is told are multiples of 1 / this number. 0 where the policy is told none. */
+  /** For a run whose policy gets the preference in its prompt (`policy.condition`): the shares in the prompt are multiples of 1 / this number. 0 if the policy gets none. */
   preferenceLevels: number;
 }
 
-/** How the coordinator continues a paused run by itself. */
+/** How the coordinator resumes a paused run automatically. */
 export interface RecoveryJson {
-  /** What the run waits for, such as "reward harmless at 127.0.0.1:50062", or "the coordinator" where it is stopping or starting. */
+  /** What the run waits for, such as "reward harmless at 127.0.0.1:50062", or "the coordinator" while it is stopping or starting. */
   waitingFor: string;
   /** Why the last check found that the wait is not over, such as "connection refused"; empty before the first check. */
   problem: string;
-  /** When the next check is made; unset while one is in progress, and where the coordinator is stopping or starting. */
+  /** When the next check is due; unset during a check, and while the coordinator is stopping or starting. */
   nextCheck?: string;
-  /** Times that the coordinator has resumed the run at this step. */
+  /** How many times the coordinator has resumed the run at this step. */
   attempts: number;
-  /** Times that it may. */
+  /** How many times it may. */
   maxAttempts: number;
 }
 
@@ -175,15 +175,15 @@ export interface RecoveryJson {
 export interface DataFileJson {
   /** The key of `data` in the configuration that names it, such as prompts. */
   key: string;
-  /** The path as the configuration has it. */
+  /** The path as written in the configuration. */
   file: string;
   /** SHA-256 (hex) of its bytes. */
   sha256: string;
   /** Rows that are not blank. */
   rows: number;
-  /** Rows that were left out because they are too long (`data.overlong: drop`). */
+  /** Rows dropped because they were too long (`data.overlong: drop`). */
   dropped: number;
-  /** Rows that lost tokens from their left because they are too long (`data.overlong: truncate-left`). */
+  /** Rows truncated on the left because they were too long (`data.overlong: truncate-left`). */
   truncated: number;
 }
 
@@ -207,15 +207,15 @@ export interface ObjectiveReportJson {
   latencyMs: number | null;
   /** Completions without a score from it. */
   failed: number;
-  /** Its Lagrange multiplier; unset where the combination method has none. */
+  /** Its Lagrange multiplier; unset if the combination method has none. */
   multiplier?: number | null;
   /** With DPO: the share of its labelled pairs that the policy ranks as labelled, by the implicit-reward margin; ties count half. Its rewards are then those margins. Unset with PPO. */
   accuracy?: number | null;
   /** Scores far from the mean of all before them; unset with DPO. */
   outliers?: number;
-  /** The cosine of its gradient and that of each objective after it, by name; below 0 they conflict. Measured when the weights were chosen. Without an entry where one of the two gradients is zero. */
+  /** The cosine between its gradient and each later objective's, by name; below 0 they conflict. Measured when the weights were chosen. No entry if either gradient is zero. */
   cosines: { [key: string]: number | null };
-  /** What its rewards are multiplied by: the reward that the step trained on is this times the score, of which reward_mean and reward_std are. 1 where the configuration gives none; unset in reports of earlier releases. */
+  /** What its rewards are multiplied by: the step trained on this times the score, while reward_mean and reward_std describe the score itself. 1 if the configuration gives none; unset in reports of earlier releases. */
   scale?: number | null;
 }
 
@@ -225,7 +225,7 @@ export interface StepReportJson {
   step: number;
   /** One for each objective, in order. */
   objectives: ObjectiveReportJson[];
-  /** Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset where the run has no reference. */
+  /** Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset if the run has no reference. */
   kl?: number | null;
   /** Mean entropy per token, in nats. */
   entropy: number | null;
@@ -249,15 +249,15 @@ export interface StepReportJson {
   seconds: number | null;
   /** Wall time of each phase. */
   phases?: PhaseSecondsJson;
-  /** Estimated time to the last step, in seconds, from the mean of recent steps. */
+  /** Estimated time until the last step ends, in seconds, from the mean of recent steps. */
   etaSeconds: number | null;
-  /** Trace id (hex) of the step; empty where tracing is off. */
+  /** Trace id (hex) of the step; empty if tracing is off. */
   traceId: string;
-  /** Steps since the combination weights were computed: 0 where they are of this step. */
+  /** Steps since the combination weights were computed: 0 if in this step. */
   weightsAge: number;
-  /** The angle in degrees between the update and the exact one. Set only where the weights come from an approximate source and were checked in this step. */
+  /** The angle in degrees between the update and the exact one. Set only if the weights come from an approximate source and were checked in this step. */
   approximationDegrees?: number | null;
-  /** Largest relative violation of the optimality conditions of the weights, as their solver checked it. Unset where the combination method solves no optimisation problem. */
+  /** Largest relative violation of the optimality conditions of the weights, as checked by their solver. Unset if the combination method solves no optimisation problem. */
   kktResidual?: number | null;
   /** Updates between the version that sampled the completions and the one that the step began with. Set only with rollout.staleness or ppo.importanceCap. */
   staleness?: number;
@@ -285,11 +285,11 @@ export interface ProgressJson {
   step: number;
   /** The phase: sampling, rewards, gradients, combination or checkpoint. */
   phase: string;
-  /** Units of work of the phase that are done. */
+  /** Units of work done in the phase. */
   done: number;
-  /** Units of work of the phase in total. */
+  /** Total units of work in the phase. */
   total: number;
-  /** What the step is waiting for, such as "reward helpful"; empty where it is not waiting for long. */
+  /** What the step is waiting for, such as "reward helpful"; empty if it is not waiting for long. */
   waitingFor: string;
 }
 
@@ -301,7 +301,7 @@ export interface ListEvaluationsRequestJson {
 
 /** Response with a run's evaluations. */
 export interface ListEvaluationsResponseJson {
-  /** By version, ascending, then by the preference that the policy was told. Of a version that was evaluated again with the same preference, the last one. */
+  /** By version, ascending, then by the preference that the policy was given. If a version was evaluated again with the same preference, only the last report. */
   reports: EvaluationReportJson[];
 }
 
@@ -309,11 +309,11 @@ export interface ListEvaluationsResponseJson {
 export interface EvaluateRunRequestJson {
   /** The run's id. */
   runId: string;
-  /** The version to evaluate; the newest where unset. */
+  /** The version to evaluate; the newest if unset. */
   version?: number;
   /** Number of sample prompts to return, with completions before and after. */
   samples: number;
-  /** The preference that the policy is told, of a run whose policy is told one: shares from 0 to 1, by objective. Those without one share the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`. */
+  /** The preference to give to a preference-conditioned policy: shares from 0 to 1, by objective. Objectives without a share split the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`. */
   preference: { [key: string]: number | null };
 }
 
@@ -347,7 +347,7 @@ export interface ObjectiveEvaluationJson {
   difference?: IntervalJson;
   /** Share of prompts on which the evaluated policy's completion scores higher; ties count half. */
   winRate?: IntervalJson;
-  /** Share of the starting policy's completions at or above the service's threshold; unset where the service has none. */
+  /** Share of the starting policy's completions at or above the service's threshold; unset if the service has none. */
   acceptableBefore?: IntervalJson;
   /** The same share for the evaluated policy. */
   acceptableAfter?: IntervalJson;
@@ -385,32 +385,32 @@ export interface EvaluationReportJson {
   lengthAfter: number | null;
   /** The id of the run. */
   runId: string;
-  /** The preference that the evaluated policy was told, by objective; empty where it is told none. */
+  /** The preference that the evaluated policy was given, by objective; empty if it is given none. */
   preference: { [key: string]: number | null };
 }
 
 /** The order of completions. */
 export type SampleOrderJson = 'SAMPLE_ORDER_UNSPECIFIED' | 'SAMPLE_ORDER_WORST' | 'SAMPLE_ORDER_CONFLICT' | 'SAMPLE_ORDER_LONGEST';
 
-/** What one objective made of a completion. */
+/** One objective's score and advantage for a completion. */
 export interface SampleScoreJson {
   /** The objective's name. */
   objective: string;
-  /** The score; unset where there is none. */
+  /** The score; unset if there is none. */
   score?: number | null;
-  /** Why there is no score; empty where there is one. */
+  /** Why there is no score; empty if there is one. */
   failure: string;
-  /** The advantage that the step trained on: the mean over the completion's tokens where each token has its own. Unset where the step did not train on the completion, since an objective has no score for it or for the others of its prompt. */
+  /** The advantage that the step trained on: the mean over the completion's tokens if each has its own. Unset if the step did not train on the completion because an objective has no score for it or for the others of its prompt. */
   advantage?: number | null;
 }
 
 /** A token of a completion. */
 export interface SampleTokenJson {
-  /** What it adds to the text before it; the last of the tokens that share a character has it, the others have U+FFFD. Special tokens are written out. */
+  /** What it adds to the text before it. If several tokens share a character, the last one carries it and the others have U+FFFD. Special tokens are written out. */
   text: string;
   /** Its log-probability under the policy that sampled it, in nats. */
   logprob: number | null;
-  /** Its advantage for each objective, in order, or the one of all objectives. Empty where the tokens of a completion share one. */
+  /** Its advantage for each objective, in order, or the single one for all objectives. Empty if the tokens of a completion share one. */
   advantages: (number | null)[];
 }
 
@@ -418,31 +418,31 @@ export interface SampleTokenJson {
 export interface SampleJson {
   /** The step. */
   step: number;
-  /** Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with one tokenizer. */
+  /** Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with the same tokenizer. */
   promptId: string;
   /** Index of the prompt among those of the step. */
   prompt: number;
   /** Which completion of that prompt, from 0. */
   sample: number;
-  /** The prompt's text: the last turn of the user. */
+  /** The prompt's text: the last user turn. */
   promptText: string;
   /** The completion's text, without special tokens. It is what a model wrote: never interpret it. */
   completion: string;
   /** Whether the text of the prompt or of the completion was cut at 16,384 characters. */
   cut: boolean;
-  /** Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length. */
+  /** Whether it ended with an end-of-sequence token or a stop string; otherwise it reached the length limit. */
   finished: boolean;
-  /** Number of tokens, with the one that ended it. */
+  /** Number of tokens, including the one that ended it. */
   tokens: number;
   /** Sum of its tokens' log-probabilities under the policy that sampled it, in nats. */
   logprob: number | null;
   /** One for each objective, in order. */
   scores: SampleScoreJson[];
-  /** The one advantage of all objectives, of a combination method that trains on one; unset otherwise. */
+  /** The single advantage for all objectives, if the combination method trains on one; otherwise unset. */
   advantage?: number | null;
   /** At most its first 4,096 tokens; only in GetSampleResponse. */
   tokenList: SampleTokenJson[];
-  /** The preference that the policy was told with the prompt, by objective; empty where it is told none. */
+  /** The preference that the policy was given with the prompt, by objective; empty if it is given none. */
   preference: { [key: string]: number | null };
 }
 
@@ -460,7 +460,7 @@ export interface GetSampleRequestJson {
 
 /** One completion. */
 export interface GetSampleResponseJson {
-  /** With its tokens. None in a record of a version that did not keep them. */
+  /** With its tokens, unless a release that did not keep them recorded it. */
   sample?: SampleJson;
 }
 
@@ -468,7 +468,7 @@ export interface GetSampleResponseJson {
 export interface ListSamplesRequestJson {
   /** The run's id. */
   runId: string;
-  /** The step; the newest with completions where unset, or an empty page where there is none. */
+  /** The step; if unset, the newest with completions, or an empty page if there is none. */
   step?: number;
   /** Only completions of this prompt, at every step that the run keeps; the step must then be unset. Empty: every prompt of one step. */
   promptId: string;
@@ -476,13 +476,13 @@ export interface ListSamplesRequestJson {
   order: SampleOrderJson;
   /** The objective of SAMPLE_ORDER_WORST; empty in any other order. */
   objective: string;
-  /** Only completions that reached the limit of their length. */
+  /** Only completions that reached the length limit. */
   unfinished: boolean;
-  /** Only completions that contain this text, in the prompt or in the completion, upper and lower case alike; at most 200 characters. */
+  /** Only completions that contain this text in the prompt or the completion, ignoring case; at most 200 characters. */
   search: string;
-  /** Completions of a page, at most: 1 to 100; 20 where 0. A page has fewer where texts are long. */
+  /** The maximum number of completions per page: 1 to 100; 20 if 0. A page has fewer if texts are long. */
   pageSize: number;
-  /** Where the page begins: next_page_token of the page before; empty for the first. */
+  /** Where the page begins: next_page_token of the previous page; empty for the first. */
   pageToken: string;
 }
 
@@ -492,17 +492,17 @@ export interface ListSamplesResponseJson {
   samples: SampleJson[];
   /** The page_token of the next page; empty after the last. */
   nextPageToken: string;
-  /** Number of completions of all pages. */
+  /** Number of completions on all pages. */
   total: number;
-  /** The step that they are of; unset where they are of every step. */
+  /** The step that sampled them; unset if they come from every step. */
   step?: number;
-  /** The policy version that sampled them; unset where they are of every step. */
+  /** The policy version that sampled them; unset if they come from every step. */
   version?: number;
-  /** Completions that the step sampled, of which some are kept; unset where they are of every step. */
+  /** Number of completions that the step sampled, not all of which are kept; unset if they come from every step. */
   sampled?: number;
-  /** Completions of the step that are kept; unset where they are of every step. */
+  /** Number of the step's completions that are kept; unset if they come from every step. */
   kept?: number;
-  /** The steps of which completions are kept, ascending. */
+  /** The steps with kept completions, ascending. */
   steps: number[];
 }
 
@@ -510,13 +510,13 @@ export interface ListSamplesResponseJson {
 export interface CreateRunRequestJson {
   /** The run configuration, as YAML. */
   configYaml: string;
-  /** Directory on the coordinator's file system that relative paths in the configuration are resolved against. */
+  /** The directory on the coordinator's file system against which relative paths in the configuration are resolved. */
   baseDirectory: string;
-  /** The id of the run; generated from its name and the time where empty. */
+  /** The id of the run; generated from its name and the time if empty. */
   runId: string;
-  /** The file name of the configuration, for error messages; run.yaml where empty. */
+  /** The file name of the configuration, for error messages; run.yaml if empty. */
   configName: string;
-  /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
+  /** Who requests it, for the audit log. Ignored if calls need a token, which names the caller. */
   author: string;
 }
 
@@ -570,7 +570,7 @@ export interface WatchRunResponseJson {
 export interface PauseRunRequestJson {
   /** The run's id. */
   runId: string;
-  /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
+  /** Who requests it, for the audit log. Ignored if calls need a token, which names the caller. */
   author: string;
 }
 
@@ -584,9 +584,9 @@ export interface PauseRunResponseJson {
 export interface ResumeRunRequestJson {
   /** The run's id. */
   runId: string;
-  /** Resume the run also if files that it was trained from have changed. The result then differs from that of an undisturbed run; the change is recorded in run.json. */
+  /** Resume the run even if its input files have changed. The result then differs from an uninterrupted run; the change is recorded in run.json. */
   acceptChangedInputs: boolean;
-  /** Who requests it, for the audit log and the record of changed files. Not read where calls need a token, which names the caller. */
+  /** Who requests it, for the audit log and the record of changed files. Ignored if calls need a token, which names the caller. */
   author: string;
 }
 
@@ -606,7 +606,7 @@ export interface SetPreferenceRequestJson {
   author: string;
 }
 
-/** The change as it was recorded. */
+/** The recorded change. */
 export interface SetPreferenceResponseJson {
   /** The run, with the preference of its next step. */
   run?: RunJson;
@@ -623,19 +623,19 @@ export type FailurePolicyJson = 'FAILURE_POLICY_UNSPECIFIED' | 'FAILURE_POLICY_P
 
 /** An objective, as in a run configuration. */
 export interface ObjectiveJson {
-  /** The name in reports, events and combinations; its reward service must describe itself by the same name. */
+  /** The name in reports, events and combinations; its reward service must report the same name. */
   name: string;
-  /** The reward service: a name that the coordinator's REWARD_SERVICES resolves, or host:port. The objective's name where empty. */
+  /** The reward service: a name that the coordinator's REWARD_SERVICES resolves, or host:port. The objective's name if empty. */
   service: string;
   /** What happens when a completion has no score. */
   onFailure: FailurePolicyJson;
-  /** Deadline of one Score call, in seconds; 30 where unset. */
+  /** Deadline of one Score call, in seconds; 30 if unset. */
   timeoutSeconds?: number | null;
-  /** Seconds after which an unanswered call is hedged with a second one; never where unset. */
+  /** Seconds after which an unanswered call is hedged with a second one; never if unset. */
   hedgeAfterSeconds?: number | null;
-  /** The form of the text that the service gets; the one that it describes where unset. */
+  /** The form of the text that the service gets; if unset, the one that it describes. */
   textForm: TextFormJson;
-  /** What its scores are multiplied by; 1 where unset. */
+  /** What its scores are multiplied by; 1 if unset. */
   scale?: number | null;
 }
 
@@ -643,17 +643,17 @@ export interface ObjectiveJson {
 export interface ChangeObjectivesRequestJson {
   /** The run's id. */
   runId: string;
-  /** Objectives to add, after the present ones. */
+  /** Objectives to add after the current ones. */
   add: ObjectiveJson[];
   /** Names of objectives to remove. */
   remove: string[];
-  /** The preference or weights after the change, one for each objective. Where empty, the present ones are kept, which is not enough where an objective is added. */
+  /** The preference or weights after the change, one for each objective. If empty, the current ones are kept, which is not enough if an objective is added. */
   preference: { [key: string]: number | null };
   /** Who requests the change, for the record. */
   author: string;
 }
 
-/** The change as it was recorded. */
+/** The recorded change. */
 export interface ChangeObjectivesResponseJson {
   /** The run, with the objectives of its next step. */
   run?: RunJson;
@@ -673,11 +673,11 @@ export interface ChangeObjectivesResponseJson {
 export interface CreateSoupRequestJson {
   /** The runs to average, by id, with their weights: not negative, not all zero. They are normalised to sum to 1. */
   ingredients: { [key: string]: number | null };
-  /** The id of the new run; generated from the time where empty. */
+  /** The id of the new run; generated from the time if empty. */
   runId: string;
-  /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
+  /** Who requests it, for the audit log. Ignored if calls need a token, which names the caller. */
   author: string;
-  /** Checks whether the runs can be averaged, and creates nothing. */
+  /** Only checks whether the runs can be averaged. */
   validateOnly: boolean;
 }
 
@@ -693,13 +693,13 @@ export interface GetAuditRequestJson {
   runId: string;
 }
 
-/** Response with the audit log as it is on disk. A client verifies it by itself: each line has the SHA-256 of the one before. */
+/** Response with the audit log as it is on disk. A client can verify it: each line has the SHA-256 of the previous one. */
 export interface GetAuditResponseJson {
-  /** Its lines, each a JSON object, without line breaks. */
+  /** Its lines, each a JSON object without line breaks. */
   lines: string[];
   /** The number of lines that were written. */
   headEntries: number;
-  /** SHA-256 (hex) of the last line that was written; zeros where there is none. */
+  /** SHA-256 (hex) of the last line that was written; zeros if there is none. */
   headSha256: string;
 }
 
@@ -709,9 +709,9 @@ export interface GetCallerRequestJson {
 
 /** Response with the caller. */
 export interface GetCallerResponseJson {
-  /** The name of the caller's token, or the subject of the OpenID provider; empty where calls need no token. */
+  /** The name of the caller's token, or the subject of the OpenID provider; empty if calls need no token. */
   name: string;
-  /** viewer, operator or admin; empty where calls need no token, and everybody who can connect may do everything. */
+  /** viewer, operator or admin; empty if calls need no token and anyone who can connect may do everything. */
   role: string;
 }
 
@@ -719,7 +719,7 @@ export interface GetCallerResponseJson {
 export interface CancelRunRequestJson {
   /** The run's id. */
   runId: string;
-  /** Who requests it, for the audit log. Not read where calls need a token, which names the caller. */
+  /** Who requests it, for the audit log. Ignored if calls need a token, which names the caller. */
   author: string;
 }
 
@@ -733,15 +733,15 @@ export interface CancelRunResponseJson {
 export interface GenerateCompletionsRequestJson {
   /** The run's id. */
   runId: string;
-  /** The version that samples; the newest where unset. */
+  /** The version that samples; the newest if unset. */
   version?: number;
-  /** The prompts, each a turn of the user: 1 to 256. */
+  /** The prompts, each a user turn: 1 to 256. */
   prompts: string[];
-  /** Completions of each prompt, at most 64; 1 where 0. At most 1,024 completions in all. */
+  /** Completions of each prompt, at most 64; 1 if 0. At most 1,024 completions in all. */
   samplesPerPrompt: number;
-  /** The preference that the policy is told, as in EvaluateRunRequest. */
+  /** The preference that the policy is given, as in EvaluateRunRequest. */
   preference: { [key: string]: number | null };
-  /** Divides the logits; that of the run's evaluations where unset. 0: the most probable token each time. */
+  /** Divides the logits; if unset, the temperature of the run's evaluations. 0: the most probable token each time. */
   temperature?: number | null;
   /** Seed of the completions. */
   seed: number;
@@ -751,7 +751,7 @@ export interface GenerateCompletionsRequestJson {
 export interface GenerateCompletionsResponseJson {
   /** The version that sampled. */
   version: number;
-  /** The preference that the policy was told, by objective; empty where it is told none. */
+  /** The preference that the policy was given, by objective; empty if it is given none. */
   preference: { [key: string]: number | null };
   /** The completions, by prompt, then by sample. */
   completions: GeneratedCompletionJson[];
@@ -765,15 +765,15 @@ export interface GeneratedCompletionJson {
   sample: number;
   /** The text, without special tokens. It is what a model wrote: never interpret it. */
   text: string;
-  /** Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length. */
+  /** Whether it ended with an end-of-sequence token or a stop string; otherwise it reached the length limit. */
   finished: boolean;
-  /** Number of tokens, with the one that ended it. */
+  /** Number of tokens, including the one that ended it. */
   tokens: number;
 }
 
 /** One sequence: a prompt and its completion. */
 export interface SequenceJson {
-  /** Prompt token ids, the beginning-of-sequence token included. */
+  /** Prompt token ids, including the beginning-of-sequence token. */
   promptIds: number[];
   /** Completion token ids, at least one; the end-of-sequence token is an action like any other. */
   completionIds: number[];
@@ -787,9 +787,9 @@ export interface LogProbsRequestJson {
   sequences: SequenceJson[];
   /** The temperature at which they were sampled, which divides the logits. Greater than 0. */
   temperature: number | null;
-  /** A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none. */
+  /** A version of the same run that will be needed soon: the worker starts to pull it without waiting for it. 0: none. */
   nextVersion: number;
-  /** The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any. */
+  /** The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any. */
   instance: string;
 }
 
@@ -797,11 +797,11 @@ export interface LogProbsRequestJson {
 export interface LogProbsResponseJson {
   /** float32 [tokens]: all completion tokens. */
   logprobs?: TensorJson;
-  /** float32 [tokens, value heads]: the value before each token; unset where the policy has no value heads. */
+  /** float32 [tokens, value heads]: the value before each token; unset if the policy has no value heads. */
   values?: TensorJson;
 }
 
-/** What is computed of the objectives' gradients: all of them, or an approximation from which to choose combination weights. */
+/** What to compute of the objectives' gradients: the full gradients, or an approximation from which to choose combination weights. */
 export type GradientSourceJson = 'GRADIENT_SOURCE_UNSPECIFIED' | 'GRADIENT_SOURCE_EXACT' | 'GRADIENT_SOURCE_LAST_LAYER' | 'GRADIENT_SOURCE_LOGITS' | 'GRADIENT_SOURCE_PROJECTION';
 
 /** The surrogate and its regularizer. */
@@ -812,7 +812,7 @@ export interface LossSpecJson {
   klCoefficient: number | null;
   /** Coefficient of the entropy bonus in the regularizer's gradient; 0 omits it. */
   entropyCoefficient: number | null;
-  /** Coefficient of the value loss ½(V − R)²; 0 where there are no value heads. */
+  /** Coefficient of the value loss ½(V − R)²; 0 if there are no value heads. */
   valueCoefficient: number | null;
   /** Clips the value to within this distance of the old value; 0 disables clipping. */
   valueClip: number | null;
@@ -838,11 +838,11 @@ export interface ComputeGradientsRequestJson {
   sequences: SequenceJson[];
   /** The surrogate. */
   loss?: LossSpecJson;
-  /** float32: [sequences, K] where one advantage holds for a whole sequence (exact shared backward pass), else [tokens, K]. */
+  /** float32: [sequences, K] if one advantage holds for a whole sequence (exact shared backward pass), otherwise [tokens, K]. */
   advantages?: TensorJson;
   /** float32 [tokens]: log-probabilities under the policy that sampled them. */
   oldLogprobs?: TensorJson;
-  /** float32 [tokens]: log-probabilities under the reference policy; unset where kl_coefficient is 0. */
+  /** float32 [tokens]: log-probabilities under the reference policy; unset if kl_coefficient is 0. */
   referenceLogprobs?: TensorJson;
   /** float32 [tokens, value heads]: values at sampling time; unset without value heads. */
   oldValues?: TensorJson;
@@ -850,13 +850,13 @@ export interface ComputeGradientsRequestJson {
   returns?: TensorJson;
   /** The shard's number, for traces and events. */
   shard: number;
-  /** The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any. */
+  /** The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any. */
   instance: string;
 }
 
 /** Describes the gradients: objectives first, in order, then `regularizer`. Each covers the trained tensors in the version's order. */
 export interface GradientHeaderJson {
-  /** With EXACT, LAST_LAYER and PROJECTION one float32 tensor per objective, over the parameters below or [dimensions]; with EXACT then one for the regularizer where any coefficient is not 0. With LOGITS one float64 tensor `gram` [K, K]. */
+  /** With EXACT, LAST_LAYER and PROJECTION: one float32 tensor per objective, over the parameters below or [dimensions]. EXACT adds one for the regularizer if any coefficient is not 0. With LOGITS: one float64 tensor `gram` [K, K]. */
   tensors: TensorHeaderJson[];
   /** The trained tensors that each flat gradient concatenates; empty with LOGITS and PROJECTION. */
   parameters: TensorHeaderJson[];
@@ -870,9 +870,9 @@ export interface GradientStatisticsJson {
   klSum: number | null;
   /** Σ entropy of the next-token distribution, in nats. */
   entropySum: number | null;
-  /** [K], the tokens at which the clip is active. */
+  /** [K], the number of tokens at which the clip is active. */
   clipped: (number | null)[];
-  /** The largest |log π − old log π| of any token. Where the version is the sampling one, it compares sampler and trainer. */
+  /** The largest |log π − old log π| of any token. For the version that sampled, this compares sampler and trainer. */
   maxLogprobGap: number | null;
   /** [value heads], Σ ½(V − R)². */
   valueLossSum: (number | null)[];
@@ -904,9 +904,9 @@ export interface ComputationJson {
   recompute: boolean;
 }
 
-/** A module whose adapter has a rank or alpha of its own. */
+/** A module whose adapter has its own rank or alpha. */
 export interface LoraExceptionJson {
-  /** The module's whole name, for example model.layers.0.self_attn.q_proj. */
+  /** The module's full name, for example model.layers.0.self_attn.q_proj. */
   module: string;
   /** Its rank. */
   rank: number;
@@ -932,7 +932,7 @@ export interface PolicySpecJson {
   valueHeads: number;
   /** How workers compute. Unset means that every field is 0. */
   computation?: ComputationJson;
-  /** Keys of the model's JSON files that are read as if they were absent. */
+  /** Keys of the model's JSON files to treat as absent. */
   ignoreKeys: string[];
   /** LoRA targets whose rank or alpha differs from lora_rank and lora_alpha. */
   loraExceptions: LoraExceptionJson[];
@@ -1015,24 +1015,24 @@ export type OrientationJson = 'ORIENTATION_UNSPECIFIED' | 'ORIENTATION_HIGHER_IS
 /** What an item carries. */
 export type InputKindJson = 'INPUT_KIND_UNSPECIFIED' | 'INPUT_KIND_TEXT';
 
-/** The form of the text of an item. */
+/** The form of an item's text. */
 export type TextFormJson = 'TEXT_FORM_UNSPECIFIED' | 'TEXT_FORM_CLEAN' | 'TEXT_FORM_RAW';
 
 /** The service's description. */
 export interface DescribeResponseJson {
-  /** The objective's name, such as helpful. Runs refer to it, and reject a service with another objective. */
+  /** The objective's name, such as helpful. Runs refer to it and reject a service with a different objective. */
   objective: string;
   /** What computes the score, for display, such as "onnx: helpful-classifier". */
   model: string;
-  /** Changes whenever the same item may get another score; scores are cached by it. */
+  /** Changes whenever the same item may get a different score; scores are cached under it. */
   version: string;
   /** Whether more is better. */
   orientation: OrientationJson;
-  /** The smallest score possible, where bounded. */
+  /** The smallest possible score, if bounded. */
   minimum?: number | null;
-  /** The largest score possible, where bounded. */
+  /** The largest possible score, if bounded. */
   maximum?: number | null;
-  /** The score from which a completion counts as acceptable, where the service has such a notion. */
+  /** The score from which a completion counts as acceptable, if the service defines one. */
   threshold?: number | null;
   /** The largest number of items in a Score call. */
   maxBatch: number;
@@ -1042,7 +1042,7 @@ export interface DescribeResponseJson {
   input: InputKindJson;
   /** The form of the text that the service scores. A run may ask for the other one. */
   textForm: TextFormJson;
-  /** The largest ScoreRequest that the service receives, encoded, in bytes; the caller splits larger ones. 0: not stated, and requests stay below 3 MiB, because many servers receive 4 MiB at most. */
+  /** The largest encoded ScoreRequest that the service accepts, in bytes; the caller splits larger ones. 0: not stated, and requests stay below 3 MiB, because many servers accept at most 4 MiB. */
   maxBytes: number;
 }
 
@@ -1056,15 +1056,15 @@ export interface TurnJson {
 
 /** One thing to score. */
 export interface ItemJson {
-  /** Chosen by the caller, echoed in the result. */
+  /** Chosen by the caller and echoed in the result. */
   id: string;
-  /** The prompt. CLEAN: the text of the last user turn; the turns have what came before. RAW: all that the policy read, as its tokens say it. */
+  /** The prompt. CLEAN: the text of the last user turn; the turns hold what came before. RAW: everything that the policy read, as decoded from its tokens. */
   prompt: string;
-  /** The completion. CLEAN: without special tokens. RAW: with them, such as the one that ends it. May be empty. */
+  /** The completion. CLEAN: without special tokens. RAW: with them, including the one that ends it. May be empty. */
   completion: string;
   /** The other columns of the prompt's line, such as a reference answer. Values that are not strings are JSON. */
   metadata: { [key: string]: string };
-  /** The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text the turns are the data's own. A caller that sends none means the prompt as one user turn. */
+  /** The conversation that the completion replies to, at least one turn; a plain-text prompt is one user turn. The turns come from the data unchanged in either form of text. If the caller sends none, the prompt is one user turn. */
   turns: TurnJson[];
 }
 
@@ -1086,7 +1086,7 @@ export interface ItemErrorJson {
 export interface ResultJson {
   /** The item's id. */
   id: string;
-  /** Finite. NaN and infinities are treated as an error by the caller. */
+  /** Finite. The caller treats NaN and infinities as an error. */
   score?: number | null;
   /** Why there is no score. */
   error?: ItemErrorJson;
@@ -1100,17 +1100,17 @@ export interface ScoreResponseJson {
   version: string;
 }
 
-/** How tokens are drawn. Unset options are off. The order: repetition penalty, temperature, top-k, top-p over what top-k leaves, min-p. */
+/** How tokens are drawn. Unset options are off. They apply in this order: repetition penalty, temperature, top-k, top-p over what top-k leaves, min-p. */
 export interface SamplingJson {
   /** Divides the logits; 0 takes the most probable token, without truncation. */
   temperature: number | null;
-  /** The largest number of tokens in a completion, the end-of-sequence token included. */
+  /** The largest number of tokens in a completion, including the end-of-sequence token. */
   maxNewTokens: number;
   /** Completions per prompt. */
   samplesPerPrompt: number;
-  /** Draws from this many of the most probable tokens and those that tie with the last of them. 0: all. */
+  /** Draws from this many of the most probable tokens, plus any that tie with the last of them. 0: all. */
   topK: number;
-  /** Draws from the fewest most probable tokens whose probabilities sum to at least this; above 0, at most 1. 0: all. */
+  /** Draws from the smallest set of most probable tokens whose probabilities sum to at least this; above 0, at most 1. 0: all. */
   topP: number | null;
   /** Draws from tokens whose probability is at least this fraction of the largest; 0 to 1. 0: all. */
   minP: number | null;
@@ -1118,7 +1118,7 @@ export interface SamplingJson {
   repetitionPenalty: number | null;
   /** Ends a completion at the token that completes one of these texts; at most 16 texts of at most 256 characters. */
   stop: string[];
-  /** Completions sampled at once; others wait until one ends. Rounding, and through it rarely a token, depends on which are sampled together. 0: all. */
+  /** Completions sampled at once; the others wait until one ends. Rounding depends on which are sampled together, which in rare cases changes a token. 0: all. */
   batch: number;
 }
 
@@ -1126,7 +1126,7 @@ export interface SamplingJson {
 export interface PromptJson {
   /** The prompt's index in the run's data set, a counter of the random numbers. */
   index: number;
-  /** Token ids, the beginning-of-sequence token included. */
+  /** Token ids, including the beginning-of-sequence token. */
   tokenIds: number[];
 }
 
@@ -1142,7 +1142,7 @@ export interface GenerateRequestJson {
   seed: number;
   /** The training step, a counter of the random numbers. */
   step: number;
-  /** The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any. */
+  /** The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any. */
   instance: string;
 }
 
@@ -1157,11 +1157,11 @@ export interface CompletionJson {
   sample: number;
   /** Token ids, including the one that ended the completion: an end-of-sequence token, or the one that completed a stop string. */
   tokenIds: number[];
-  /** float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), before truncation and penalties; at temperature 0 under softmax(logits). The trainer computes the same, and PPO's ratio uses it. */
+  /** float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), before truncation and penalties; at temperature 0, under softmax(logits). The trainer computes the same, and PPO's ratio uses it. */
   logprobs: string;
   /** Why it ended. */
   finishReason: FinishReasonJson;
-  /** float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every option; empty where that is the policy's own; 0 at temperature 0. */
+  /** float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every option; empty if that is the policy's own; 0 at temperature 0. */
   drawnLogprobs: string;
 }
 
@@ -1179,12 +1179,12 @@ export interface IdentifyRequestJson {
 export interface IdentifyResponseJson {
   /** Identifies the process. Requests that name another instance are refused with ABORTED. */
   instance: string;
-  /** The release, for example 0.1.0. A coordinator refuses workers of another release. */
+  /** The release, for example 0.1.0. A coordinator refuses workers of a different release. */
   version: string;
-  /** Identifies the protocol: a hash of all messages and services. A coordinator refuses workers with another one. */
+  /** Identifies the protocol: a hash of all messages and services. A coordinator refuses workers with a different one. */
   protocol: string;
   /** Identifies the worker's code: the release and a hash of its compiled files. Workers of one kind must have the same. */
   build: string;
-  /** What decides the last bits of the worker's numbers, by name: threads, device, runtime, platform, instructions. Workers of one kind must have the same. */
+  /** What determines the last bits of the worker's numbers, by name: threads, device, runtime, platform, instructions. Workers of one kind must have the same. */
   environment: { [key: string]: string };
 }

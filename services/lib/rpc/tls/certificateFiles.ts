@@ -1,4 +1,4 @@
-/** The certificate files of a process: read again while it runs, so that a renewed certificate needs no restart. */
+/** The certificate files of a process, reread while it runs so that a renewed certificate needs no restart. */
 import type { experimental } from '@grpc/grpc-js';
 import { messageOf } from '../messageOf.js';
 import { describeCertificate, expiryOf, readMaterial, type Material, type TlsFiles } from './material.js';
@@ -22,8 +22,8 @@ type Identity = Parameters<experimental.CertificateProvider['addIdentityCertific
 type Authorities = Parameters<experimental.CertificateProvider['addCaCertificateListener']>[0];
 
 /**
- * The latest valid content of the files. Files that are renewed in several writes are taken once they fit each other; until then, and
- * where a new file is wrong, the content before stays in use and a warning says why.
+ * The latest valid content of the files. Files renewed in several writes are used once they match each other. Until then, or if a new
+ * file is invalid, the previous content stays in use and a warning says why.
  */
 export class CertificateFiles implements experimental.CertificateProvider {
   readonly #files: TlsFiles;
@@ -38,7 +38,7 @@ export class CertificateFiles implements experimental.CertificateProvider {
   /**
    * Reads the files.
    *
-   * @throws TlsError where they cannot be used
+   * @throws TlsError if they cannot be used
    */
   static async open(files: TlsFiles, observer: CertificateObserver): Promise<CertificateFiles> {
     return new CertificateFiles(files, observer, await readMaterial(files, Date.now()));
@@ -127,7 +127,7 @@ export class CertificateFiles implements experimental.CertificateProvider {
     this.#release(listener);
   }
 
-  /** grpc-js expects that a listener is called with the present content, but not before this call has returned. */
+  /** grpc-js expects a listener to be called with the current content, but not before this call has returned. */
   #adapt(listener: Identity | Authorities, adapter: Listener): void {
     this.#adapters.set(listener, adapter);
     this.#listeners.add(adapter);

@@ -1,4 +1,4 @@
-/** Credentials of clients: who the server must be, and the certificate that this process shows it. */
+/** Client credentials: the expected identity of the server, and the certificate that this process presents. */
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
@@ -10,9 +10,9 @@ import { identityOf, serverRole } from './roles.js';
 import type { CompleteSecurity } from './security.js';
 
 /**
- * Returns the error of a server that is not the expected one; undefined where it is. A certificate with an identity must have the
- * expected one, whatever the address: pods and ports of one machine have no stable names. Any other certificate must have the name
- * that was dialled.
+ * Returns an error if the server is not the expected one; otherwise undefined. A certificate with an identity must have the
+ * expected one, whatever the address, because pods and ports on one machine have no stable names. Any other certificate must match
+ * the dialled name.
  *
  * @param expected the identity of the service's role; undefined for a service that any peer may serve
  */
@@ -25,13 +25,13 @@ function serverProblem(host: string, certificate: PeerCertificate, expected: str
 
 /** Credentials for one server. */
 export interface ServerCredentials {
-  /** Equal for equal credentials of one server. */
+  /** Equal for equal credentials for the same server. */
   readonly key: string;
   readonly credentials: ChannelCredentials;
   readonly options: ChannelOptions;
 }
 
-/** Numbers files, which have no name of their own. */
+/** Assigns numbers to file sets, which have no name. */
 const numbers = new WeakMap<CertificateFiles, number>();
 let opened = 0;
 
@@ -63,7 +63,7 @@ export function clientCredentials(
   const credentials = experimental.createCertificateProviderChannelCredentials(files, own, {
     checkServerIdentity: (_, certificate) => serverProblem(host, certificate, expected),
   });
-  // An IP address is not a name that TLS may ask for, and grpc-js would.
+  // TLS does not allow an IP address as server name, but grpc-js would send it.
   const options = isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'localhost' };
   return { key: `files ${number} ${expected ?? ''}`, credentials, options };
 }

@@ -93,7 +93,7 @@ test('without TLS only this machine is listened on, unless the process is told o
   t.after(() => files.close());
   secureProcess({ files });
   await (await serve({ address: '0.0.0.0:0', services: [], shutdownGraceMs: 0 })).stop();
-  // Authorities alone are those of a client.
+  // A client may have authorities only.
   const clientOnly = await CertificateFiles.open({ caFile: certificates.caFile }, silent);
   t.after(() => clientOnly.close());
   secureProcess({ files: clientOnly });

@@ -1,4 +1,4 @@
-/** Decides by a peer's certificate whether it may call a service, before anything of the call is read. */
+/** Decides by a peer's certificate whether it may call a service, before any of the call is read. */
 import * as grpc from '@grpc/grpc-js';
 import { includesName, peerName, type PeerNames } from './peerNames.js';
 import { clientRoles, identityOf } from './roles.js';
@@ -6,9 +6,9 @@ import type { CompleteSecurity, Refusal } from './security.js';
 
 /** The peer of a connection. */
 export interface Peer {
-  /** The names in its certificate; undefined where it showed none. */
+  /** The names in its certificate; undefined if it presented none. */
   readonly names: PeerNames | undefined;
-  /** Why it is not verified; undefined where it is. */
+  /** Why it is not verified; undefined if it is. */
   readonly problem: string | undefined;
 }
 
@@ -31,7 +31,7 @@ function denialOf(
   admitted: string | undefined,
 ): Denial | undefined {
   if (service === openService) return undefined;
-  // Its callers show another credential, and only those that have a certificate are held to it.
+  // Its callers present another credential; a certificate is checked only if there is one.
   if (service === admitted && peer !== undefined && peer.names === undefined) return undefined;
   if (peer?.names === undefined || peer.problem !== undefined) {
     const why = peer?.problem ?? 'the connection has ended';
@@ -46,9 +46,9 @@ function denialOf(
 }
 
 /**
- * Returns the interceptor that refuses calls of peers that may not make them.
+ * Returns an interceptor that refuses calls from peers that are not allowed to make them.
  *
- * @param admitted the service whose callers need no certificate, since they show another credential
+ * @param admitted the service whose callers need no certificate because they present another credential
  */
 export function guard(peerOf: PeerOf, security: CompleteSecurity, admitted?: string): grpc.ServerInterceptor {
   return ({ path }, call) => {
@@ -61,7 +61,7 @@ export function guard(peerOf: PeerOf, security: CompleteSecurity, admitted?: str
     const name = peer?.names === undefined ? undefined : peerName(peer.names);
     security.onRefused?.({ reason, peer: address, name, path, why });
     return new grpc.ServerInterceptingCall(call, {
-      // The handler is never started: the status is the whole answer.
+      // The handler never starts: the status is the whole response.
       start: () => call.sendStatus({ code, details: why }),
     });
   };

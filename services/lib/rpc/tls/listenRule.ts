@@ -18,7 +18,7 @@ export function splitAddress(address: string): { readonly host: string; readonly
   return { host: bareHost(address.slice(0, colon)), port: Number(address.slice(colon + 1)) };
 }
 
-/** Whether a host is reachable from this machine alone. A name other than localhost may resolve to anything. */
+/** Whether a host is reachable only from this machine. A name other than localhost may resolve to anything. */
 export function isLoopback(host: string): boolean {
   const name = bareHost(host).toLowerCase();
   const version = isIP(name);
@@ -27,10 +27,10 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Refuses to listen beyond this machine without TLS, unless the process is told to.
+ * Refuses to listen beyond this machine without TLS unless the process is configured to.
  *
- * @param address what a message names, as host:port
- * @throws TlsError that names both ways out
+ * @param address the address for the error message, as host:port
+ * @throws TlsError naming both solutions
  */
 export function requireSecureAddress(host: string, address: string, { files, insecure }: CompleteSecurity): void {
   if (files?.current.own !== undefined || insecure || isLoopback(host)) return;

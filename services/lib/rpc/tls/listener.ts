@@ -1,4 +1,4 @@
-/** The TLS end of a gRPC server: accepts connections, notes whose they are, and hands them to grpc-js. */
+/** The TLS end of a gRPC server: accepts connections, records their peers, and hands them to grpc-js. */
 import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
@@ -14,20 +14,20 @@ import { TlsError } from './tlsError.js';
 /** How long a client may take to complete the handshake, in milliseconds. */
 const handshakeMs = 10_000;
 
-/** The most connections without a valid certificate that are open at a time: probes, and clients about to be refused. */
+/** Maximum open connections without a valid certificate: probes, and clients about to be refused. */
 const maxUnverified = 256;
 
 /** A listening socket. */
 export interface TlsListener {
   readonly port: number;
-  /** Accepts no more connections. Open ones stay. */
+  /** Stops accepting connections. Open ones stay. */
   close(): void;
 }
 
 /**
  * Returns the options of a server that presents a certificate.
  *
- * @throws TlsError where there is none
+ * @throws TlsError if there is none
  */
 export function contextOf({ own, ca }: Material): Pick<TlsOptions, 'cert' | 'key' | 'ca'> {
   if (own === undefined)
@@ -42,7 +42,7 @@ export class Peers {
 
   readonly of: PeerOf = (address) => this.#peers.get(address);
 
-  /** Notes a connection until it closes. Returns false where there are too many that are not verified. */
+  /** Records a connection until it closes. Returns false if there are too many unverified ones. */
   add(socket: TLSSocket): boolean {
     const peer = peerOf(socket);
     const verified = peer.problem === undefined;
@@ -62,7 +62,7 @@ function addressOf({ remoteAddress, remotePort }: Socket): string {
   return remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort ?? 0}`;
 }
 
-/** OpenSSL's codes, and what they mean here. */
+/** OpenSSL's error codes, and what they mean here. */
 const problems: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'has expired',
   CERT_NOT_YET_VALID: 'is not valid yet',
@@ -85,7 +85,7 @@ function peerOf(socket: TLSSocket): Peer {
  * Listens.
  *
  * @param accept takes each connection
- * @throws the system's error where the address cannot be listened on
+ * @throws the system's error if the address cannot be listened on
  */
 export async function listenWithTls(
   at: { readonly host: string; readonly port: number },
@@ -99,9 +99,9 @@ export async function listenWithTls(
     ALPNProtocols: ['h2'],
     handshakeTimeout: handshakeMs,
     requestCert: true,
-    // Refused by the guard, which can say why and count it.
+    // The guard refuses it instead, and can say why and count it.
     rejectUnauthorized: false,
-    // A resumed session would not be verified against authorities that have changed since.
+    // A resumed session would not be verified against authorities that have changed in the meantime.
     secureOptions: constants.SSL_OP_NO_TICKET,
   });
   server.on('secureConnection', (socket) => {

@@ -1,4 +1,4 @@
-/** Certificate, key and authorities of a process: read from PEM files and checked, so that a mistake is one clear message. */
+/** Certificate, key and authorities of a process: read from PEM files and checked, so that a mistake gives one clear message. */
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../messageOf.js';
@@ -6,7 +6,7 @@ import { TlsError } from './tlsError.js';
 
 /** Paths of PEM files. */
 export interface TlsFiles {
-  /** TLS_CERT_FILE: the certificate, followed by those of intermediate authorities. Undefined for a client without one. */
+  /** TLS_CERT_FILE: the certificate, followed by intermediate certificates. Undefined for a client without one. */
   readonly certFile?: string | undefined;
   /** TLS_KEY_FILE: its private key. */
   readonly keyFile?: string | undefined;
@@ -41,7 +41,7 @@ export function expiryOf(certificate: X509Certificate): number {
   return Date.parse(certificate.validTo);
 }
 
-/** How messages name a certificate: by its subject, or by its names where it has none. */
+/** Returns a certificate's name for messages: its subject or, without one, its alternative names. */
 export function describeCertificate({ subject, subjectAltName }: X509Certificate): string {
   return ((subject as string | undefined) ?? subjectAltName ?? 'without a name').replaceAll('\n', ', ');
 }
@@ -50,8 +50,7 @@ export function describeCertificate({ subject, subjectAltName }: X509Certificate
  * Reads and checks the files.
  *
  * @param now milliseconds since 1970
- * @throws TlsError that names the variable where a file is missing, cannot be read, is not what it should be, does not fit the others,
- *   or has expired
+ * @throws TlsError naming the variable if a file is missing, unreadable, invalid, inconsistent with the others, or expired
  */
 export async function readMaterial({ certFile, keyFile, caFile }: TlsFiles, now: number): Promise<Material> {
   if (certFile !== undefined && keyFile === undefined) throw unset('TLS_CERT_FILE is', 'TLS_KEY_FILE');
@@ -91,7 +90,7 @@ async function read(variable: Variable, path: string): Promise<Buffer> {
   }
 }
 
-/** @throws TlsError where a block is not a certificate */
+/** @throws TlsError if a block is not a certificate */
 function certificatesIn(pem: Buffer, variable: Variable, path: string): X509Certificate[] {
   return (pem.toString('latin1').match(pemCertificate) ?? []).map((block) => {
     try {

@@ -1,4 +1,4 @@
-/** The names in a certificate, and whether they include one that is expected. */
+/** The names in a certificate, and whether they include an expected one. */
 import type { X509Certificate } from 'node:crypto';
 
 /** The names of a peer. */
@@ -12,7 +12,7 @@ export interface PeerNames {
 /** An entry as Node prints it: a value with special characters is quoted, as in JSON. */
 const entry = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/y;
 
-/** Returns the URIs and DNS names of a certificate. One that cannot be parsed has none. */
+/** Returns the URIs and DNS names of a certificate. A certificate that cannot be parsed has none. */
 export function namesOf({ subjectAltName }: Pick<X509Certificate, 'subjectAltName'>): PeerNames {
   const names: { uris: string[]; dnsNames: string[] } = { uris: [], dnsNames: [] };
   const text = subjectAltName ?? '';
@@ -21,7 +21,7 @@ export function namesOf({ subjectAltName }: Pick<X509Certificate, 'subjectAltNam
     const match = entry.exec(text);
     if (match === null) return { uris: [], dnsNames: [] };
     const [, kind, value = ''] = match;
-    // A quoted value has characters that no name of a peer has.
+    // A quoted value contains characters that never occur in a peer's name.
     if (value.startsWith('"')) continue;
     if (kind === 'URI') names.uris.push(value);
     if (kind === 'DNS') names.dnsNames.push(value.toLowerCase());
@@ -34,14 +34,14 @@ export function identitiesOf({ uris }: PeerNames): readonly string[] {
   return uris.filter((uri) => uri.startsWith('spiffe://'));
 }
 
-/** How messages and logs name a peer; undefined where its certificate has no name. */
+/** Returns a peer's name for messages and logs; undefined if its certificate has none. */
 export function peerName(names: PeerNames): string | undefined {
   return identitiesOf(names)[0] ?? names.dnsNames[0] ?? names.uris[0];
 }
 
 /**
- * Whether the names include an expected one: a URI, or one below it (`spiffe://gapo/reward` includes `spiffe://gapo/reward/helpful`), or
- * a DNS name.
+ * Whether the names include an expected one: a URI or a path below it (`spiffe://gapo/reward` includes `spiffe://gapo/reward/helpful`),
+ * or a DNS name.
  */
 export function includesName({ uris, dnsNames }: PeerNames, expected: string): boolean {
   if (!expected.includes('://')) return dnsNames.includes(expected.toLowerCase());

@@ -1,9 +1,11 @@
 /** Who serves and who may call each service: the identities that mutual TLS enforces. */
 
-/** What a process of the platform is. Its certificate has the URI `spiffe://TRUST_DOMAIN/ROLE`, or one below it. */
+/**
+ * The roles of the platform's processes. A certificate has the URI `spiffe://TRUST_DOMAIN/ROLE` or a path below it.
+ */
 export const roles = ['coordinator', 'rollout', 'gradient', 'reward', 'gateway', 'client'] as const;
 
-/** See {@link roles}. `client` is a person's command line. */
+/** See {@link roles}. `client` is a user's command line. */
 export type Role = (typeof roles)[number];
 
 /** The two ends of a service. */
@@ -22,7 +24,7 @@ const ends: ReadonlyMap<string, Ends> = new Map<string, Ends>([
   ['gapo.reward.v1.RewardService', { server: 'reward', clients: ['coordinator'] }],
 ]);
 
-/** The trust domain of certificates that `gapo certs` makes. */
+/** The trust domain of certificates made by `gapo certs`. */
 export const defaultTrustDomain = 'gapo';
 
 /** Returns the identity of a role. */
@@ -30,7 +32,7 @@ export function identityOf(role: Role, trustDomain: string): string {
   return `spiffe://${trustDomain}/${role}`;
 }
 
-/** The role that serves a service; undefined where several do, or for a service that is not of this platform. */
+/** The role that serves a service; undefined if several do, or if the service is not part of this platform. */
 export function serverRole(service: string): Role | undefined {
   return ends.get(service)?.server;
 }

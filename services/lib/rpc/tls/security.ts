@@ -1,28 +1,28 @@
-/** How this process secures its connections: set once at its start, used by all its servers and clients. */
+/** How this process secures its connections: set once at start-up, used by all its servers and clients. */
 import type { CertificateFiles } from './certificateFiles.js';
 import { defaultTrustDomain } from './roles.js';
 
 /** A connection or call that a server refused. */
 export interface Refusal {
   /**
-   * `certificate`: none, or not a valid one; `identity`: another peer's; `handshake`: no TLS connection was established; `token`: no
-   * valid bearer token; `role`: one whose role is not enough; `path` and `address`: a request named a file or an address that the service
-   * keeps from its callers; `origin`: an HTTP request of another site, or by a host name that the gateway does not have.
+   * `certificate`: no valid certificate; `identity`: the certificate of another peer; `handshake`: no TLS connection was established;
+   * `token`: no valid bearer token; `role`: a token with an insufficient role; `path` and `address`: a request named a file or address
+   * that callers may not use; `origin`: an HTTP request from another site, or for a host name that is not the gateway's.
    */
   readonly reason: 'certificate' | 'identity' | 'handshake' | 'token' | 'role' | 'path' | 'address' | 'origin';
   /** The peer's address and port. */
   readonly peer: string;
-  /** The name in its certificate, verified or not; undefined where it showed none. */
+  /** The name in its certificate, verified or not; undefined if it presented none. */
   readonly name: string | undefined;
-  /** The call, as `/gapo.reward.v1.RewardService/Score`; undefined where no call was made. */
+  /** The call, as `/gapo.reward.v1.RewardService/Score`; undefined if no call was made. */
   readonly path: string | undefined;
-  /** Why, in words. */
+  /** The reason, as text. */
   readonly why: string;
 }
 
 /** How a process secures its connections. */
 export interface Security {
-  /** Its certificate and the authorities that it trusts. Undefined: connections are not encrypted, and peers not identified. */
+  /** Its certificate and the authorities that it trusts. Undefined: connections are not encrypted and peers not identified. */
   readonly files?: CertificateFiles | undefined;
   /**
    * Whether servers may listen beyond this machine without TLS.

@@ -1,4 +1,4 @@
-// Mutual TLS from both ends: who is let in, who is refused and why, and certificates that are renewed under running calls.
+// Mutual TLS from both ends: who is admitted, who is refused and why, and certificates renewed during calls.
 import assert from 'node:assert/strict';
 import { rename } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
@@ -142,7 +142,7 @@ test('a peer without the right certificate is refused, with the reason, its name
     client.close();
   }
   assert.deepEqual(running.callers, []);
-  // Health has no secret, and probes no certificate; its certificate is still verified.
+  // Health checks reveal no secrets and probes have no certificate; a certificate is still verified if there is one.
   secureProcess({ files: await open(t, { caFile: certificates.caFile }) });
   assert.equal(await checkHealth(server.address, deadlineMs), 'SERVING');
   secureProcess({});
@@ -154,7 +154,7 @@ test('a certificate that has expired is refused by the server', async (t) => {
   const { certFile, keyFile, caFile } = await running.certificates.issue('coordinator', { days: -1 });
   const { cert, key, ca } = await contentsOf({ certFile, keyFile, caFile });
   const [host = '', port] = running.server.address.split(':');
-  // The platform's own clients refuse to start with it: this one is bare.
+  // The platform's own clients refuse to start with it, so this is a plain TLS client.
   const socket = connectTls({
     host,
     port: Number(port),

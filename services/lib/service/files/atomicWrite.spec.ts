@@ -26,7 +26,7 @@ async function folder(t: TestContext): Promise<string> {
   return directory;
 }
 
-/** Root may write anywhere: if this process is root, runs `work` as the folder's unprivileged owner. */
+/** Root can write anywhere, so if this process is root, runs `work` as the folder's unprivileged owner. */
 async function withoutRoot(directory: string, work: () => Promise<void>): Promise<void> {
   const { getuid, seteuid } = process;
   if (getuid?.() !== 0 || seteuid === undefined) return work();

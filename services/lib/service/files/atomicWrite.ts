@@ -1,6 +1,6 @@
 /**
- * Writes files atomically: under a temporary name beside the target, flushed to disk, then renamed. A reader
- * sees the old content or the new one, and the new content survives a crash after the call returns.
+ * Writes files atomically: under a temporary name next to the target, flushed to disk, then renamed. A reader sees the old
+ * content or the new one, and the new content survives a crash after the call returns.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -20,12 +20,12 @@ import { faultPoint, faultPointAsync, faultsActive } from '@gapo/faults';
 import { renameTo, syncFolder, syncFolderSync } from './flush.js';
 import { cannotWrite, named } from './writeError.js';
 
-/** A file's content: a text (written as UTF-8), bytes, or a sequence of chunks that need not be in memory at once. */
+/** A file's content: text (written as UTF-8), bytes, or a sequence of chunks that need not all be in memory at once. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** How files are written. */
 export interface WriteOptions {
-  /** The permissions of the files, from their first byte. @default those that the process gives new files */
+  /** The permissions of the files, from creation on. @default the process's default for new files */
   readonly mode?: number;
 }
 
@@ -43,7 +43,7 @@ export async function writeAtomically(path: string, content: FileContent, option
 }
 
 /**
- * Writes several files in sequence. None gets its name before all of them are on disk.
+ * Writes several files one after another. None gets its final name before all of them are on disk.
  *
  * @param files contents by path
  * @throws as {@link writeAtomically}
@@ -92,10 +92,10 @@ export function writeAtomicallySync(path: string, content: string | Uint8Array):
 }
 
 /**
- * Appends a text to a file, which is created if it is missing; the text is on disk when this returns. After an error the file
- * ends where it ended before, so that no part of a line stays.
+ * Appends text to a file, creating the file if it is missing; the text is on disk when this returns. After an error the file
+ * has its previous length, so that no partial line remains.
  *
- * @param options.flush false: the text is not on disk yet, and the caller flushes the file later
+ * @param options.flush false: do not flush; the caller flushes the file later
  * @throws UserError that names the file if it cannot be written
  */
 export function appendSync(path: string, text: string, { flush = true }: { readonly flush?: boolean } = {}): void {
@@ -138,7 +138,9 @@ function appendText(file: number, path: string, text: string): void {
   writeFileSync(file, text.slice(half));
 }
 
-/** Beside the target, since a rename is atomic only within one file system; random, since several processes may write. */
+/**
+ * Next to the target, because a rename is atomic only within one file system; random, because several processes may write.
+ */
 function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`);
 }

@@ -1,4 +1,7 @@
-/** Directories appear, change and go as a whole, and leftovers of interrupted writers are removed. */
+/**
+ * Directories appear, change and disappear as a whole, and leftovers of interrupted writers are
+ * removed.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';

@@ -8,13 +8,13 @@ import { renameTo, syncFolder, syncFolderSync, syncTree } from './flush.js';
 import { cannotWrite, named } from './writeError.js';
 
 /**
- * Creates a directory, or replaces one, once its content is complete. One writer at a time: remains of an interrupted one
- * are removed first.
+ * Creates a directory, or replaces one, once its content is complete. Only one writer at a time: leftovers of an interrupted
+ * one are removed first.
  *
- * @param fill writes the files into the directory that it is given; returns false to leave the target unchanged
- * @param assertWritable called directly before each rename; throws where another process has taken over the parent
- * @throws UserError that names the directory if it or a file in it cannot be written; other errors of `fill`, and those of
- *   `assertWritable`. The target is then unchanged.
+ * @param fill writes the files into the given directory; returns false to leave the target unchanged
+ * @param assertWritable called immediately before each rename; throws if another process has taken over the parent
+ * @throws UserError that names the directory if it or a file in it cannot be written; other errors of `fill`, and errors of
+ * `assertWritable`. The target is then unchanged.
  */
 export async function replaceDirectory(
   path: string,
@@ -34,7 +34,10 @@ export async function replaceDirectory(
   }
 }
 
-/** Renames a complete directory to its target. The old target is renamed first: no rename replaces a directory with files. */
+/**
+ * Renames a complete directory to its target. The old target is renamed first, because a rename cannot replace a non-empty
+ * directory.
+ */
 async function putInPlace(partial: string, path: string, replaced: string, assertWritable: () => void): Promise<void> {
   await syncTree(partial);
   assertWritable();
@@ -61,7 +64,7 @@ async function putInPlace(partial: string, path: string, replaced: string, asser
  * Creates a directory of small files synchronously. It appears complete, and is on disk when this returns.
  *
  * @param files contents by name
- * @throws UserError that names the directory if it exists or cannot be written; nothing is left then
+ * @throws UserError that names the directory if it exists or cannot be written; then nothing is left behind
  */
 export function createDirectorySync(path: string, files: ReadonlyMap<string, string>): void {
   const partial = join(dirname(path), `.${basename(path)}.partial`);
@@ -83,7 +86,7 @@ export function createDirectorySync(path: string, files: ReadonlyMap<string, str
 }
 
 /**
- * Removes a directory. Under its name it is whole until it is gone.
+ * Removes a directory atomically: under its name it is either complete or gone.
  *
  * @throws UserError that names the directory if it cannot be removed
  */
@@ -98,8 +101,8 @@ export async function removeDirectory(path: string): Promise<void> {
 }
 
 /**
- * Removes what writers that were interrupted left in a folder, and completes replacements that a crash cut between their two
- * renames. No other process may write there at the same time.
+ * Removes what interrupted writers left in a folder, and completes replacements that crashed between their two renames. No
+ * other process may write there at the same time.
  *
  * @returns the names of the removed entries; none if there is no such folder
  * @throws UserError that names the folder if it cannot be changed

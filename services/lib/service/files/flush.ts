@@ -1,4 +1,4 @@
-/** Renames and flushes: what makes a write survive a power cut. */
+/** Renames and fsyncs, which make a write survive a power cut. */
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { open, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { faultPoint, faultPointAsync } from '@gapo/faults';
 /**
  * Renames a file or directory. Its folder still has to be flushed.
  *
- * @param assertWritable called directly before; throws to prevent it
+ * @param assertWritable called immediately before; throws to prevent the rename
  */
 export async function renameTo(from: string, to: string, assertWritable?: () => void): Promise<void> {
   await faultPointAsync('file.rename', to);
@@ -44,7 +44,9 @@ function syncSync(path: string): void {
   }
 }
 
-/** Flushes everything below a directory, in parallel since each flush waits for the disk, then the directory itself. */
+/**
+ * Flushes everything below a directory in parallel, because each flush waits for the disk, then the directory itself.
+ */
 export async function syncTree(directory: string): Promise<void> {
   const entries = await readdir(directory, { withFileTypes: true });
   await Promise.all(

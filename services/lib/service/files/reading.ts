@@ -1,12 +1,12 @@
-/** Reads of small files whose errors name the path. */
+/** Reads small files, with errors that name the path. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { UserError } from '../userError.js';
 
-/** Opening a pipe, or reading from it, could wait without an end. */
+/** Opening or reading a pipe could block forever. */
 const withoutWaiting = constants.O_RDONLY | constants.O_NONBLOCK;
 
-/** @throws Error as the file system has it, or if it is no regular file */
+/** @throws the file system's error, or an Error if it is not a regular file */
 export function contentOfSync(path: string): Buffer {
   const file = openSync(path, withoutWaiting);
   try {
@@ -27,7 +27,7 @@ export async function contentOf(path: string): Promise<Buffer> {
   }
 }
 
-/** A path is that of something else than a regular file. */
+/** A path does not refer to a regular file. */
 export class NotRegularError extends Error {
   readonly isDirectory: boolean;
 
@@ -40,8 +40,8 @@ export class NotRegularError extends Error {
 /**
  * Opens a file for reading.
  *
- * @throws NotRegularError if it is no regular file
- * @throws Error as the file system has it, if it cannot be opened
+ * @throws NotRegularError if it is not a regular file
+ * @throws the file system's error if it cannot be opened
  */
 export async function openRegular(path: string): Promise<FileHandle> {
   const file = await open(path, withoutWaiting);
@@ -60,7 +60,7 @@ function assertRegular(status: Stats): void {
 }
 
 /**
- * Returns the content of a file; nothing if it does not exist.
+ * Returns the content of a file; empty if it does not exist.
  *
  * @throws UserError if it exists and cannot be read
  */
@@ -74,9 +74,9 @@ export function contentIfPresent(path: string): Buffer {
 }
 
 /**
- * Returns the text of a file that a person named.
+ * Returns the text of a file named by a user.
  *
- * @param where what names it, such as a variable
+ * @param where where it is named, such as a variable
  * @throws UserError if it cannot be read
  */
 export function namedText(where: string, path: string): string {

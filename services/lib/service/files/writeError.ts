@@ -1,4 +1,4 @@
-/** Errors of writes: they name the caller's path, and say what to do. */
+/** Write errors that name the caller's path and say what to do. */
 import { isExpected, UserError } from '../userError.js';
 
 /** Runs a write; a system error becomes one that names `path`. @throws as {@link cannotWrite} */
@@ -17,7 +17,7 @@ export function cannotWrite(path: string, error: unknown): unknown {
   return new UserError(`${path}: cannot be written: ${error.message}${advice && `; ${advice}`}`, { cause: error });
 }
 
-/** What to do about an error of the file system; empty if its message says it. */
+/** Returns what to do about a file system error; empty if the error's message says it. */
 function adviceFor({ code }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOSPC':

@@ -1,4 +1,4 @@
-/** A child process that runs one task at a time, within a limit of memory. */
+/** A child process that runs one task at a time within a memory limit. */
 import { fork, type ChildProcess as NodeProcess } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,13 +7,13 @@ import type { FromChild, ToChild } from './messages.js';
 
 const entry = fileURLToPath(new URL('./taskProcess.js', import.meta.url));
 
-/** The most characters of the standard error stream that are kept. */
+/** Maximum number of characters of stderr to keep. */
 const keptText = 1 << 14;
-/** How often the memory of a process with a task is measured. */
+/** Interval at which the memory of a busy process is measured. */
 const memoryMs = 100;
 const pageBytes = 4096;
 
-/** A process ended before its task. */
+/** A process ended before finishing its task. */
 export class ProcessEndedError extends Error {
   /** Whether it needed more memory than its limit. */
   readonly outOfMemory: boolean;
@@ -49,7 +49,7 @@ export class ChildProcess {
   #text = '';
   #exceeded = false;
 
-  /** @param onEnd called when the process takes no more tasks; perhaps more than once */
+  /** @param onEnd called when the process takes no more tasks, possibly more than once */
   constructor(module: URL, { idleMs, memoryMiB }: ChildLimits, onEnd: () => void) {
     this.#memoryMiB = memoryMiB;
     this.#idleMs = idleMs;
@@ -71,7 +71,7 @@ export class ChildProcess {
     );
     this.#process.on('message', (message) => this.#receive(message as FromChild));
     this.#process.on('error', (error) => ended(error.message));
-    // Emitted once its streams have ended, so that its last words have been read.
+    // Emitted once its streams have ended, so that its final output has been read.
     this.#process.on('close', (code, signal) => ended(signal ?? `exit code ${code}`));
     this.#rest();
   }
@@ -109,7 +109,7 @@ export class ChildProcess {
     this.#rest();
   }
 
-  /** Waits for a task, for a while. This process may end meanwhile. */
+  /** Waits some time for the next task, without keeping this process alive. */
   #rest(): void {
     this.#reference(false);
     this.#idle = setTimeout(() => {
@@ -141,7 +141,7 @@ export class ChildProcess {
     return new ProcessEndedError(panic === undefined ? why : `${panic} (${why})`);
   }
 
-  /** Whether this process waits for the child to end. */
+  /** Sets whether the child keeps this process alive. */
   #reference(keep: boolean): void {
     const { channel, stderr } = this.#process;
     const handles = [this.#process, channel, stderr as { ref?: () => void; unref?: () => void } | null];

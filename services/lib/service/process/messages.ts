@@ -7,6 +7,6 @@ export interface ToChild {
   readonly argument: unknown;
 }
 
-/** The progress of the task, its result, or the error of a defect. */
+/** The progress of the task, its result, or the error of a bug. */
 export type FromChild =
   { readonly progress: unknown } | { readonly result: Outcome<unknown> } | { readonly defect: Error };

@@ -24,7 +24,7 @@ export function abort(): Promise<Outcome<null>> {
   process.abort();
 }
 
-/** Takes memory outside of the heap without an end. */
+/** Allocates memory outside the heap without limit. */
 export function fill(): Promise<Outcome<number>> {
   const all: Buffer[] = [];
   const more = (): void => {
@@ -35,7 +35,7 @@ export function fill(): Promise<Outcome<number>> {
   return new Promise(() => undefined);
 }
 
-/** Reports that it has begun, and does not end. */
+/** Reports that it has begun and never ends. */
 export function hold(name: string): Promise<Outcome<null>> {
   reportProgress(name);
   return new Promise(() => undefined);

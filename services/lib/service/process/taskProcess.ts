@@ -1,4 +1,4 @@
-/** The main module of a child process: runs the tasks of the module that its argument names. */
+/** The main module of a child process: runs the tasks of the module named in its argument. */
 import type { Outcome } from '../thread/workerThread.js';
 import type { FromChild, ToChild } from './messages.js';
 
@@ -18,10 +18,10 @@ async function answer(tasks: Promise<Readonly<Record<string, Task>>>, { name, ar
   }
 }
 
-// Ctrl-C reaches every process of a terminal. The parent decides when this one ends.
+// Ctrl-C reaches every process in the terminal. The parent decides when this one ends.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
-// An ordinary exit would wait for the threads of a native library that does not return.
+// A normal exit would wait for the threads of a native library that never returns.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 const tasks = import(process.argv[2] ?? '') as Promise<Readonly<Record<string, Task>>>;

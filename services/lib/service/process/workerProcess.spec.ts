@@ -1,4 +1,5 @@
-// Child processes: errors cross them, one that ends fails its own task alone, and limits of memory and number hold.
+// Child processes: errors cross the boundary, a process that ends fails only its own task, and the limits on memory and
+// number hold.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test, type TestContext } from 'node:test';
@@ -12,7 +13,7 @@ function workers(t: TestContext, options: Partial<ProcessOptions> = {}): WorkerP
   return workers;
 }
 
-/** Starts a task that does not end, and returns the function that ends it, once it runs. */
+/** Starts a task that does not end. Once it runs, returns the function that ends it. */
 async function holding(processes: WorkerProcess<typeof tasks, string>): Promise<() => Promise<void>> {
   const end = new AbortController();
   let held: Promise<unknown> = Promise.resolve();

@@ -1,6 +1,6 @@
 /**
- * Child processes for work that can end its process: native libraries that abort, memory that runs out. They run the tasks of
- * a module as a {@link WorkerThread} does, one at a time each. A process that ends fails its own task and nothing else.
+ * Child processes for work that can kill its process: native libraries that abort, or running out of memory. They run the
+ * tasks of a module like a {@link WorkerThread}, one at a time each. A process that ends fails only its own task.
  */
 import { RpcError } from '@gapo/rpc';
 import type { Outcome, ThreadTasks } from '../thread/workerThread.js';
@@ -10,21 +10,25 @@ export { ProcessEndedError } from './childProcess.js';
 
 /** Options of a {@link WorkerProcess}. */
 export interface ProcessOptions {
-  /** The most processes, each with one task at a time. @default 1 */
+  /** Maximum number of processes, each with one task at a time. @default 1 */
   readonly processes?: number;
-  /** The most tasks of a name at the same time. Others wait, and tasks of other names pass them. @default `processes` */
+  /**
+   * Maximum number of concurrent tasks by name. Others wait, and tasks of other names may overtake them. @default `processes`
+   */
   readonly most?: Readonly<Record<string, number>>;
-  /** Processes that have had no task for this long end, in milliseconds. */
+  /** Milliseconds after which an idle process ends. */
   readonly idleMs: number;
-  /** The most MiB of a process, its native libraries included. A task that needs more ends its process. Linux only. */
+  /**
+   * Memory limit of a process in MiB, including its native libraries. A task that needs more ends its process. Linux only.
+   */
   readonly memoryMiB: number;
 }
 
 /** Options of {@link WorkerProcess.run}. */
 export interface ProcessTaskOptions<Progress> {
-  /** Aborting it ends the process in the middle of the task; a task that still waits only leaves the queue. @default never */
+  /** Aborting it ends the process in the middle of the task; a queued task is only removed from the queue. @default never */
   readonly endProcess?: AbortSignal;
-  /** Receives what the task reports by `reportProgress`. */
+  /** Receives what the task reports with `reportProgress`. */
   readonly progress?: (progress: Progress) => void;
 }
 
@@ -39,7 +43,7 @@ export class WorkerProcess<Tasks extends ThreadTasks, Progress = never> {
   readonly #options: ProcessOptions;
   readonly #waiting = new Set<Waiting>();
   readonly #running = new Map<string, number>();
-  /** The process that was used last is at the end, and is used next. */
+  /** The last used process is at the end and is used next. */
   readonly #idle: ChildProcess[] = [];
   readonly #children = new Set<ChildProcess>();
 

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Writes JSON with sorted keys (by UTF-16 code unit), no white space, and numbers as in ECMAScript: equal values give equal
- * texts (RFC 8785). Members that are undefined are left out.
+ * Writes JSON with sorted keys (by UTF-16 code unit), no whitespace, and numbers as in ECMAScript, so that equal values
+ * give equal texts (RFC 8785). Undefined members are omitted.
  *
  * @throws TypeError for a value that JSON cannot represent: a non-finite number, undefined in a list, a function, a bigint
  */

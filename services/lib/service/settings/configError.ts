@@ -1,9 +1,11 @@
-/** The error of an invalid configuration: every problem at once, each with its place. */
+/** The error of an invalid configuration: all problems together, each with its location. */
 import { quotingBriefly } from '../userError.js';
 
 /** One problem. */
 export interface ConfigProblem {
-  /** The place in the document, such as `objectives[1].service`, or the variable's name; empty for the document itself. */
+  /**
+   * The location in the document, such as `objectives[1].service`, or the variable's name; empty for the document itself.
+   */
   path: string;
   /** Line from 1; absent for environment variables. */
   line?: number;
@@ -17,11 +19,11 @@ export interface ConfigProblem {
   hint?: string;
 }
 
-/** The most problems that a message lists. It counts the rest. */
+/** Maximum number of problems listed in a message. The rest are counted. */
 const mostLines = 50;
 
 /**
- * A configuration was refused. The message has one line per problem, `run.yaml:12:5 objectives[1].service: found number 3,
+ * A configuration is invalid. The message has one line per problem, `run.yaml:12:5 objectives[1].service: found number 3,
  * expected a host:port string`. `expected` is true: a service prints only the message and exits with code 2.
  */
 export class ConfigError extends Error {
@@ -62,7 +64,7 @@ export function showPath(path: readonly PropertyKey[]): string {
 
 const longestShown = 60;
 
-/** Returns the beginning of a text for an error message: `most` characters. */
+/** Returns the first `most` characters of a text, for an error message. */
 export function shortened(text: string, most = longestShown): string {
   return text.length > most ? `${text.slice(0, most)}...` : text;
 }

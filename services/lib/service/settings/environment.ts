@@ -1,4 +1,4 @@
-/** Reads the settings of a service from environment variables, which a schema names and describes. */
+/** Reads the settings of a service from environment variables, as named and described by a schema. */
 import { z } from 'zod';
 import { ConfigError } from './configError.js';
 import { nearestKey } from './editDistance.js';
@@ -9,7 +9,7 @@ import { metaOf, schemaWords, unwrap } from './schemaWalk.js';
 export interface SettingRow {
   /** The environment variable. */
   name: string;
-  /** Its values, in words. */
+  /** A description of its values. */
   expected: string;
   /** The default value, if it has one. */
   default?: string;
@@ -20,10 +20,10 @@ export interface SettingRow {
 }
 
 /**
- * Reads settings. Each key of the schema is a variable's name; its text is parsed by {@link fromText}. A variable that is
- * unset or empty counts as missing. Variables that the schema does not name are ignored.
+ * Reads settings. Each key of the schema is a variable's name; its value is parsed by {@link fromText}. A variable that is unset or empty counts as
+ * missing. Variables that the schema does not name are ignored.
  *
- * @throws ConfigError that names every invalid variable, what was found and what is expected
+ * @throws ConfigError naming every invalid variable, what was found and what is expected
  */
 export function readSettings<S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv = process.env): z.output<S> {
   const values: Record<string, unknown> = {};

@@ -1,4 +1,4 @@
-/** The text of `--help`: every service describes its settings in the same way. */
+/** The text of `--help`, in the same format for every service. */
 import type { z } from 'zod';
 import { describeSettings, type SettingRow } from './environment.js';
 import { transportSchema } from './transport.js';
@@ -12,16 +12,16 @@ export interface HelpOptions {
   /** A working command line, its continuation lines joined with a backslash. */
   example: string;
   /**
-   * The program's rest: a closing paragraph of one that is no service.
+   * The rest of the text: a closing paragraph, for a program that is not a service.
    * @default the variables of every service
    */
   extra?: string;
 }
 
-/** The least width of the column of variables. */
+/** Minimum width of the column of variables. */
 const narrowest = 14;
 
-/** Returns the help text of a program whose settings are environment variables, with a line break at its end. */
+/** Returns the help text of a program whose settings are environment variables, with a trailing line break. */
 export function settingsHelp({ title, schema, example, extra = everyService() }: HelpOptions): string {
   const settings = rowsText(describeSettings(schema));
   const command = example
@@ -40,7 +40,7 @@ function rowsText(rows: readonly SettingRow[]): string {
   return lines.join('');
 }
 
-/** The variables of every service that no schema of its own names. */
+/** The variables of every service, which its own schema does not contain. */
 function everyService(): string {
   const rows = rowsText(describeSettings(transportSchema));
   return `Settings of every service:\n\n${rows}\nAlso LOG_LEVEL and the OTEL_* variables of OpenTelemetry.`;

@@ -1,4 +1,4 @@
-/** Finds every problem of a value under a schema: unknown keys, numbers that are not finite, zod's issues. */
+/** Finds every problem of a value under a schema: unknown keys, non-finite numbers, zod's issues. */
 import { z } from 'zod';
 import { ConfigError, shownKey, showPath, showValue, type ConfigProblem } from './configError.js';
 import { nearestKey } from './editDistance.js';
@@ -17,7 +17,7 @@ import {
 type Issue = z.core.$ZodIssue;
 type Schema = z.core.$ZodType;
 
-/** A problem with its path as keys, from which a caller can find its line and column. */
+/** A problem with its path as keys, so that a caller can find its line and column. */
 export interface Finding {
   path: PropertyKey[];
   /** Whether the problem is the key itself, not its value. */
@@ -29,9 +29,9 @@ export interface Finding {
 export type Checked<T> = { ok: true; value: T } | { ok: false; findings: Finding[] };
 
 /**
- * Parses a value that is not from a file, such as a request.
+ * Parses a value that does not come from a file, such as a request.
  *
- * @param source the name of the value's origin, which begins every line of an error
+ * @param source the name of the value's origin, at the start of every error line
  * @throws ConfigError with every problem: its path, what was found, what is expected
  */
 export function parseValue<S extends z.ZodType>(schema: S, value: unknown, source: string): z.output<S> {
@@ -84,7 +84,7 @@ export function check<S extends z.ZodType>(schema: S, value: unknown): Checked<z
   return parsed.success ? { ok: true, value: parsed.data } : { ok: false, findings };
 }
 
-/** Returns the expected value: the refinement's own message, the schema's stated expectation, or that of zod's issue. */
+/** Returns the expected value: the refinement's own message, the schema's stated expectation, or zod's expectation. */
 function expectation(issue: Issue, ruling: Schema | undefined, schema: Schema, value: unknown): string {
   if (issue.code === 'custom' && issue.message !== 'Invalid input') return issue.message;
   const stated = ruling && statedExpectation(ruling);
@@ -149,7 +149,7 @@ function isMappingOrList(value: unknown): boolean {
   return isMapping(value) || Array.isArray(value);
 }
 
-/** Lists the paths of numbers that are not finite. */
+/** Lists the paths of non-finite numbers. */
 function nonFinite(value: unknown, path: PropertyKey[] = []): PropertyKey[][] {
   if (typeof value === 'number') return Number.isFinite(value) ? [] : [path];
   if (Array.isArray(value)) return value.flatMap((item, i) => nonFinite(item, [...path, i]));

@@ -1,4 +1,4 @@
-/** Inspects zod schemas: the schema at a place of a value, its known keys, and its expectation in words. */
+/** Inspects zod schemas: the schema at a path of a value, its known keys, and a description of what it expects. */
 import { z } from 'zod';
 
 type Schema = z.core.$ZodType;
@@ -24,7 +24,7 @@ export function unwrap(schema: Schema): Schema {
   }
 }
 
-/** Returns a text in the metadata of the schema, or of a schema that it wraps, such as its `description` or `expected`. */
+/** Returns a text from the metadata of the schema, or of a schema that it wraps, such as `description` or `expected`. */
 export function metaOf(schema: Schema, key: string): string | undefined {
   for (let inner: Schema | undefined = schema; inner !== undefined; inner = unwrapOnce(inner)) {
     const stated = z.globalRegistry.get(inner)?.[key];
@@ -45,7 +45,10 @@ function unwrapOnce(schema: Schema): Schema | undefined {
   return def.innerType;
 }
 
-/** Returns the schemas that may apply to `value`: `schema` itself, or the alternatives of a union that fit its kind. */
+/**
+ * Returns the schemas that may apply to `value`: `schema` itself, or the alternatives of a union that match the value's
+ * kind.
+ */
 export function candidates(schema: Schema, value: unknown): Schema[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodIntersection) {
@@ -86,7 +89,7 @@ export function childSchema(schema: Schema, key: PropertyKey): Schema | undefine
   return undefined;
 }
 
-/** Returns the schema at the place `path` of `value`, with its wrappers, which may state its expectation. */
+/** Returns the schema at `path` in `value`, with its wrappers, which may state its expectation. */
 export function schemaAt(schema: Schema, value: unknown, path: readonly PropertyKey[]): Schema | undefined {
   let here: Schema | undefined = schema;
   let there: unknown = value;
@@ -190,7 +193,7 @@ export function typeWords(type: string): string {
   return words[type] ?? type;
 }
 
-/** Returns the values of a schema in words: its stated expectation, or else by its type. */
+/** Describes the values of a schema: its stated expectation, or else its type. */
 export function schemaWords(schema: Schema): string {
   const stated = statedExpectation(schema);
   if (stated !== undefined) return stated;

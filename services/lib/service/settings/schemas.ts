@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 
-/** An address to dial or listen on, such as `127.0.0.1:7001`, `rollout:7000` or `[::1]:0`. Port 0 listens on a free one. */
+/** An address to dial or listen on, such as `127.0.0.1:7001`, `rollout:7000` or `[::1]:0`. Port 0 picks a free one. */
 export const hostPort = z
   .string()
   .refine((text) => isHostPort(text))
@@ -28,10 +28,10 @@ export const nonNegativeInt = z.int().min(0).meta({ expected: 'an integer of at 
 /** The seed of the counter-based generator. */
 export const seed = z.int().min(0).meta({ expected: 'a seed, an integer from 0 to 2^53 - 1' });
 
-/** Any number but infinities and not-a-number. */
+/** Any number except infinities and NaN. */
 export const finiteNumber = z.number().meta({ expected: 'a finite number' });
 
-/** A finite number over 0. */
+/** A finite number above 0. */
 export const positiveNumber = z.number().gt(0).meta({ expected: 'a finite number over 0' });
 
 /** A finite number of at least 0. */

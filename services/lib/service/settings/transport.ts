@@ -1,4 +1,4 @@
-/** The environment variables of every service that decide who may connect to it, and how. */
+/** The environment variables, common to all services, that decide who may connect and how. */
 import { z } from 'zod';
 import { filePath, hostPort } from './schemas.js';
 

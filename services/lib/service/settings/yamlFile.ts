@@ -21,13 +21,13 @@ import { schemaWords } from './schemaWalk.js';
 
 /** The origin of a text. */
 export interface YamlSource {
-  /** The file's name as given, which begins every line of an error. */
+  /** The file's name as given, at the start of every error line. */
   source: string;
 }
 
 /**
- * Parses YAML 1.2 text and checks it against a schema. Unknown keys, duplicate keys and numbers that are not finite are
- * always problems.
+ * Parses YAML 1.2 text and checks it against a schema. Unknown keys, duplicate keys and non-finite numbers are always
+ * problems.
  *
  * @returns the schema's output, defaults filled in
  * @throws ConfigError with all problems, in the order of the file
@@ -40,7 +40,7 @@ export function parseYaml<S extends z.ZodType>(schema: S, text: string, { source
     prettyErrors: false,
     uniqueKeys: false,
     strict: true,
-    logLevel: 'error', // what it would warn of is a problem here
+    logLevel: 'error', // its warnings are reported as problems here
   });
   if (document.errors.length > 0) {
     throw new ConfigError(
@@ -65,8 +65,8 @@ export function parseYaml<S extends z.ZodType>(schema: S, text: string, { source
 const deepest = 100;
 
 /**
- * Refuses a text that nests so deeply that functions which call themselves would exhaust the stack, where V8 may end the whole
- * process. The parser that is used here keeps a stack of its own.
+ * Refuses text nested so deeply that recursive functions would exhaust the stack, which may make V8 end the whole process. The
+ * parser used here manages its own stack.
  *
  * @throws ConfigError if it does
  */
@@ -101,16 +101,16 @@ function toValue(document: Document.Parsed, source: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch {
-    // The only remaining error once every alias is known: a text that grows without bound.
+    // Once every alias is known, the only remaining error is text that grows without bound.
     const found = 'aliases that repeat a part more than 100 times';
     throw new ConfigError(source, [{ path: '', line: 1, column: 1, found, expected: 'the part written out' }]);
   }
 }
 
-/** The part that each alias stands for. */
+/** The node that each alias refers to. */
 type AliasTargets = ReadonlyMap<unknown, unknown>;
 
-/** Finds the parts of all aliases at once. The library looks through the whole file for each. */
+/** Finds the targets of all aliases in one pass. The library would search the whole file for each. */
 function aliasTargets(document: Document.Parsed): AliasTargets {
   const anchors = new Map<string, unknown>();
   const targets = new Map<unknown, unknown>();
@@ -122,16 +122,16 @@ function aliasTargets(document: Document.Parsed): AliasTargets {
 }
 
 /**
- * Returns how many parts are within each other, with aliases followed; Infinity for a part that contains itself.
+ * Returns the nesting depth of a node, following aliases; Infinity for a node that contains itself.
  *
- * @param most beyond which parts are not looked at: the depth is then Infinity
- * @param known the depths of parts of the file
+ * @param most depth beyond which nodes are not visited: the result is then Infinity
+ * @param known the known depths of nodes in the file
  */
 function depthOf(node: unknown, most: number, targets: AliasTargets, known: Map<unknown, number>): number {
   const found = known.get(node);
   if (found !== undefined) return found;
   if (most < 0) return Infinity;
-  known.set(node, Infinity); // while its own parts are looked at
+  known.set(node, Infinity); // while its children are visited
   let inner: readonly unknown[] = [];
   if (isAlias(node)) inner = [targets.get(node)];
   else if (isSeq(node)) inner = node.items;
@@ -141,7 +141,7 @@ function depthOf(node: unknown, most: number, targets: AliasTargets, known: Map<
   return depth;
 }
 
-/** Finds problems that the parser accepts, or reports without a place: duplicate keys, aliases without an anchor. */
+/** Finds problems that the parser accepts or reports without a location: duplicate keys, aliases without an anchor. */
 function structureProblems(
   node: unknown,
   path: PropertyKey[],
@@ -178,7 +178,7 @@ function structureProblems(
   });
 }
 
-/** Characters of what the parser says of a mistake. */
+/** Maximum characters of the parser's message about a mistake. */
 const longestSyntaxProblem = 200;
 
 function syntaxProblem(error: YAMLError, lines: LineCounter): ConfigProblem {
@@ -192,7 +192,7 @@ function syntaxProblem(error: YAMLError, lines: LineCounter): ConfigProblem {
   return { ...place, found: `broken YAML: ${what}`, expected: 'valid YAML' };
 }
 
-/** Adds line and column: of the key if the key is wrong, else of the value, or of the mapping if the value is missing. */
+/** Adds line and column: of the key if the key is wrong, otherwise of the value, or of the mapping if the value is missing. */
 function place(finding: Finding, document: Document.Parsed, lines: LineCounter): ConfigProblem {
   const at = lines.linePos(offsetOf(finding, document));
   return { ...finding.problem, line: at.line, column: at.col };

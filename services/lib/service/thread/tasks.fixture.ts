@@ -25,7 +25,7 @@ export function defect(message: string): Promise<Outcome<null>> {
   });
 }
 
-/** Blocks the thread, as the tensor runtime does: sets the first element, and waits until the caller changes it. */
+/** Blocks the thread, as the tensor runtime does: sets the first element and waits until the caller changes it. */
 export function hold(state: Int32Array): Promise<Outcome<null>> {
   return outcome(async () => {
     Atomics.store(state, 0, 1);
@@ -34,7 +34,7 @@ export function hold(state: Int32Array): Promise<Outcome<null>> {
   });
 }
 
-/** Returns the most tasks that ran at the same time so far. */
+/** Returns the maximum number of concurrent tasks so far. */
 export function overlap(counts: Int32Array): Promise<Outcome<number>> {
   return outcome(async () => {
     const now = Atomics.add(counts, 0, 1) + 1;

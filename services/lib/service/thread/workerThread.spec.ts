@@ -52,7 +52,7 @@ describe('a worker thread', () => {
     const state = shared(1);
     const held = thread.run('hold', state);
     while (Atomics.load(state, 0) === 0) await setImmediate();
-    // The task ends only when the test lets it: an event loop that waited for it would block here forever.
+    // The task ends only when the test lets it, so an event loop that waited for it would block here forever.
     for (let tick = 0; tick < 50; tick++) await new Promise((resolve) => setTimeout(resolve, 1));
     assert.equal(Atomics.load(state, 0), 1, 'the task still blocks the thread');
     Atomics.store(state, 0, 2);

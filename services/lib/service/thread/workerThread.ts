@@ -1,6 +1,7 @@
 /**
  * A worker thread for blocking work: onnxruntime, tokenizers, patterns that backtrack, files. It runs one task at a time, and
- * the service's event loop stays free for health checks, streams and deadlines. A thread that dies or is ended is replaced.
+ * the service's event loop stays free for health checks, streams and deadlines. A thread that dies or is terminated is
+ * replaced.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { type RpcCode, RpcError } from '@gapo/rpc';
@@ -10,7 +11,7 @@ import { Piscina } from 'piscina';
 export type Outcome<T> =
   { readonly value: T } | { readonly error: { readonly code: RpcCode; readonly message: string } };
 
-/** Runs a task in the thread, and turns expected errors into outcomes. Others are defects and are thrown. */
+/** Runs a task in the thread and turns expected errors into outcomes. Other errors are bugs and are thrown. */
 export async function outcome<T>(task: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { value: await task() };
@@ -30,7 +31,7 @@ export interface TaskOptions {
   /** Objects that are transferred to the thread instead of copied. @default [] */
   readonly transfer?: readonly (ArrayBuffer | MessagePort)[];
   /**
-   * Aborting it ends the thread in the middle of the task, and another one starts; a task that still waits only leaves the
+   * Aborting it ends the thread in the middle of the task, and another one starts; a queued task is only removed from the
    * queue. @default never
    */
   readonly endThread?: AbortSignal;
@@ -52,7 +53,7 @@ export class WorkerThread<Tasks extends ThreadTasks> {
       maxThreads: 1,
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
-      atomics: 'disabled', // tasks await: the thread must stay reachable between them
+      atomics: 'disabled', // tasks await, so the thread must stay reachable in the meantime
       execArgv: [], // the process's own flags load telemetry, which is for the main thread only
     });
   }

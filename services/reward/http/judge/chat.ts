@@ -8,7 +8,7 @@ import { expectedScore } from './expectedScore.js';
 import { gradeOf, isOnlyObject } from './grade.js';
 import { messagesFor, textsOf } from './prompt.js';
 
-/** Alternatives of each token: as many as OpenAI and vLLM give. */
+/** Alternatives per token: as many as OpenAI and vLLM return. */
 const alternatives = 20;
 
 type Judge = ProtocolOptions<'chat'>;
@@ -43,7 +43,7 @@ export function chat(file: Judge): Protocol {
 
 type Settings = Readonly<Record<string, unknown>>;
 
-/** Everything of a request but its messages. */
+/** Everything in a request except its messages. */
 function settingsOf({ model, maxTokens, format, scoring, parameters }: Judge): Settings {
   const own = {
     model,
@@ -53,7 +53,7 @@ function settingsOf({ model, maxTokens, format, scoring, parameters }: Judge): S
     ...(format === 'json_schema' && { response_format: responseFormat(scoring) }),
     ...(scoring === 'logprobs' && { logprobs: true, top_logprobs: alternatives }),
   };
-  // Endpoints refuse the two limits beside each other.
+  // Endpoints reject requests with both limits.
   const renamed = (parameters['max_completion_tokens'] ?? null) !== null;
   return withParameters(own, renamed ? { ...parameters, max_tokens: null } : parameters);
 }
@@ -70,7 +70,7 @@ function limitOf({ max_tokens: tokens, max_completion_tokens: completionTokens }
   return typeof tokens === 'number' ? `maxTokens ${tokens}` : "the server's longest length";
 }
 
-/** What the file can change if an endpoint refuses a request and names one of its keys. */
+/** What to change in the file if an endpoint rejects a request and names one of its keys. */
 const hints: readonly {
   readonly says: RegExp;
   readonly sent: (settings: Settings, file: Judge) => boolean;

@@ -1,15 +1,15 @@
-/** What an OpenAI-compatible chat completion says, in the forms in which servers write it. Pure. */
+/** The text of an OpenAI-compatible chat completion, in the formats that servers use. Pure. */
 import { quoted } from '@gapo/http';
 import { NoScore } from '@gapo/reward';
 import { z } from '@gapo/service';
 import { parsed } from '../protocols/protocol.js';
 
-/** A part of a content that is a list. */
+/** A part of content given as a list. */
 const part = z.looseObject({ type: z.string(), text: z.string().optional(), refusal: z.string().optional() });
 
 type Part = z.output<typeof part>;
 
-/** Reasoning is in fields of its own (reasoning_content, reasoning), which are not read. */
+/** Reasoning is in separate fields (reasoning_content, reasoning), which are not read. */
 const choice = z.looseObject({
   finish_reason: z.string().nullish(),
   message: z.looseObject({
@@ -24,15 +24,15 @@ const reply = z.looseObject({ choices: z.array(choice) });
 export interface Said {
   /** Its text; empty if there is none. */
   readonly text: string;
-  /** Whether the completion ended because it reached the longest length. */
+  /** Whether the completion ended because it reached its maximum length. */
   readonly cutOff: boolean;
   readonly logprobs: unknown;
 }
 
 /**
- * Returns what a completion says.
+ * Returns the text of a completion.
  *
- * @throws NoScore if the answer has another form, or the model refused
+ * @throws NoScore if the response has another format, or the model refused
  */
 export function saidIn(answer: unknown): Said {
   const [first] = parsed(reply, answer, 'a chat completion: {"choices": [{"message": {"content"}}]}').choices;

@@ -1,4 +1,4 @@
-// The expected score over a token's alternatives, against sums by hand.
+// The expected score over a token's alternatives, against hand-computed sums.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { expectedScore } from './expectedScore.js';
@@ -10,7 +10,7 @@ interface Written {
   readonly alternatives?: Readonly<Record<string, number>>;
 }
 
-/** logprobs as OpenAI and vLLM write them, from probabilities. */
+/** Converts probabilities to logprobs in OpenAI's and vLLM's format. */
 function logprobsOf(tokens: readonly Written[]): unknown {
   return {
     content: tokens.map(({ token, bytes, alternatives = { [token]: 1 } }) => ({
@@ -61,7 +61,8 @@ describe('the sum of p(s) s over p(s)', () => {
     const thought: Written[] = [{ token: '<think>' }, ...around('1', { '1': 1 }), { token: '</think>\n' }];
     const tokens = [...thought, { token: 'Not ' }, ...around('5', { '5': 1 }), { token: ', but\n' }, ...around('2', { '2': 0.75, '1': 0.25 })]; // prettier-ignore
     near(expected(tokens), 1.75);
-    // A server with a reasoning parser lists the tokens of the thought, and has it not in the content.
+    // A server with a reasoning parser lists the tokens of the reasoning but omits it from the
+    // content.
     near(expected([...thought, ...around('2', { '2': 1 })], '{"score":2}'), 2);
   });
 

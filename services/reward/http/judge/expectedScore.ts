@@ -8,10 +8,10 @@ import { z } from '@gapo/service';
 import { parsed } from '../protocols/protocol.js';
 import type { Grade } from './grade.js';
 
-/** The least probability that the numbers on the scale must have together. */
+/** The minimum total probability of the numbers on the scale. */
 export const leastMass = 0.5;
 
-/** Servers write minus infinity as -9999, null or a literal. Rounding may leave a little more than 0. */
+/** Servers write minus infinity as -9999, null or a literal. Rounding may give values slightly above 0. */
 const logProbability = z
   .custom<number | null>((value) => value === null || (typeof value === 'number' && value < 0.01))
   .transform((value) => value ?? -Infinity);
@@ -28,7 +28,7 @@ const tokens = z.looseObject({
 
 type Token = z.output<typeof tokens>['content'][number];
 
-/** A scale whose scores are one token each. */
+/** A scale whose scores are single tokens. */
 export interface DigitScale {
   /** At least 0. */
   readonly minimum: number;
@@ -39,9 +39,9 @@ export interface DigitScale {
 /**
  * Returns Σ p(s) s / Σ p(s) over the whole numbers s on the scale that are among a token's alternatives.
  *
- * @param content the text whose tokens `logprobs` lists, thinking included or not
- * @throws NoScore if the tokens do not spell the answer, the score is not one token, or numbers on the scale have together a
- *   probability of less than {@link leastMass}
+ * @param content the text whose tokens are listed in `logprobs`, with or without thinking
+ * @throws NoScore if the tokens do not spell the answer, the score is not a single token, or the numbers on the scale have a
+ * total probability below {@link leastMass}
  */
 export function expectedScore(grade: Grade, content: string, logprobs: unknown, scale: DigitScale): number {
   const list = parsed(tokens, logprobs, 'logprobs with top_logprobs of each token, which scoring: logprobs needs');
@@ -62,7 +62,7 @@ export function expectedScore(grade: Grade, content: string, logprobs: unknown, 
 }
 
 /**
- * Finds the token that is the score's digit. A character may be several tokens, so that places are counted in bytes.
+ * Finds the token that is the score's digit. A character may be several tokens, so positions are counted in bytes.
  *
  * @throws NoScore if there is none
  */

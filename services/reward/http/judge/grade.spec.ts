@@ -1,4 +1,4 @@
-// The score in what a judge writes: thinking, quotations, values that are no number, and texts that mean harm.
+// The score in a judge's text: thinking, quotations, values that are not numbers, and malicious texts.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NoScore } from '@gapo/reward';

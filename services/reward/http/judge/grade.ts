@@ -1,4 +1,4 @@
-/** The score in what a judge wrote. Pure. */
+/** Finds the score in a judge's text. Pure. */
 import { excerpt, quoted } from '@gapo/http';
 import { at } from '@gapo/numeric';
 import { NoScore } from '@gapo/reward';
@@ -8,34 +8,34 @@ import { divide, endsThinking } from './thinking.js';
 /** A score, and where the judge wrote it. */
 export interface Grade {
   readonly score: number;
-  /** The digits as written, and where they begin in the text. */
+  /** The digits as written, and their position in the text. */
   readonly digits: string;
   readonly start: number;
 }
 
-/** An object of the answer that states a score, or means to. */
+/** An object in the answer that states a score, or tries to. */
 interface Statement {
   readonly start: number;
   readonly end: number;
   /** The object as the judge wrote it. */
   readonly source: string;
-  /** Whether it has its lines for itself. */
+  /** Whether it is alone on its lines. */
   readonly alone: boolean;
   /** Every score in it; undefined if it is not JSON. */
   readonly scores: readonly LooseValue[] | undefined;
 }
 
-/** What may stand beside an object on its lines: white space, code fences, emphasis, tags and special tokens. */
+/** What may surround an object on its lines: whitespace, code fences, emphasis, tags and special tokens. */
 const decoration = /^(?:\s|`(?:json[5c]?\b)?|\*|<[^<>\n]*>)*$/i;
 
 /**
- * Returns the score of a judge's answer: that of its last JSON object with the key score. Thinking is no part of the answer.
+ * Returns the score in a judge's answer, from its last JSON object with the key score. Thinking is not part of the answer.
  *
- * If that object ends the answer and has its lines for itself, objects inside sentences are quotations. Otherwise every object
- * of the answer must have the same score, and the last must not be a quotation of the judged texts.
+ * If that object ends the answer and is alone on its lines, objects inside sentences count as quotations. Otherwise every
+ * object in the answer must have the same score, and the last must not be quoted from the judged texts.
  *
  * @param exchange the judged texts, which the judge may quote
- * @throws NoScore that quotes what was found if there is no score, or more than one
+ * @throws NoScore quoting what was found if there is no score, or more than one
  *
  * @example
  * ```ts
@@ -53,7 +53,7 @@ export function gradeOf(text: string, exchange: readonly string[]): Grade {
     throw new NoScore(`the judge's last score is in the texts to judge too, and may be a quotation: ${quoted(answer)}`);
   }
   const rivals = concludes ? statements.filter(({ alone }) => alone) : statements;
-  // An end of thinking that the judge may have quoted: what stands before it counts too.
+  // The judge may have quoted this end of thinking, so the text before it counts too.
   const doubtful = unopened !== '' && exchange.some(endsThinking) ? statementsOf(unopened) : [];
   const scores = [...doubtful, ...rivals].flatMap(numbersOf);
   const different = [...new Set(scores.map(({ score }) => score))];
@@ -63,7 +63,7 @@ export function gradeOf(text: string, exchange: readonly string[]): Grade {
   return at(scores, scores.length - 1);
 }
 
-/** Whether nothing but one object stands in an answer, so that nothing can be missing from it. */
+/** Whether an answer consists of a single object, so that nothing can be missing from it. */
 export function isOnlyObject(text: string): boolean {
   const { answer, unclosed } = divide(text);
   const [only, ...others] = statementsOf(answer);
@@ -91,7 +91,7 @@ function statementsOf(answer: string): Statement[] {
   });
 }
 
-/** Returns the scores of an object: its own, or else those of the objects in it. */
+/** Returns the scores of an object: its own or, if it has none, those of the objects in it. */
 function scoresIn(object: LooseObject): LooseValue[] {
   const own = object.members.filter(([key]) => key.trim().toLowerCase() === 'score').map(([, value]) => value);
   return own.length > 0 ? own : object.members.flatMap(([, value]) => scoresInside(value));
@@ -121,5 +121,5 @@ function numbersOf({ start: from, scores, source }: Statement): Grade[] {
   });
 }
 
-/** A number as text, such as "8". Fractions, percentages and thousands separators have no one plain meaning. */
+/** A number as text, such as "8". Fractions, percentages and thousands separators are ambiguous. */
 const plainNumber = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i;

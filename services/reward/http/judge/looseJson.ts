@@ -1,10 +1,10 @@
 /**
- * Reads JSON objects from a text that also contains prose, as language models write them. Beyond JSON it accepts what has
- * one plain meaning: single quotes, keys without quotes, `True`, `False`, `None` and `NaN` as Python writes them, numbers
- * such as `.5` and `+5`, a comma after the last member, and line breaks inside strings.
+ * Reads JSON objects from a text that also contains prose, as language models write them. In addition to JSON it accepts
+ * what is unambiguous: single quotes, keys without quotes, Python's `True`, `False`, `None` and `NaN`, numbers such as
+ * `.5` and `+5`, trailing commas, and line breaks inside strings.
  */
 
-/** A value and its place in the text. Members of an object may have equal keys. */
+/** A value and its position in the text. Members of an object may have equal keys. */
 export interface LooseValue {
   readonly start: number;
   /** After its last character. */
@@ -28,13 +28,15 @@ export interface FoundObject {
   readonly value: LooseObject | undefined;
 }
 
-/** The deepest nesting of a value. */
+/** Maximum nesting depth of a value. */
 const deepest = 64;
-/** The most characters that are read in search of objects. Texts of many unfinished objects are read repeatedly. */
+/**
+ * Maximum number of characters read while searching for objects. Texts with many unfinished objects are read repeatedly.
+ */
 const longestSearch = 5_000_000;
 
 /**
- * Finds the outermost objects of a text, in order. Braces that no key follows, as in `{completion}`, are prose.
+ * Finds the outermost objects of a text, in order. Braces not followed by a key, as in `{completion}`, are prose.
  *
  * @throws RangeError if the text has too many unfinished objects
  *
@@ -93,7 +95,7 @@ const words: ReadonlyMap<string, boolean | null | number> = new Map<string, bool
 
 const escapes: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
 
-/** A recursive descent over the text. Its methods return undefined where they cannot read a value. */
+/** A recursive-descent parser. Its methods return undefined if they cannot read a value. */
 class Reader {
   at: number;
   /** Whether the outermost object's first key and its colon were read. */
@@ -176,7 +178,7 @@ class Reader {
     return undefined;
   }
 
-  /** Reads a number or a word, which must end before a comma, a bracket or white space. */
+  /** Reads a number or a word, which must end before a comma, a bracket or whitespace. */
   #scalar(): number | boolean | null | undefined {
     const source = this.#match(/[^\s,\]}]+/y) ?? '';
     if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(source)) return Number(source);
@@ -194,7 +196,7 @@ class Reader {
     this.#match(/\s+/y);
   }
 
-  /** Whether a character comes next; if so, it is read. */
+  /** Whether a character comes next; if so, consumes it. */
   #takes(character: string): boolean {
     this.#space();
     if (this.#text[this.at] !== character) return false;

@@ -1,4 +1,5 @@
-// What a judge is asked, with texts that quote scores, give orders and try to leave their place.
+// The messages to a judge, with texts that quote scores, give instructions and try to break out of
+// their delimiters.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { at } from '@gapo/numeric';
@@ -68,7 +69,7 @@ describe('the exchange is data between two marks', () => {
       return data;
     };
     assert.deepEqual(dataOf('Bye'), { conversation: turns, reference: 'Goodbye', completion: 'c' });
-    // The prompt as the policy read it contains the conversation.
+    // The prompt as seen by the policy contains the conversation.
     assert.deepEqual(dataOf('<user>Bye'), { prompt: '<user>Bye', reference: 'Goodbye', completion: 'c' });
   });
 });

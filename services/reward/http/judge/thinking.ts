@@ -1,10 +1,10 @@
-/** Separates a model's answer from the thinking that it writes before it. */
+/** Separates a model's answer from the thinking before it. */
 
 /** How a family of models marks its thinking. */
 interface Marks {
   readonly opens: string;
   readonly closes: string;
-  /** Whether chat templates write the beginning, so that the model's text has only the end. */
+  /** Whether chat templates write the opening mark, so that the model's text has only the closing one. */
   readonly unopened?: true;
 }
 
@@ -12,7 +12,7 @@ const names = '(?:\\w+[:_])?(?:think|thinking|thoughts?|reasoning|reflection|scr
 const final =
   '(?:<\\|start\\|>\\s*assistant\\s*)?<\\|channel\\|>\\s*final[^<]*(?:<\\|constrain\\|>[^<]*)?<\\|message\\|>';
 
-/** As published chat templates have them. Patterns ignore case. */
+/** As in published chat templates. Patterns ignore case. */
 const families: readonly Marks[] = [
   // DeepSeek-R1, Qwen3 and most others; <seed:think>, <longcat_think>.
   { opens: `<${names}\\s*>`, closes: `</${names}\\s*>`, unopened: true },
@@ -24,12 +24,12 @@ const families: readonly Marks[] = [
   { opens: '<\\|START_THINKING\\|>', closes: '<\\|END_THINKING\\|>', unopened: true },
   { opens: '<\\|inner_prefix\\|>', closes: '<\\|inner_suffix\\|>', unopened: true },
   { opens: '<unused94>', closes: '<unused95>' },
-  // gpt-oss: every channel but the final one.
+  // gpt-oss: every channel except the final one.
   {
     opens: '<\\|channel\\|>\\s*(?!final\\b)\\w[^<]*(?:<\\|constrain\\|>[^<]*)?<\\|message\\|>',
     closes: `<\\|(?:end|call|return)\\|>|${final}`,
   },
-  // gpt-oss as servers write it that drop special tokens.
+  // gpt-oss on servers that drop special tokens.
   { opens: '^\\s*analysis(?=[^]*assistantfinal)', closes: 'assistantfinal' },
   // Granite.
   { opens: "Here(?:'s| is) my thought process:", closes: "Here(?:'s| is) my response:" },
@@ -41,17 +41,17 @@ const mark = new RegExp(
   'gi',
 );
 
-/** Marks of an answer, which are no part of it. */
+/** Marks around an answer, which are not part of it. */
 const answerMarks = new RegExp(
   `${final}|<\\|(?:begin|end)_of_solution\\|>|<\\|(?:START|END)_RESPONSE\\|>|<\\|(?:START|END)_TEXT\\|>`,
   'gi',
 );
 
-/** What a model wrote, divided. */
+/** A model's text, divided. */
 export interface Divided {
-  /** The text with line breaks in place of the thinking, so that every character keeps its place. */
+  /** The text with line breaks in place of the thinking, so that every character keeps its position. */
   readonly answer: string;
-  /** What stands before an end of thinking that has no beginning: thinking that the chat template began. */
+  /** The text before an end of thinking without a beginning: thinking opened by the chat template. */
   readonly unopened: string;
   /** Whether the last thinking has no end, so that no answer follows. */
   readonly unclosed: boolean;
@@ -93,7 +93,7 @@ export function divide(text: string): Divided {
   };
 }
 
-/** Whether a text contains an end of thinking, so that a model that quotes it seems to end its own. */
+/** Whether a text contains an end-of-thinking mark, so that a model quoting it appears to end its own thinking. */
 export function endsThinking(text: string): boolean {
   return marksOf(text).some(({ opens }) => !opens);
 }

@@ -1,5 +1,5 @@
 /**
- * How items become what a reward model reads, behind a server that takes token ids.
+ * How items are encoded for a reward model behind a server that accepts token ids.
  *
  * ```yaml
  * encoding: { tokenizer: models/reward, maxTokens: 4096 }
@@ -14,18 +14,18 @@ import { itemEncoder, type FormSettings, type ItemEncoder } from '../../encoding
 import { itemText } from '../../encoding/itemText.js';
 import type { Protocol } from './protocol.js';
 
-/** Items are encoded by this service, and sent as token ids. */
+/** This service encodes items and sends token ids. */
 export const tokenizerEncoding = z
   .strictObject({
     /** The directory of the reward model's tokenizer: tokenizer.json, tokenizer_config.json, and the chat template. */
     tokenizer: filePath,
-    /** The longest sequence, special tokens included; no more than the server takes. */
+    /** The longest sequence, including special tokens; at most what the server accepts. */
     maxTokens: positiveInt,
     /** chat: the conversation in the chat template; text: one text, with the tokenizer's special tokens. @default chat */
     input: z.enum(['chat', 'text']).default('chat'),
     /** With input: text. @default '{prompt}{completion}' */
     text: itemText.optional(),
-    /** What loses tokens if an item is longer. @default prompt */
+    /** What is truncated if an item is longer. @default prompt */
     truncate: z.enum(['prompt', 'completion', 'none']).default('prompt'),
     /** The end at which tokens are removed. @default left */
     truncationSide: z.enum(['left', 'right']).default('left'),
@@ -40,18 +40,18 @@ export type TokenizerEncoding = z.output<typeof tokenizerEncoding>;
 
 /** Encodes items for one server. */
 export interface RemoteEncoder {
-  /** Returns an item's token ids, or why it has none. */
+  /** Returns an item's token ids, or why there are none. */
   encode(item: ScoreItem): Promise<readonly number[] | NoScore>;
-  /** Changes with the tokenizer's files, on which scores depend. */
+  /** Changes with the tokenizer's files, which affect scores. */
   readonly version: string;
   /** The longest sequence, in tokens. */
   readonly maxTokens: number;
 }
 
 /**
- * Reads a tokenizer, and checks that it has what the encoding needs.
+ * Reads a tokenizer and checks that it has what the encoding needs.
  *
- * @param path the file that describes the server, which the tokenizer's path is relative to
+ * @param path the file that describes the server; the tokenizer's path is relative to it
  * @throws UserError if it cannot be read or lacks something
  */
 export async function openEncoder(encoding: TokenizerEncoding, path: string): Promise<RemoteEncoder> {
@@ -76,7 +76,7 @@ export async function openEncoder(encoding: TokenizerEncoding, path: string): Pr
   }
 }
 
-/** Returns the protocol's preparation of items: their token ids. Without an encoder there is none. */
+/** Returns the protocol's `prepare`, which adds token ids; nothing without an encoder. */
 export function preparing(encoder: RemoteEncoder | undefined): Protocol['prepare'] {
   if (encoder === undefined) return undefined;
   return async (item) => {

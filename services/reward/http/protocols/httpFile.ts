@@ -13,7 +13,7 @@ import { boundKeys, columnKeys } from '../../remote/activation.js';
 import { batch, remoteKeys } from '../../remote/remoteFile.js';
 import { tokenizerEncoding } from './encodingFile.js';
 
-/** A header's name, by RFC 9110. Those of the connection and the body belong to the client. */
+/** A header's name, as in RFC 9110. Connection and body headers belong to the client. */
 const header = z
   .string()
   .regex(/^(?!(?:host|connection|content-length|content-type|transfer-encoding|upgrade|expect|te|trailer)$)[!#$%&'*+.^_`|~0-9a-z-]+$/i)
@@ -34,10 +34,10 @@ const common = {
   headers: z.record(header, headerValue).default({}),
 };
 
-/** The column of the prompts that has a right answer, which is sent with the item. @default none */
+/** The column of the prompts with a correct answer, which is sent with the item. @default none */
 const reference = nonEmptyText.optional();
 
-/** Keys of the request's body; null leaves out one that the protocol sends. */
+/** Keys of the request's body; null omits one that the protocol sends. */
 function parameters(...reserved: string[]) {
   return z
     .record(nonEmptyText, z.json())
@@ -46,7 +46,7 @@ function parameters(...reserved: string[]) {
     .default({});
 }
 
-/** A classifier whose numbers are asked for without the server's activation. */
+/** A classifier whose numbers are requested without the server's activation. */
 const classifier = { ...common, ...columnKeys, ...boundKeys };
 
 /** vLLM's name of the model; required if the server has several. */
@@ -55,7 +55,7 @@ const model = nonEmptyText.optional();
 /** How a classifier behind vLLM gets its input. */
 const vllmInput = {
   model,
-  /** server: the server renders the conversation in its chat template, one a request; else it is encoded here. */
+  /** server: the server renders the conversation in its chat template, one per request; otherwise it is encoded here. */
   encoding: z.union([z.literal('server'), tokenizerEncoding]).meta({
     expected: 'server, or a mapping of tokenizer and maxTokens',
   }),
@@ -63,10 +63,10 @@ const vllmInput = {
   batch: positiveInt.optional(),
 };
 
-/** Of a request that vLLM answers. Truncation would cut special tokens off. */
+/** Reserved keys of a vLLM request. Truncation would cut off special tokens. */
 const ofVllm = ['input', 'messages', 'use_activation', 'truncate_prompt_tokens'];
 
-/** @throws a problem of the file if it asks for what the others contradict */
+/** @throws a problem with the file if its options contradict each other */
 function checkClassifier(
   file: {
     readonly encoding?: unknown;
@@ -102,7 +102,7 @@ export const httpFile = z.discriminatedUnion('protocol', [
     label: nonEmptyText.optional(),
     /** pair: prompt and completion as two inputs; completion: the completion alone. @default pair */
     input: z.enum(['pair', 'completion']).default('pair'),
-    /** The end at which the server cuts off tokens of an item that is too long for it; none: it refuses the item. @default none */
+    /** The end at which the server truncates an item that is too long; none: it rejects the item. @default none */
     truncate: z.enum(['left', 'right', 'none']).default('none'),
     parameters: parameters('inputs'),
   }),
@@ -119,9 +119,12 @@ export const httpFile = z.discriminatedUnion('protocol', [
     .strictObject({
       ...classifier,
       ...vllmInput,
-      /** vLLM's /pooling: the same, or the numbers of the last token of a model that has some for each token. */
+      /** vLLM's /pooling: the same, or the last token's numbers for a model with numbers per token. */
       protocol: z.literal('vllm-pooling'),
-      /** classify: numbers for the sequence; token_classify: numbers for each token, of which the last count. @default classify */
+      /**
+       * classify: numbers for the sequence; token_classify: numbers for each token, of which the last token's are used. @default
+       * classify
+       */
       task: z.enum(['classify', 'token_classify']).default('classify'),
       parameters: parameters(...ofVllm, 'task', 'encoding_format'),
     })
@@ -163,9 +166,9 @@ export const httpFile = z.discriminatedUnion('protocol', [
       rubric: nonEmptyText,
       minimum: finiteNumber,
       maximum: finiteNumber,
-      /** Longest answer in tokens. @default 64 */
+      /** Maximum length of the answer in tokens. @default 64 */
       maxTokens: positiveInt.default(64),
-      /** Who says the rubric: user for a model without a system role. @default system */
+      /** The role of the rubric: user for a model without a system role. @default system */
       instructions: z.enum(['system', 'user']).default('system'),
       /** json_schema: the endpoint restricts the answer to the form {"score": number}. @default text */
       format: z.enum(['text', 'json_schema']).default('text'),

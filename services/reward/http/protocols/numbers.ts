@@ -1,4 +1,4 @@
-/** An item's score among the numbers that a classifier's server answers with. */
+/** Picks an item's score from the numbers returned by a classifier's server. */
 import { shown } from '@gapo/http';
 import { at } from '@gapo/numeric';
 import { NoScore } from '@gapo/reward';
@@ -30,7 +30,7 @@ export function scoreIn(numbers: unknown, { column, activation }: Column): numbe
   if (activation === 'softmax' && row.length === 1) {
     return new NoScore('the answer for the item has one number, whose softmax is always 1; use sigmoid or raw');
   }
-  // A softmax depends on all numbers, the others on the chosen one.
+  // A softmax depends on all numbers, the other functions only on the chosen one.
   const used = activation === 'softmax' ? row : [at(row, chosen)];
   const bad = used.find((value) => typeof value !== 'number' || !Number.isFinite(value));
   if (bad !== undefined || used.includes(undefined)) {

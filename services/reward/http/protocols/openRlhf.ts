@@ -3,7 +3,7 @@ import { z } from '@gapo/service';
 import type { ProtocolOptions } from './httpFile.js';
 import { counted, withReference, parsed, scoreOf, withParameters, type Protocol } from './protocol.js';
 
-/** Elements are checked one by one, so that a bad one loses its own item only. */
+/** Elements are checked one by one, so that a bad one affects only its own item. */
 const rewards = z.looseObject({ rewards: z.array(z.unknown()) });
 
 export function openRlhf({ batch, reference, parameters }: ProtocolOptions<'openrlhf'>): Protocol {
@@ -26,7 +26,7 @@ export function openRlhf({ batch, reference, parameters }: ProtocolOptions<'open
   };
 }
 
-/** A model's scores of shape [n, 1] are a list of lists with one number each. */
+/** A model's scores of shape [n, 1] arrive as a list of one-element lists. */
 function onlyElement(reward: unknown): unknown {
   return reward instanceof Array && reward.length === 1 ? (reward as unknown[])[0] : reward;
 }

@@ -1,6 +1,7 @@
 /**
- * Sequence classifiers behind SGLang's native `/classify`, which a server with --is-embedding has. It answers with the numbers of
- * the model's head, without an activation. (`/v1/classify` answers with their softmax, which is 1 where there is one label.)
+ * Sequence classifiers behind SGLang's native `/classify`, available on servers started with --is-embedding. It returns the
+ * numbers of the model's head without an activation. (`/v1/classify` returns their softmax, which is 1 if there is only one
+ * label.)
  *
  * https://docs.sglang.io/basic_usage/native_api.html
  */
@@ -13,7 +14,7 @@ import type { ProtocolOptions } from './httpFile.js';
 import { scoreIn } from './numbers.js';
 import { counted, parsed, withParameters, type Protocol } from './protocol.js';
 
-/** Elements are checked one by one, so that a bad one loses its own item only. */
+/** Elements are checked one by one, so that a bad one affects only its own item. */
 const answered = z.array(z.unknown());
 const element = z.looseObject({ embedding: z.unknown() });
 

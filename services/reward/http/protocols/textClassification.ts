@@ -1,4 +1,4 @@
-/** Text classification as Text Embeddings Inference serves it: { inputs } → a list of { label, score } for each input. */
+/** Text classification as served by Text Embeddings Inference: { inputs } → a list of { label, score } for each input. */
 import { shown } from '@gapo/http';
 import { NoScore } from '@gapo/reward';
 import { z } from '@gapo/service';
@@ -8,11 +8,11 @@ import { counted, parsed, scoreOf, withParameters, type Protocol } from './proto
 const prediction = z.looseObject({ label: z.string(), score: z.unknown() });
 type Prediction = z.output<typeof prediction>;
 const labelList = z.array(prediction);
-/** Elements are checked one by one, so that a bad one loses its own item only. */
+/** Elements are checked one by one, so that a bad one affects only its own item. */
 const predictions = z.array(z.unknown());
 const form = 'a list of [{"label", "score"}]';
 
-/** The server decides where a request does not, and cuts off the end of a text where it may. */
+/** If the request does not say, the server decides, and may cut off the end of a text. */
 const truncations = {
   left: { truncate: true, truncation_direction: 'Left' },
   right: { truncate: true, truncation_direction: 'Right' },
@@ -39,7 +39,7 @@ export function textClassification({
   };
   return {
     batch,
-    // raw_scores: logits, whose differences do not vanish near 0 and 1 as those of probabilities do.
+    // raw_scores: logits, whose differences do not vanish near 0 and 1 as they do for probabilities.
     request: (items) =>
       withParameters(
         {
@@ -60,7 +60,7 @@ export function textClassification({
         const best = prediction.safeParse(each);
         if (!best.success)
           return new NoScore(`the answer for the item is ${shown(each)}; expected [{"label", "score"}]`);
-        // A transformers pipeline answers with the best label of each input alone, unless it is asked for all.
+        // A transformers pipeline returns only the best label of each input unless all are requested.
         if (label === undefined) return new NoScore(`the answer has the label ${best.data.label} alone, which may be another for other items: set label to the one to score`); // prettier-ignore
         return scored([best.data]);
       });

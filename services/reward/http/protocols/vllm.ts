@@ -1,6 +1,6 @@
 /**
- * Sequence classifiers behind vLLM: /classify, /pooling and /score. All are asked for raw numbers (use_activation: false): by
- * default they answer with probabilities, whose differences vanish near 0 and 1.
+ * Sequence classifiers behind vLLM: /classify, /pooling and /score. Raw numbers are requested from all of them
+ * (use_activation: false): by default they return probabilities, whose differences vanish near 0 and 1.
  *
  * https://docs.vllm.ai/en/latest/models/pooling_models
  */
@@ -14,16 +14,16 @@ import type { ProtocolOptions } from './httpFile.js';
 import { scoreIn, type Column } from './numbers.js';
 import { counted, parsed, withParameters, type Prepared, type Protocol } from './protocol.js';
 
-/** Old servers ignore the key that they do not know. */
+/** Old servers ignore keys that they do not know. */
 const rawNumbers = {
   key: 'use_activation',
   otherwise: 'it answers with probabilities in place of raw numbers; update vLLM',
 };
 
-/** Elements are checked one by one, so that a bad one loses its own item only. */
+/** Elements are checked one by one, so that a bad one affects only its own item. */
 const answered = z.looseObject({ data: z.array(z.unknown()) });
 
-/** Reads the scores in `data`, whose elements name their place in the request. */
+/** Reads the scores in `data`, whose elements state their index in the request. */
 function readData(
   form: string,
   score: (element: Readonly<Record<string, unknown>>) => number | NoScore,
@@ -39,7 +39,7 @@ function readData(
   };
 }
 
-/** The conversation that the server renders: one a request. */
+/** The conversation rendered by the server: one per request. */
 function conversation({ turns, completion }: ScoreItem) {
   return {
     messages: [...turns, { role: 'assistant', content: completion }],
@@ -54,7 +54,7 @@ function inputOf(items: readonly Prepared[], encoder: RemoteEncoder | undefined)
   return conversation(required(items[0], 'the item'));
 }
 
-/** `/classify`: the numbers of the labels. The answer's own `label` is that of the largest, and is not used. */
+/** `/classify`: the numbers of the labels. The response's own `label`, the one with the largest number, is not used. */
 export function vllmClassify(options: ProtocolOptions<'vllm-classify'>, encoder: RemoteEncoder | undefined): Protocol {
   const { batch, model, parameters } = options;
   return {
@@ -70,7 +70,7 @@ export function vllmClassify(options: ProtocolOptions<'vllm-classify'>, encoder:
   };
 }
 
-/** `/pooling`: the numbers of the labels, or for a model that has some for each token, those of the last token. */
+/** `/pooling`: the numbers of the labels or, for a model with numbers per token, those of the last token. */
 export function vllmPooling(options: ProtocolOptions<'vllm-pooling'>, encoder: RemoteEncoder | undefined): Protocol {
   const { batch, model, task, parameters } = options;
   return {

@@ -1,4 +1,4 @@
-/** Whether words or phrases occur, or the share of them that do. */
+/** Whether words or phrases occur, or the share of them that occur. */
 import { nonEmptyText, z } from '@gapo/service';
 import { ruleKind } from './ruleKind.js';
 import { folded, occurrences } from './words.js';

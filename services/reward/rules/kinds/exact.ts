@@ -1,4 +1,4 @@
-/** Whether a completion, or the part that a pattern extracts, is a right answer: to any prompt, or to its own. */
+/** Whether a completion, or the part extracted by a pattern, is a correct answer: to any prompt, or to its own. */
 import { resolve } from 'node:path';
 import { type DataFormat, kindOf, readRecords } from '@gapo/data';
 import type { ScoreItem } from '@gapo/reward';
@@ -13,20 +13,20 @@ export const exact = ruleKind({
   measures:
     "1 if the completion is one of the right answers, else 0; with `extract` the pattern's first group is compared",
   keys: {
-    /** Right answers to every prompt. */
+    /** Correct answers to every prompt. */
     texts: z.array(nonEmptyText).min(1).optional(),
-    /** Right answers by prompt. */
+    /** Correct answers by prompt. */
     answers: z.record(z.string(), answersOfOne).meta({ expected: 'a mapping from prompts to answers' }).optional(),
     /** Data files with rows {"prompt", "reference"}; their paths are relative to the file of rules. */
     references: z.array(filePath).min(1).meta({ expected: 'a list of files' }).optional(),
-    /** The column of the prompt's line that has its right answer. */
+    /** The column of the prompt's record with its correct answer. */
     reference: nonEmptyText.optional(),
     /** A pattern whose first group is the answer within the column; the last match counts. @default the whole column */
     extractReference: nonEmptyText.optional(),
     /** A pattern whose first group is the answer; the last match counts. @default the whole completion */
     extract: nonEmptyText.optional(),
     flags,
-    /** Whether case, Unicode composition and white space matter. */
+    /** Whether case, Unicode composition and whitespace matter. */
     strict: z.boolean().default(false),
   },
   check({ texts, answers, references, reference, extract, extractReference, flags: given }, refuse) {
@@ -70,7 +70,7 @@ export const exact = ruleKind({
   },
 });
 
-/** Returns a function that finds the first group of a pattern's last match; the whole text without a pattern. */
+/** Returns a function that extracts the first group of a pattern's last match; without a pattern, the whole text. */
 function extractor(pattern: string | undefined, given: string): (text: string) => string | undefined {
   if (pattern === undefined) return (text) => text;
   const expression = new RegExp(pattern, `${given}g`);
@@ -82,7 +82,7 @@ function groupCount(pattern: string, given: string): number {
   return (new RegExp(`${pattern}|`, given).exec('')?.length ?? 1) - 1;
 }
 
-/** The right answers to one prompt. */
+/** The correct answers to one prompt. */
 interface Reference {
   readonly prompt: string;
   readonly right: z.output<typeof answersOfOne>;

@@ -4,7 +4,7 @@ import { Ajv, type AnySchema, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { ruleKind } from './ruleKind.js';
 
-/** Characters that an error quotes of what is wrong with a schema. */
+/** Maximum characters that an error quotes about a schema's problem. */
 const longestReason = 200;
 
 export const json = ruleKind({
@@ -40,7 +40,10 @@ export const json = ruleKind({
   },
 });
 
-/** Compiles a schema: draft 7 if its $schema says so, else 2020-12. Unknown keywords are errors; formats are not checked. */
+/**
+ * Compiles a schema: draft 7 if its $schema says so, otherwise 2020-12. Unknown keywords are errors; formats are not
+ * checked.
+ */
 function validator(given: AnySchema & { $schema?: unknown }): ValidateFunction {
   const options = { validateFormats: false, logger: false } as const;
   const ajv = /draft-07/.test(String(given.$schema)) ? new Ajv(options) : new Ajv2020(options);

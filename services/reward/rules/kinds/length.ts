@@ -13,7 +13,8 @@ export const length = ruleKind({
   },
   measure({ target, scale, unit }) {
     const lengthOf = unit === 'words' ? (text: string) => wordsOf(text).length : characterCount;
-    // 1 at the target and 1/2 one scale away. Never flat: even far from the target, closer is better.
+    // 1 at the target and 1/2 at one scale from it. Never flat: even far from the target, closer is
+    // better.
     return ({ completion }) => 1 / (1 + ((lengthOf(completion) - target) / scale) ** 2);
   },
 });

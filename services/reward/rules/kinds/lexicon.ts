@@ -10,7 +10,7 @@ export const lexicon = ruleKind({
   keys: {
     /** The weight of each word or phrase. */
     words: z.record(nonEmptyText, weight).meta({ expected: 'a mapping from words or phrases to their weights' }),
-    /** The most occurrences of one word that count. */
+    /** Maximum number of occurrences of one word that count. */
     most: positiveInt.default(1),
   },
   check({ words }, refuse) {
@@ -29,7 +29,8 @@ export const lexicon = ruleKind({
     return { minimum: sum((w) => Math.min(w, 0)), maximum: sum((w) => Math.max(w, 0)) };
   },
   measure({ words, most }) {
-    // Sorted: a floating-point sum depends on the order, a score must not depend on that of the file.
+    // Sorted, because a floating-point sum depends on the order but a score must not depend on the
+    // file's order.
     const entries = Object.entries(words)
       .map(([word, w]) => [folded(word), w] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1));

@@ -1,4 +1,4 @@
-/** How easily English is read: Flesch's reading ease. */
+/** How easy English text is to read: Flesch reading ease. */
 import { ruleKind } from './ruleKind.js';
 
 export const readability = ruleKind({
@@ -14,8 +14,8 @@ export const readability = ruleKind({
 
 /**
  * Returns the reading ease, from about 0 (very hard) to 100 (very easy): 206.835 - 1.015 words/sentences - 84.6 syllables/words (Flesch
- * 1948, "A new readability yardstick", Journal of Applied Psychology 32(3), 221-233). A sentence ends with white space after
- * . ! or ?, or with its line. {@link syllables} counts the syllables.
+ * 1948, "A new readability yardstick", Journal of Applied Psychology 32(3), 221-233). A sentence ends at whitespace after . ! or ?, or
+ * at the end of a line. {@link syllables} counts the syllables.
  *
  * @returns undefined for a text without words
  */

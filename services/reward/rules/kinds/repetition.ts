@@ -13,7 +13,9 @@ export const repetition = ruleKind({
       repeatedShare(wordsOf(completion).map(folded), words),
 });
 
-/** Returns the share of runs of `count` words that occurred before, from 0 (none) towards 1. */
+/**
+ * Returns the share of sequences of `count` words that occurred before, from 0 (none) towards 1.
+ */
 function repeatedShare(words: readonly string[], count: number): number {
   const total = words.length - count + 1;
   if (total < 1) return 0;

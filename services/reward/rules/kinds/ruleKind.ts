@@ -13,22 +13,24 @@ export interface Rule {
 /** Measures one item. Returns NaN if the rule cannot measure the item, which then has no score. */
 export type Measure = (item: ScoreItem) => number;
 
-/** The bounds of a measure, both included. */
+/** The bounds of a measure, both inclusive. */
 export interface Range {
   readonly minimum: number;
   readonly maximum: number;
 }
 
-/** A kind of rule, as files of rules use it. Its functions take rules of that kind only. */
+/** A kind of rule. Its functions accept only rules of that kind. */
 export interface RuleKind {
   readonly name: string;
   /** What it measures, for the table in README.md. */
   readonly measures: string;
   readonly schema: z.ZodObject<{ kind: z.ZodLiteral<string>; weight: z.ZodType<number> }>;
-  /** Returns the rule with the content of the files that it names. @throws UserError if one cannot be read or is invalid */
+  /**
+   * Returns the rule with the contents of the files that it names. @throws UserError if one cannot be read or is invalid
+   */
   load(rule: Rule, directory: string): Promise<Rule>;
   range(rule: Rule): Range;
-  /** Compiles the rule. Its measure depends on the item alone and is within the range. */
+  /** Compiles the rule. Its measure depends only on the item and is within the range. */
   measure(rule: Rule): Measure;
 }
 
@@ -39,23 +41,23 @@ type Values<K extends Keys> = z.output<z.ZodObject<K>>;
 export interface RuleKindOptions<K extends Keys> {
   /** The `kind` of its rules. */
   readonly name: string;
-  /** What it measures, as a noun phrase or a sentence without its end. */
+  /** What it measures, as a noun phrase or a sentence without a full stop. */
   readonly measures: string;
   /** The keys of a rule in addition to kind and weight. */
   readonly keys: K;
-  /** Checks keys against each other; `refuse` reports a key and what is expected there. */
+  /** Checks keys against each other; `refuse` reports a key and what is expected for it. */
   readonly check?: (rule: Values<K>, refuse: (path: string | readonly string[], expected: string) => void) => void;
-  /** Replaces the paths of files that a rule names with their content. @default the rule as it is */
+  /** Replaces the paths of files named in a rule with their contents. @default the rule unchanged */
   readonly load?: (rule: Values<K>, directory: string) => Promise<Partial<Values<K>>>;
   /** @default from 0 to 1 */
   readonly range?: (rule: Values<K>) => Range;
   readonly measure: (rule: Values<K>) => Measure;
 }
 
-/** Declares a kind, whose functions are typed by its keys. */
+/** Declares a kind. Its functions are typed by its keys. */
 export function ruleKind<K extends Keys>(options: RuleKindOptions<K>): RuleKind {
   const { name, measures, keys, check, load, range, measure } = options;
-  // The registry gives a kind its own rules only, which the schema has checked.
+  // The registry passes a kind only its own rules, which the schema has checked.
   const own = (rule: unknown): Values<K> => rule as Values<K>;
   return {
     name,
@@ -93,7 +95,7 @@ export const flags = z
   .meta({ expected: 'flags out of i, m, s, u and v' })
   .default('');
 
-/** Returns what to expect in place of a text that is not a regular expression; undefined if it is one. */
+/** Returns what is expected instead if a text is not a regular expression; undefined if it is one. */
 export function patternProblem(pattern: string, flags: string): string | undefined {
   try {
     new RegExp(pattern, flags);

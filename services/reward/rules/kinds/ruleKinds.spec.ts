@@ -1,4 +1,5 @@
-// The measures of rules about words, readability, JSON and right answers, and what each kind refuses in a file.
+// The measures of rules about words, readability, JSON and correct answers, and what each kind rejects in a
+// file.
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -14,7 +15,7 @@ import { readingEase, syllables } from './readability.js';
 import { ruleKind } from './ruleKind.js';
 import { ruleKinds } from './ruleKinds.js';
 
-/** Reads a file of rules, with other files beside it. */
+/** Reads a rules file with other files next to it. */
 async function rulesOf(t: TestContext, rules: string, files: Record<string, string> = {}): Promise<Rules> {
   const path = join(await temporaryDirectory(t), 'rules', 'x.yaml');
   for (const [name, content] of Object.entries({ 'x.yaml': `objective: x\nrules:\n  - ${rules}\n`, ...files })) {
@@ -32,7 +33,7 @@ async function scorer(t: TestContext, rules: string, files?: Record<string, stri
   return (completion, prompt = 'p', metadata = {}) => measure(oneTurn(prompt, completion, metadata));
 }
 
-/** Asserts that a file is refused with a message. */
+/** Asserts that a file is rejected with a message. */
 async function refused(t: TestContext, rules: string, message: RegExp, files?: Record<string, string>): Promise<void> {
   await assert.rejects(rulesOf(t, rules, files), (error: Error) => {
     assert.match(error.message, message);

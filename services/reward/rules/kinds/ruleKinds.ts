@@ -27,7 +27,7 @@ export function ruleSchema(kinds: readonly RuleKind[] = ruleKinds) {
 /**
  * Returns the kind of a rule.
  *
- * @throws RangeError if there is none of that name
+ * @throws RangeError if there is none with that name
  */
 export function kindOf({ kind }: Rule, kinds: readonly RuleKind[] = ruleKinds): RuleKind {
   const found = kinds.find(({ name }) => name === kind);

@@ -1,6 +1,6 @@
 /** The words of a text, and how often they occur. Pure. */
 
-/** Splits a text at white space. */
+/** Splits a text at whitespace. */
 export function wordsOf(text: string): string[] {
   return text.match(/\S+/gu) ?? [];
 }
@@ -14,7 +14,7 @@ export function folded(text: string): string {
 const withinWord =
   /^(?!\p{scx=Han}|\p{scx=Hiragana}|\p{scx=Katakana}|\p{scx=Thai}|\p{scx=Lao}|\p{scx=Khmer}|\p{scx=Myanmar})[\p{L}\p{N}\p{M}_]$/u;
 
-/** Counts, up to `most`, how often a word or phrase occurs and is not part of a longer word. Both texts are folded. */
+/** Counts, up to `most`, how often a word or phrase occurs that is not part of a longer word. Both texts are folded. */
 export function occurrences(word: string, text: string, most: number): number {
   let count = 0;
   for (let at = text.indexOf(word); at >= 0 && count < most;) {

@@ -13,9 +13,9 @@ export interface SampleTask {
   readonly version: readonly NamedTensor[];
   readonly prompts: readonly SamplingPrompt[];
   readonly options: SamplingOptions;
-  /** Receives the completions, one message each. */
+  /** Receives the completions, one per message. */
   readonly completions: MessagePort;
-  /** Not 0: the call was cancelled. */
+  /** Non-zero once the call is cancelled. */
   readonly cancelled: Int32Array;
 }
 

@@ -1,4 +1,4 @@
-/** One server of an engine: what it is, whether it answers, the policies that it has, and its requests in progress. */
+/** One server of an engine: its properties and health, the policies that it has, and its requests in progress. */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { untilAborted } from '@gapo/rpc';
 import { Slots, type Logger } from '@gapo/service';
@@ -17,17 +17,19 @@ import type {
 } from './protocols/protocol.js';
 import { ReplacedWeights } from './replacedWeights.js';
 
-/** Limits of a server's use. */
+/** Limits on the use of a server. */
 export interface MemberLimits extends Expected {
-  /** Requests in progress; others wait. */
+  /** Maximum number of requests in progress; others wait. */
   readonly concurrency: number;
   /** Milliseconds for one completion. */
   readonly timeoutMs: number;
-  /** Milliseconds without an answer to a health check after which requests in progress are given up. */
+  /** Milliseconds without a response to a health check after which requests in progress are abandoned. */
   readonly leaseMs: number;
 }
 
-/** Unanswered health checks after which requests are given up: one may be a connection that was just renewed. */
+/**
+ * Unanswered health checks after which requests are abandoned. A single one may be due to a connection being renewed.
+ */
 const missedChecks = 2;
 
 /** A server. */
@@ -75,12 +77,12 @@ export class EngineMember {
     return this.#slots.load;
   }
 
-  /** Whether the server has a policy, or gets it. */
+  /** Whether the server has a policy or is loading it. */
   has(name: string): boolean {
     return Object.values(this.#policies).some((held) => held.has(name));
   }
 
-  /** Returns what the server is. It is asked once, and again after a failure. @throws RequestFailure */
+  /** Returns the server's properties. They are requested once, and again after a failure. @throws RequestFailure */
   facts(): Promise<EngineFacts> {
     if (this.#facts === undefined) {
       const asked = this.#ask();
@@ -100,7 +102,7 @@ export class EngineMember {
   /**
    * Makes a request for a completion of a policy. At most a number of requests run at a time; others wait.
    *
-   * @param run makes the request with the function that it is given, once the server has the policy
+   * @param run makes the request, once the server has the policy, with the function passed to it
    * @throws RequestFailure; the signal's reason once it aborts
    */
   async complete<T>(
@@ -149,14 +151,14 @@ export class EngineMember {
     );
   }
 
-  /** A failed server may have restarted: it is asked again what it is, and gets its policies again. */
+  /** A failed server may have restarted: its properties are requested again, and its policies loaded again. */
   #doubt(failure: RequestFailure): void {
     if (overloadWaitMs(failure) !== undefined) return; // it is alive
     this.#facts = undefined;
     for (const held of Object.values(this.#policies)) held.doubt();
   }
 
-  /** @throws RequestFailure that may pass: a server with wrong options can be started with others */
+  /** @throws RequestFailure, retryable, because a server with wrong options can be restarted with others */
   async #ask(): Promise<EngineFacts> {
     try {
       await this.checkHealth();
@@ -166,7 +168,7 @@ export class EngineMember {
     }
   }
 
-  /** Runs a request. While any is in progress, the server's health is watched. */
+  /** Runs a request. While any request is in progress, the server's health is monitored. */
   async #watched<T>(signal: AbortSignal, run: (ending: AbortSignal) => Promise<T>): Promise<T> {
     const ending = new AbortController();
     const cancel = (): void => ending.abort(signal.reason);

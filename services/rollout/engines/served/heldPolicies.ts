@@ -1,14 +1,18 @@
-/** The policy versions that one server has, as far as this process gave them to it. */
+/** The policy versions that this process has loaded into one server. */
 import type { ServedPolicy } from './protocols/protocol.js';
 
-/** Keeps track of them. */
+/** Tracks the policies of one server. */
 export interface HeldPolicies {
-  /** Runs a function while the server has a policy. @throws what giving it to the server throws */
+  /**
+   * Runs a function while the server has a policy. @throws the error of loading it into the server
+   */
   readonly using: <T>(policy: ServedPolicy, fn: () => Promise<T>) => Promise<T>;
-  /** Whether the server has a policy, or gets it. */
+  /** Whether the server has a policy or is loading it. */
   readonly has: (name: string) => boolean;
-  /** Gives policies to the server again before their next use: it may have lost them. */
+  /**
+   * Makes policies be loaded again before their next use, because the server may have lost them.
+   */
   readonly doubt: () => void;
-  /** Gives up all. Never rejects. */
+  /** Releases all policies. Never rejects. */
   readonly close: () => Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The adapters of one server: loaded on first use, the one used longest ago unloaded first. */
+/** The adapters of one server: loaded on first use, least recently used unloaded first. */
 import { messageOf } from '@gapo/rpc';
 import type { Logger } from '@gapo/service';
 import type { HeldPolicies } from './heldPolicies.js';
@@ -14,19 +14,19 @@ export interface AdapterCalls {
 }
 
 interface Entry {
-  /** Undefined where the server may have lost it. */
+  /** Undefined if the server may have lost it. */
   loaded: Promise<void> | undefined;
   users: number;
 }
 
-/** The adapters that a server has, as far as this process loaded them. */
+/** The adapters that this process has loaded into a server. */
 export class LoadedAdapters implements HeldPolicies {
   readonly #most: number;
   readonly #calls: AdapterCalls;
-  /** By name, used longest ago first. */
+  /** By name, least recently used first. */
   readonly #entries = new Map<string, Entry>();
 
-  /** @param most adapters kept; those in use may be more */
+  /** @param most maximum number of adapters kept; more may be in use */
   constructor(most: number, calls: AdapterCalls) {
     this.#most = most;
     this.#calls = calls;

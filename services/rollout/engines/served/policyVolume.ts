@@ -1,4 +1,4 @@
-/** Policy versions as PEFT adapters or whole weights, in a directory that engine servers see too. */
+/** Policy versions as PEFT adapters or whole weights, in a directory shared with engine servers. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export function servedNameOf({ runId, version }: RequestedPolicy, { sha256 }: He
   return `gapo-${runId.replace(/[^\w-]/g, '-').slice(0, 80)}-v${version}-${sha256.slice(0, 16)}`;
 }
 
-/** Writes versions, each once and whole. */
+/** Writes versions, each once and atomically. */
 export class PolicyVolume {
   readonly #places: VolumePlaces;
 
@@ -41,9 +41,9 @@ export class PolicyVolume {
   }
 
   /**
-   * Writes a version, unless it is there. Several processes may write the same one.
+   * Writes a version unless it exists. Several processes may write the same one.
    *
-   * @param lora undefined: the version is all weights
+   * @param lora undefined: the version consists of all weights
    * @throws UserError if it cannot be written
    */
   async write(
@@ -76,7 +76,7 @@ export class PolicyVolume {
     return served;
   }
 
-  /** Removes a version, if it is there. */
+  /** Removes a version if it exists. */
   async remove(name: string): Promise<void> {
     await rm(this.#pathOf(name), { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
-// A server that has one version's weights at a time: who waits for whom, and when a version's files are no longer needed.
+// A server that has one version's weights at a time: which requests wait for which, and when a version's files are no
+// longer needed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -6,7 +7,7 @@ import { ReplacedWeights } from './replacedWeights.js';
 
 const weights = (name: string) => ({ kind: 'weights', name, path: `/weights/${name}` }) as const;
 
-/** A promise and what settles it. */
+/** A promise and the functions that settle it. */
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve = (): void => undefined;
   const promise = new Promise<void>((settle) => (resolve = settle));

@@ -1,31 +1,34 @@
-/** The weights of one server: one version at a time. Requests for another wait until those before them have ended. */
+/**
+ * The weights of one server: one version at a time. Requests for another version wait until those before them have
+ * ended.
+ */
 import type { HeldPolicies } from './heldPolicies.js';
 import type { ServedPolicy } from './protocols/protocol.js';
 
 /** How weights are replaced. */
 export interface WeightCalls {
-  /** Replaces them, unless the server has them. */
+  /** Replaces the weights unless the server already has them. */
   readonly replace: (weights: ServedPolicy) => Promise<void>;
-  /** Observes that other weights have taken the place of these. */
+  /** Called when these weights have been replaced by others. */
   readonly unloaded: (name: string) => void;
 }
 
 /** Successive requests for one version. */
 interface Turn {
   readonly name: string;
-  /** Resolves once the turns before have ended. */
+  /** Resolves once the previous turns have ended. */
   readonly begins: Promise<void>;
-  /** Undefined where the server may have lost the weights. */
+  /** Undefined if the server may have lost the weights. */
   loaded: Promise<void> | undefined;
   users: number;
-  /** Observes that no request is left of a turn that gets no more. */
+  /** Called when the last request of a closed turn has ended. */
   ended: () => void;
 }
 
-/** The weights that a server has, as far as this process replaced them. */
+/** The weights that this process has loaded into a server. */
 export class ReplacedWeights implements HeldPolicies {
   readonly #calls: WeightCalls;
-  /** The one in progress, and those that wait for it. New requests join the last, or begin another. */
+  /** The turn in progress and those waiting for it. New requests join the last one or begin another. */
   readonly #turns: Turn[] = [];
   #replacing: Promise<void> = Promise.resolve();
 
@@ -70,14 +73,14 @@ export class ReplacedWeights implements HeldPolicies {
     return turn;
   }
 
-  /** Resolves once a turn, which gets no more requests, has ended. */
+  /** Closes a turn to new requests. Resolves once it has ended. */
   #after(turn: Turn): Promise<void> {
     if (turn.users === 0) return Promise.resolve();
     return new Promise((resolve) => (turn.ended = resolve));
   }
 
   async #replace(weights: ServedPolicy, turn: Turn): Promise<void> {
-    // After a doubt the one before may still be in progress.
+    // After a doubt, the previous replacement may still be in progress.
     const replaced = this.#replacing.then(() => this.#calls.replace(weights));
     this.#replacing = replaced.catch(() => undefined);
     try {

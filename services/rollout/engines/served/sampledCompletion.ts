@@ -1,4 +1,4 @@
-/** Checks what a server returned, and makes it a completion of the contract. */
+/** Checks a server's response and converts it to a completion as defined by the contract. */
 import { RequestFailure } from '@gapo/http';
 import type { DecoderConfig } from '@gapo/model';
 import { at } from '@gapo/numeric';
@@ -6,7 +6,7 @@ import { endAtStop, type Ending, type SampledCompletion } from '@gapo/policy';
 import type { ServedCompletion } from './protocols/protocol.js';
 import type { ServedModel } from './servedModels.js';
 
-/** What was asked for. */
+/** A requested completion. */
 export interface AskedCompletion {
   /** Index in the list of prompts. */
   readonly prompt: number;
@@ -18,9 +18,9 @@ export interface AskedCompletion {
 }
 
 /**
- * Converts a server's answer. It ends where the native engine would end it.
+ * Converts a server's response. The completion ends where the native engine would end it.
  *
- * @returns undefined if it has an id without a token, which the native engine does not draw
+ * @returns undefined if it contains an id without a token, which the native engine never draws
  * @throws RequestFailure if it is not a completion of the request
  */
 export async function toSampled(

@@ -1,4 +1,6 @@
-/** Samples on servers of an engine that exists: writes versions where they see them, spreads completions, and repeats what fails. */
+/**
+ * Samples on servers of an existing engine: writes versions to a shared directory, distributes completions, and retries failures.
+ */
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -27,12 +29,12 @@ export interface ServedEngineOptions extends MemberLimits {
   readonly log: Logger;
 }
 
-/** Attempts at one completion. */
+/** Maximum number of attempts at one completion. */
 const maxAttempts = 4;
 const pauses = { baseDelayMs: 100, maxDelayMs: 2000 } as const;
-/** Draws of one completion: one with an id that has no token is drawn again. */
+/** Maximum number of draws of one completion: if it contains an id without a token, it is drawn again. */
 const maxDraws = 8;
-/** Milliseconds that a coordinator's question may take: its own limit is 5 s. */
+/** Milliseconds for answering a coordinator's Identify call, whose own limit is 5 s. */
 const identifyMs = 3000;
 const healthMs = 5000;
 
@@ -65,7 +67,7 @@ export class ServedEngine implements Engine {
   }
 
   /**
-   * Returns what decides the numbers of the servers. Those that do not answer are left out, unless none does.
+   * Returns what affects the servers' numbers. Servers that do not answer are omitted, unless none does.
    *
    * @throws RpcError UNAVAILABLE with the reason of each
    */
@@ -83,7 +85,7 @@ export class ServedEngine implements Engine {
     return { engine: this.#protocol.name, engineVersion: version };
   }
 
-  /** Returns what a server is, or why it cannot serve. */
+  /** Returns a server's properties, or why it cannot serve. */
   async #answerOf(member: EngineMember): Promise<EngineFacts | string> {
     const late = new AbortController();
     const asked = Promise.all([member.facts(), member.checkHealth()]).then(
@@ -124,7 +126,7 @@ export class ServedEngine implements Engine {
     const failed = new AbortController();
     try {
       const until = AbortSignal.any([signal, failed.signal]);
-      setMaxListeners(0, until); // every request listens
+      setMaxListeners(0, until); // one listener per request
       const context = await this.#prepare(shard, until);
       const rows = rowsOf(context).values();
       const next = async (): Promise<void> => {
@@ -146,7 +148,7 @@ export class ServedEngine implements Engine {
     await Promise.all(this.#members.map((member) => member.close()));
   }
 
-  /** Checks a shard, and writes its version where the servers see it. */
+  /** Checks a shard and writes its version to the shared directory. */
   async #prepare(shard: SamplingShard, signal: AbortSignal): Promise<ShardContext> {
     const { policy, version, prompts, options } = shard;
     const { lora } = policy.engine.trainable;
@@ -168,7 +170,7 @@ export class ServedEngine implements Engine {
     return { ...shard, served, model, signal };
   }
 
-  /** Samples a completion, again where it has an id without a token. */
+  /** Samples a completion; draws again if it contains an id without a token. */
   async #draw(context: ShardContext, row: AskedCompletion): Promise<SampledCompletion> {
     for (let draw = 0; draw < maxDraws; draw++) {
       const sampled = await this.#sampleOnce(context, row, draw);
@@ -254,7 +256,7 @@ export class ServedEngine implements Engine {
     );
   }
 
-  /** Chooses the server with the fewest requests, of those that have not failed this one. */
+  /** Chooses the server with the fewest requests among those on which this one has not failed. */
   #choose(tried: ReadonlySet<EngineMember>): EngineMember {
     const fresh = this.#members.filter((member) => !tried.has(member));
     const able = fresh.length > 0 ? fresh : this.#members;
@@ -266,7 +268,7 @@ export class ServedEngine implements Engine {
   }
 }
 
-/** Returns the seed of one completion: a function of the request alone, whichever server samples it. */
+/** Returns the seed of one completion: it depends only on the request, not on which server samples it. */
 function completionSeed({ seed, step }: SamplingOptions, index: number, sample: number, draw: number): number {
   return deriveSeed(seed, `completion ${step} ${index} ${sample} ${draw}`);
 }
@@ -286,7 +288,7 @@ function rowsOf({ prompts, options, model }: ShardContext): AskedCompletion[] {
   );
 }
 
-/** Gives errors of the libraries the codes that the native engine's have. */
+/** Gives library errors the same codes as the native engine's. */
 function asRpcError(error: unknown): unknown {
   if (error instanceof RangeError) return new RpcError('INVALID_ARGUMENT', error.message, { cause: error });
   if (isExpected(error)) return new RpcError('FAILED_PRECONDITION', error.message, { cause: error });

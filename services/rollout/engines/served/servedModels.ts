@@ -1,4 +1,7 @@
-/** What the worker itself needs of a run's model: its configuration, and the tokenizer for stop strings. */
+/**
+ * The parts of a run's model that the worker itself needs: its configuration, and the tokenizer for stop
+ * strings.
+ */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DecoderConfig, Tokenizer } from '@gapo/model';
@@ -7,16 +10,16 @@ import { type ModelKey, readAgreedModel } from '@gapo/worker';
 /** A model that servers sample from. */
 export interface ServedModel {
   readonly config: DecoderConfig;
-  /** Undefined where the directory has none. */
+  /** Undefined if the directory has none. */
   readonly tokenizer: Tokenizer | undefined;
   /** The ids that may be drawn, [V]; undefined: all. */
   readonly drawable: Uint8Array | undefined;
 }
 
-/** Models kept: one for each of two runs that alternate. */
+/** Number of models kept: one for each of two alternating runs. */
 const modelsKept = 2;
 
-/** Reads models, once each. */
+/** Reads each model once. */
 export class ServedModels {
   readonly #modelRoot: string;
   readonly #models = new Map<string, Promise<ServedModel>>();
@@ -26,7 +29,7 @@ export class ServedModels {
     this.#modelRoot = modelRoot;
   }
 
-  /** @throws ModelError where the directory does not hold the coordinator's model */
+  /** @throws ModelError if the directory does not contain the coordinator's model */
   get({ model, modelSha256, ignoreKeys }: ModelKey): Promise<ServedModel> {
     const name = JSON.stringify([model, modelSha256, ignoreKeys]);
     let read = this.#models.get(name);

@@ -1,8 +1,8 @@
-/** Adapters of a server, whatever it already has. */
+/** Idempotent loading and unloading of a server's adapters. */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import type { EngineProtocol, ServedPolicy } from './protocol.js';
 
-/** Loads an adapter, unless one of the name is loaded. @throws RequestFailure */
+/** Loads an adapter unless one with that name is loaded. @throws RequestFailure */
 export function loadAdapter(
   { load, hasAdapter }: EngineProtocol,
   server: HttpClient,
@@ -12,7 +12,7 @@ export function loadAdapter(
   return unless(hasAdapter, load(server, adapter, limits));
 }
 
-/** Unloads an adapter, unless none of the name is loaded. @throws RequestFailure */
+/** Unloads an adapter if one with that name is loaded. @throws RequestFailure */
 export function unloadAdapter(
   { unload, lacksAdapter }: EngineProtocol,
   server: HttpClient,
@@ -22,7 +22,7 @@ export function unloadAdapter(
   return unless(lacksAdapter, unload(server, name, limits));
 }
 
-/** @param done whether a failure means that the server is already as asked */
+/** @param done whether a failure means that the server is already in the requested state */
 async function unless(done: (failure: RequestFailure) => boolean, work: Promise<void>): Promise<void> {
   try {
     await work;

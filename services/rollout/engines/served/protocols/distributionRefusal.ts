@@ -1,4 +1,4 @@
-/** Options that change the distribution, with which a server returns no log-probabilities of the policy itself. */
+/** Options that change the distribution. With them, a server cannot return the policy's own log-probabilities. */
 import type { SamplingOptions } from '@gapo/policy';
 
 /**

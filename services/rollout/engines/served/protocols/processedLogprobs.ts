@@ -1,27 +1,27 @@
-/** Checks that an engine's log-probabilities are of softmax(logits / temperature), as the trainer's. */
+/** Checks that an engine's log-probabilities are of softmax(logits / temperature), like the trainer's. */
 import { RequestFailure } from '@gapo/http';
 import { at } from '@gapo/numeric';
 
-/** ln of the probabilities of the most probable next tokens, by what the server calls them. */
+/** Log-probabilities of the most probable next tokens, by the server's name for them. */
 export type TopTokens = ReadonlyMap<string, number>;
 
 /** Asks for the most probable tokens after a prompt. */
 type AskTop = (promptIds: readonly number[], temperature: number) => Promise<TopTokens>;
 
-/** Prompts that are asked in turn: after one of them, a token is more probable than another. */
+/** Prompts to try in turn: after one of them, some token should be more probable than another. */
 const prompts: readonly (readonly number[])[] = [[1], [0], [2, 1], [3, 2, 1]];
 
-/** How many of the most probable tokens are asked for. Servers add the one that was sampled. */
+/** Number of most probable tokens to request. Servers add the sampled one. */
 export const topTokens = 10;
 
 /** Differences below this are rounding. */
 const smallest = 1e-2;
 
 /**
- * Returns whether log-probabilities are after the temperature. The difference of two tokens' is that of their logits, divided by the
- * temperature; before it, both differences are equal.
+ * Returns whether log-probabilities are computed after applying the temperature. If so, the difference between two tokens is their
+ * difference in logits divided by the temperature; if not, the differences at both temperatures are equal.
  *
- * @returns undefined if no two tokens tell
+ * @returns undefined if no two tokens show it
  */
 export function isAfterTemperature(atOne: TopTokens, atTwo: TopTokens): boolean | undefined {
   const common = [...atOne].filter(([token]) => atTwo.has(token)).sort(([, a], [, b]) => b - a);
@@ -34,10 +34,10 @@ export function isAfterTemperature(atOne: TopTokens, atTwo: TopTokens): boolean 
 }
 
 /**
- * Asks a server at two temperatures.
+ * Checks a server at two temperatures.
  *
- * @param remedy how it has to be started, such as `with --logprobs-mode processed_logprobs`
- * @throws RequestFailure if its log-probabilities are before the temperature, or nothing shows whether they are
+ * @param remedy how to start the server instead, such as `with --logprobs-mode processed_logprobs`
+ * @throws RequestFailure if its log-probabilities are before the temperature, or this cannot be determined
  */
 export async function assertAfterTemperature(server: string, remedy: string, ask: AskTop): Promise<void> {
   for (const promptIds of prompts) {

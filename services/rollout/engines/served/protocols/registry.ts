@@ -1,4 +1,4 @@
-/** The engines that gapo speaks to. */
+/** The supported engines. */
 import type { EngineProtocol } from './protocol.js';
 import { sglang } from './sglang.js';
 import { vllm } from './vllm/mod.js';

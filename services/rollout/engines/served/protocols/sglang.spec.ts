@@ -1,4 +1,7 @@
-/** SGLang's interface, against answers of the documented form: no server was at hand to record them from. */
+/**
+ * SGLang's interface, tested against responses in the documented format, because no server was available to
+ * record them from.
+ */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { HttpClient, RequestFailure } from '@gapo/http';
@@ -16,7 +19,7 @@ const info = {
   enable_deterministic_inference: true,
 };
 
-/** A server that answers as a test says, and what it was asked. */
+/** A server whose responses the test defines, and the requests it received. */
 async function serving(t: TestContext, answer: Answer): Promise<{ server: HttpClient; asked: () => unknown[] }> {
   const { url, asked } = await answering(t, (one, response) => {
     const { status, json: value } = answer(one);
@@ -27,7 +30,7 @@ async function serving(t: TestContext, answer: Answer): Promise<{ server: HttpCl
   return { server, asked: () => asked.map(({ path, body }) => ({ path, body })) };
 }
 
-/** An answer of /generate whose most probable tokens 5 and 6 have logits 3 and 1. */
+/** A response of /generate whose most probable tokens 5 and 6 have logits 3 and 1. */
 function generated(divisor: number): unknown {
   const top = [-0.1, -0.1 - 2 / divisor].map((logprob, i) => [logprob, 5 + i, null]);
   const finish = { type: 'length', length: 1 };

@@ -1,6 +1,7 @@
 /**
- * SGLang, by its native HTTP interface: https://docs.sglang.io/basic_usage/native_api.html. Written from its documentation and its
- * source (0.5.23), and tested against answers of the documented form. It has not been tried with a server.
+ * SGLang, by its native HTTP interface: https://docs.sglang.io/basic_usage/native_api.html. Written from
+ * its documentation and source (0.5.23), and tested against responses in the documented format. Not tested
+ * with a real server.
  */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { z } from '@gapo/service';
@@ -107,14 +108,14 @@ async function update(
   if (!success) throw answer.failure(message ?? 'no reason');
 }
 
-/** Its interface for weights was not tried. */
+/** Its interface for replacing weights has not been tested. */
 const onlyAdapters = 'gets adapters of gapo, not all weights (policy.train: full)';
 
 async function replaceWeights(server: HttpClient): Promise<void> {
   throw new RequestFailure(`${server.name} ${onlyAdapters}`);
 }
 
-/** Every option is sent: a server takes what is missing from the model's generation_config.json. */
+/** Every option is sent, because a server takes missing ones from the model's generation_config.json. */
 const plain = {
   n: 1,
   top_p: 1,
@@ -139,7 +140,7 @@ async function complete(
     temperature,
     sampling_seed: seed % 2 ** 31, // a tensor of int32 keeps them
     max_new_tokens: maxTokens,
-    ignore_eos: true, // the model's own are named instead
+    ignore_eos: true, // the model's own end tokens are sent instead
     stop_token_ids: endIds,
     ...(stop.length > 0 && { stop }),
   };

@@ -1,20 +1,20 @@
-/** Adapters of a vLLM server, which it loads while it runs. A name never gets other weights: cached prefixes belong to it. */
+/** Adapters of a vLLM server, loaded at run time. A name is never reused for other weights, because cached prefixes belong to it. */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import type { ServedPolicy } from '../protocol.js';
 
 const paths = { load: '/v1/load_lora_adapter', unload: '/v1/unload_lora_adapter', metrics: '/metrics' } as const;
 
-/** Loads an adapter. @throws RequestFailure, also if one of the name is loaded */
+/** Loads an adapter. @throws RequestFailure, also if one with that name is loaded */
 export async function load(server: HttpClient, { name, path }: ServedPolicy, limits: RequestLimits): Promise<void> {
   await server.post(paths.load, { lora_name: name, lora_path: path }, limits);
 }
 
-/** Unloads an adapter. @throws RequestFailure, also if none of the name is loaded */
+/** Unloads an adapter. @throws RequestFailure, also if none with that name is loaded */
 export async function unload(server: HttpClient, name: string, limits: RequestLimits): Promise<void> {
   await server.post(paths.unload, { lora_name: name }, limits);
 }
 
-/** Whether a failure of {@link load} means that an adapter of the name is loaded. */
+/** Whether a failure of {@link load} means that an adapter with that name is loaded. */
 export function hasAdapter({ status, body = '' }: RequestFailure): boolean {
   return status === 400 && /has already been loaded/.test(body);
 }
@@ -24,10 +24,10 @@ export function lacksAdapter({ status, body = '' }: RequestFailure): boolean {
   return status === 404 && /cannot be found|does not exist/.test(body);
 }
 
-/** An adapter that does not exist. Its path is absolute, so that no server looks for it at Hugging Face. */
+/** A non-existent adapter. Its path is absolute, so that no server looks for it on Hugging Face. */
 const none: ServedPolicy = { kind: 'adapter', name: 'gapo-none', path: '/gapo-none' };
 
-/** Returns whether adapters can be loaded: whether the requests exist, and whether the engine has room for any. @throws RequestFailure */
+/** Returns whether adapters can be loaded: the server must offer these requests and have room for an adapter. @throws RequestFailure */
 export async function loadsAdapters(server: HttpClient, limits: RequestLimits): Promise<boolean> {
   try {
     await unload(server, none.name, limits);
@@ -46,9 +46,9 @@ export async function loadsAdapters(server: HttpClient, limits: RequestLimits): 
 }
 
 /**
- * Returns how many adapters are used at a time (--max-loras).
+ * Returns how many adapters can be used at the same time (--max-loras).
  *
- * @returns undefined if the server does not say, as without statistics or before its first completion
+ * @returns undefined if the server does not say, for example without statistics or before its first completion
  */
 export async function mostAdapters(server: HttpClient, limits: RequestLimits): Promise<number | undefined> {
   try {

@@ -1,6 +1,6 @@
 /**
- * Completions by vLLM: requested as tokens, by /inference/v1/generate where the server has it (--enable-scale-out), else by
- * /v1/completions.
+ * vLLM completions: requested as tokens, through /inference/v1/generate if the server has it (--enable-scale-out),
+ * otherwise through /v1/completions.
  */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { z } from '@gapo/service';
@@ -52,25 +52,25 @@ const completionsAnswer = z.object({
   ]),
 });
 
-/** An answer of either route. */
+/** A response from either route. */
 export interface Answer extends ServedCompletion {
   readonly reason: string;
   /** The names of the weights that sampled it; undefined if the route does not say. */
   readonly weights: readonly string[] | undefined;
-  /** Of each position. */
+  /** The top tokens at each position. */
   readonly top: readonly TopTokens[];
 }
 
-/** What a request asks for, apart from its route. */
+/** The content of a request, independent of its route. */
 export interface Asked {
   readonly id: string;
   readonly model: string;
   readonly promptIds: readonly number[];
-  /** In the form of vLLM's SamplingParams. */
+  /** In the format of vLLM's SamplingParams. */
   readonly sampling: Readonly<Record<string, unknown>>;
 }
 
-/** Every option is sent: a server takes what is missing from the model's generation_config.json. */
+/** Every option is sent, because a server takes missing ones from the model's generation_config.json. */
 export const plain = {
   n: 1,
   top_p: 1,
@@ -82,7 +82,7 @@ export const plain = {
   min_tokens: 0,
 } as const;
 
-/** Samples one completion. @throws RequestFailure, also if other weights sampled it */
+/** Samples one completion. @throws RequestFailure, also if it was sampled by other weights */
 export async function complete(
   server: HttpClient,
   { route, base }: EngineFacts,
@@ -95,7 +95,7 @@ export async function complete(
     seed,
     max_tokens: maxTokens,
     logprobs: 0, // of the sampled token
-    ignore_eos: true, // the model's own are named instead
+    ignore_eos: true, // the model's own end tokens are sent instead
     stop_token_ids: endIds,
     ...(stop.length > 0 && { stop }),
   };
@@ -107,7 +107,7 @@ export async function complete(
     limits,
   ).catch((error: unknown) => {
     if (!(error instanceof RequestFailure) || error.status !== 403) throw error;
-    // The server was started again, without the route.
+    // The server was restarted without the route.
     throw error.with({ retryable: true });
   });
   if (reason === 'abort' || reason === 'error')

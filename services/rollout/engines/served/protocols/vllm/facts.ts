@@ -1,4 +1,4 @@
-/** What a vLLM server is, and whether it was started with what gapo needs. */
+/** The properties of a vLLM server, and whether it was started with the options that gapo needs. */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { at } from '@gapo/numeric';
 import { z } from '@gapo/service';
@@ -22,12 +22,12 @@ const modelsAnswer = z.object({
   ),
 });
 
-/** How a server takes adapters. */
+/** How to start a server that accepts adapters. */
 const withAdapters = '--enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=1';
-/** How a server has its weights replaced. */
+/** How to start a server whose weights can be replaced. */
 const withWeights = 'VLLM_SERVER_DEV_MODE=1 and --enable-scale-out';
 
-/** Asks a server what it is. @throws RequestFailure that names the option to start it with */
+/** Requests a server's properties. @throws RequestFailure naming the option to start it with */
 export async function describe(
   server: HttpClient,
   { model, adapters }: Expected,
@@ -47,7 +47,7 @@ export async function describe(
       `${server.name} cannot load adapters; start it with ${withAdapters} (for policy.train: full with ${withWeights})`,
     );
   }
-  // A server whose weights could not be replaced answers no completion before others have taken their place.
+  // A server whose last replacement of weights failed answers no completions until another one succeeds.
   const route = areBeingReplaced(weights) ? routes.generate : await probe(server, base.id, limits);
   const most = takesAdapters ? await mostAdapters(server, limits) : undefined;
   if (most !== undefined && most < adapters) {
@@ -64,7 +64,7 @@ export async function describe(
     refused.weights = `cannot replace its weights, which policy.train: full needs; start it with ${withWeights}, or set policy.train to lora`;
     refused.tiedWeights = refused.weights;
   } else if (await isOnCpu(server, limits)) {
-    // vLLM 0.32 packs the output projection there when it starts, and packs it again only where the file has a matrix for it.
+    // vLLM 0.32 packs the output projection there at start-up, and repacks it only if the file has a matrix for it.
     refused.tiedWeights =
       'computes on a CPU, where it keeps the old output projection of a model whose output projection is its embedding table ' +
       '(tie_word_embeddings); set policy.train to lora, or ENGINE=native';
@@ -72,7 +72,7 @@ export async function describe(
   return { version, context: base.max_model_len ?? undefined, route, base: base.id, refused };
 }
 
-/** Finds the route of completions, and checks that log-probabilities are after the temperature. */
+/** Finds the route for completions, and checks that log-probabilities are after the temperature. */
 async function probe(server: HttpClient, model: string, limits: RequestLimits): Promise<Route> {
   let route: Route = routes.generate;
   await assertAfterTemperature(

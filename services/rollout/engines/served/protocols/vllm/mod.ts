@@ -1,4 +1,4 @@
-/** vLLM, by its HTTP server. */
+/** vLLM through its HTTP server. */
 import type { HttpClient, RequestLimits } from '@gapo/http';
 import { distributionRefusal } from '../distributionRefusal.js';
 import type { EngineProtocol } from '../protocol.js';

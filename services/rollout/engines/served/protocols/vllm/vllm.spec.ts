@@ -1,4 +1,5 @@
-// vLLM's interface: servers that lack what gapo needs are refused by name, and weights are replaced in order. test/engines compares with vLLM.
+// vLLM's interface: servers that lack a required feature are refused with its name, and weights are replaced in order. test/engines tests
+// against vLLM itself.
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { HttpClient, RequestFailure } from '@gapo/http';
@@ -9,7 +10,7 @@ import { vllm } from './mod.js';
 const limits = { signal: new AbortController().signal, timeoutMs: 60_000 };
 const expected = { model: undefined, adapters: 2 };
 
-/** What a server answers at a path. */
+/** A server's response at a path. */
 type Answer = { readonly status: number; readonly json: unknown } | { readonly text: string };
 type Server = Readonly<Record<string, (asked: Asked) => Answer>>;
 
@@ -39,7 +40,7 @@ const lora: Server = {
     text: '# HELP x\nvllm:lora_requests_info{engine="0",max_lora="2",running_lora_adapters=""} 1.7e9\n',
   }),
 };
-/** A server for full training. */
+/** A server suitable for full training. */
 const full: Server = {
   ...lora,
   '/v1/unload_lora_adapter': () => absent,

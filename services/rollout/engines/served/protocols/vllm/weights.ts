@@ -1,6 +1,7 @@
 /**
- * All weights of a vLLM server, replaced in place by those of a directory: https://docs.vllm.ai/en/latest/training/weight_transfer.
- * The server keeps a name of them, and returns it with each completion of /inference/v1/generate.
+ * Replaces all weights of a vLLM server in place with those in a directory:
+ * https://docs.vllm.ai/en/latest/training/weight_transfer. The server stores a name for the weights and returns it
+ * with each completion of /inference/v1/generate.
  */
 import { RequestFailure, type HttpClient, type RequestLimits } from '@gapo/http';
 import { z } from '@gapo/service';
@@ -17,9 +18,9 @@ const paths = {
 
 const infoAnswer = z.object({ weight_version: z.string() });
 
-/** Begins the names of weights that gapo gave to a server. */
+/** Prefix of the names of weights that gapo loaded into a server. */
 const prefix = 'gapo-';
-/** The name while weights are replaced: those of a replacement that failed keep it, and sample nothing. */
+/** The name during a replacement. After a failed replacement the weights keep it and sample nothing. */
 const replacing = `${prefix}replacing`;
 
 /** Returns the name of a server's weights; undefined if it cannot replace them. @throws RequestFailure */
@@ -40,7 +41,9 @@ export async function isOnCpu(server: HttpClient, limits: RequestLimits): Promis
   return config.includes('device_config=cpu');
 }
 
-/** Whether a replacement of a server's weights has begun, and not ended: it may be paused, and have none. */
+/**
+ * Whether a replacement of a server's weights has begun but not ended: the server may be paused and without weights.
+ */
 export function areBeingReplaced(weights: string | undefined): boolean {
   return weights === replacing;
 }
@@ -50,7 +53,10 @@ export function areReplaced(weights: string | undefined): boolean {
   return weights?.startsWith(prefix) === true;
 }
 
-/** Replaces all weights, unless the server has those of the name. Requests in progress end. @throws RequestFailure */
+/**
+ * Replaces all weights unless the server already has those with this name. Requests in progress end. @throws
+ * RequestFailure
+ */
 export async function replaceWeights(
   server: HttpClient,
   { name, path }: ServedPolicy,
@@ -61,14 +67,14 @@ export async function replaceWeights(
   await server.post(paths.rename, { new_version: replacing }, limits);
   await server.post(paths.call, { method: 'reload_weights', kwargs: { weights_path: path } }, limits);
   await server.post(paths.resume, {}, limits);
-  await server.post(paths.rename, { new_version: name }, limits); // last: a server with the name is whole and not paused
+  await server.post(paths.rename, { new_version: name }, limits); // last: a server with the name is complete and running
 }
 
 /**
  * Checks which weights sampled a completion.
  *
- * @param found the names that came with it; undefined if none did
- * @throws RequestFailure, which may be repeated, if others than the policy's did
+ * @param found the names returned with it; undefined if there were none
+ * @throws RequestFailure, retryable, if weights other than the policy's did
  */
 export function requireSampledBy(
   server: string,

@@ -27,7 +27,7 @@ export interface ObjectiveEventInput {
    */
   'objectives'?: (string)[];
   /**
-   * The preference or weights from that step on, by objective; empty where the combination method takes none.
+   * The preference or weights from that step on, by objective; empty if the combination method takes none.
    */
   'preference'?: ({[key: string]: number | string});
 }
@@ -57,7 +57,7 @@ export interface ObjectiveEvent {
    */
   'objectives': (string)[];
   /**
-   * The preference or weights from that step on, by objective; empty where the combination method takes none.
+   * The preference or weights from that step on, by objective; empty if the combination method takes none.
    */
   'preference': ({[key: string]: number});
 }

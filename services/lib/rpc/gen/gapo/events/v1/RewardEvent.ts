@@ -15,11 +15,11 @@ export interface RewardEventInput {
    */
   'objective'?: (string);
   /**
-   * Mean of the scores; unset where nothing was scored.
+   * Mean of the scores; unset if nothing was scored.
    */
   'mean'?: (number | string);
   /**
-   * Standard deviation of the scores; unset where nothing was scored.
+   * Standard deviation of the scores; unset if nothing was scored.
    */
   'std'?: (number | string);
   /**
@@ -59,11 +59,11 @@ export interface RewardEvent {
    */
   'objective': (string);
   /**
-   * Mean of the scores; unset where nothing was scored.
+   * Mean of the scores; unset if nothing was scored.
    */
   'mean'?: (number);
   /**
-   * Standard deviation of the scores; unset where nothing was scored.
+   * Standard deviation of the scores; unset if nothing was scored.
    */
   'std'?: (number);
   /**

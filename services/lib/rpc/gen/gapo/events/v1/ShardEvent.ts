@@ -7,8 +7,8 @@ import type { Long } from '@grpc/proto-loader';
  */
 export interface ShardEventInput {
   /**
-   * The step that the sequences are for, from 1. With rollout.staleness, events of kind rollout may be of a later step than the one
-   * that trains.
+   * The step that the sequences are for, from 1. With rollout.staleness, rollout events may belong to a later step than the one in
+   * training.
    */
   'step'?: (number | string | Long);
   /**
@@ -36,7 +36,7 @@ export interface ShardEventInput {
    */
   'worker'?: (string);
   /**
-   * How many times longer than the other workers' median the worker takes, where it is a straggler; else 0.
+   * For a straggler, how many times longer it takes than the median of the other workers; otherwise 0.
    */
   'slowness'?: (number | string);
 }
@@ -46,8 +46,8 @@ export interface ShardEventInput {
  */
 export interface ShardEvent {
   /**
-   * The step that the sequences are for, from 1. With rollout.staleness, events of kind rollout may be of a later step than the one
-   * that trains.
+   * The step that the sequences are for, from 1. With rollout.staleness, rollout events may belong to a later step than the one in
+   * training.
    */
   'step': (number);
   /**
@@ -75,7 +75,7 @@ export interface ShardEvent {
    */
   'worker': (string);
   /**
-   * How many times longer than the other workers' median the worker takes, where it is a straggler; else 0.
+   * For a straggler, how many times longer it takes than the median of the other workers; otherwise 0.
    */
   'slowness': (number);
 }

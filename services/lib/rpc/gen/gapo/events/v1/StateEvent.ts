@@ -14,7 +14,7 @@ export interface StateEventInput {
    */
   'to'?: (string);
   /**
-   * Why the state changed; empty where it needs no explanation.
+   * Why the state changed; empty if it needs no explanation.
    */
   'reason'?: (string);
 }
@@ -32,7 +32,7 @@ export interface StateEvent {
    */
   'to': (string);
   /**
-   * Why the state changed; empty where it needs no explanation.
+   * Why the state changed; empty if it needs no explanation.
    */
   'reason': (string);
 }

@@ -22,7 +22,7 @@ export interface ComputeGradientsRequestInput {
    */
   'loss'?: (_gapo_gradient_v1_LossSpecInput | null);
   /**
-   * float32: [sequences, K] where one advantage holds for a whole sequence (exact shared backward pass), else [tokens, K].
+   * float32: [sequences, K] if one advantage holds for a whole sequence (exact shared backward pass), otherwise [tokens, K].
    */
   'advantages'?: (_gapo_tensor_v1_TensorInput | null);
   /**
@@ -30,7 +30,7 @@ export interface ComputeGradientsRequestInput {
    */
   'oldLogprobs'?: (_gapo_tensor_v1_TensorInput | null);
   /**
-   * float32 [tokens]: log-probabilities under the reference policy; unset where kl_coefficient is 0.
+   * float32 [tokens]: log-probabilities under the reference policy; unset if kl_coefficient is 0.
    */
   'referenceLogprobs'?: (_gapo_tensor_v1_TensorInput | null);
   /**
@@ -46,7 +46,7 @@ export interface ComputeGradientsRequestInput {
    */
   'shard'?: (number);
   /**
-   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   * The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any.
    */
   'instance'?: (string);
 }
@@ -68,7 +68,7 @@ export interface ComputeGradientsRequest {
    */
   'loss': (_gapo_gradient_v1_LossSpec | null);
   /**
-   * float32: [sequences, K] where one advantage holds for a whole sequence (exact shared backward pass), else [tokens, K].
+   * float32: [sequences, K] if one advantage holds for a whole sequence (exact shared backward pass), otherwise [tokens, K].
    */
   'advantages': (_gapo_tensor_v1_Tensor | null);
   /**
@@ -76,7 +76,7 @@ export interface ComputeGradientsRequest {
    */
   'oldLogprobs': (_gapo_tensor_v1_Tensor | null);
   /**
-   * float32 [tokens]: log-probabilities under the reference policy; unset where kl_coefficient is 0.
+   * float32 [tokens]: log-probabilities under the reference policy; unset if kl_coefficient is 0.
    */
   'referenceLogprobs': (_gapo_tensor_v1_Tensor | null);
   /**
@@ -92,7 +92,7 @@ export interface ComputeGradientsRequest {
    */
   'shard': (number);
   /**
-   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   * The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any.
    */
   'instance': (string);
 }

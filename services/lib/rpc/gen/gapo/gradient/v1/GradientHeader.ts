@@ -7,8 +7,8 @@ import type { TensorHeaderInput as _gapo_tensor_v1_TensorHeaderInput, TensorHead
  */
 export interface GradientHeaderInput {
   /**
-   * With EXACT, LAST_LAYER and PROJECTION one float32 tensor per objective, over the parameters below or [dimensions]; with
-   * EXACT then one for the regularizer where any coefficient is not 0. With LOGITS one float64 tensor `gram` [K, K].
+   * With EXACT, LAST_LAYER and PROJECTION: one float32 tensor per objective, over the parameters below or [dimensions]. EXACT adds
+   * one for the regularizer if any coefficient is not 0. With LOGITS: one float64 tensor `gram` [K, K].
    */
   'tensors'?: (_gapo_tensor_v1_TensorHeaderInput)[];
   /**
@@ -22,8 +22,8 @@ export interface GradientHeaderInput {
  */
 export interface GradientHeader {
   /**
-   * With EXACT, LAST_LAYER and PROJECTION one float32 tensor per objective, over the parameters below or [dimensions]; with
-   * EXACT then one for the regularizer where any coefficient is not 0. With LOGITS one float64 tensor `gram` [K, K].
+   * With EXACT, LAST_LAYER and PROJECTION: one float32 tensor per objective, over the parameters below or [dimensions]. EXACT adds
+   * one for the regularizer if any coefficient is not 0. With LOGITS: one float64 tensor `gram` [K, K].
    */
   'tensors': (_gapo_tensor_v1_TensorHeader)[];
   /**

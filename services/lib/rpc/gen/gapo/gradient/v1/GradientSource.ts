@@ -1,7 +1,7 @@
 // Original file: gapo/gradient/v1/gradient.proto
 
 /**
- * What is computed of the objectives' gradients: all of them, or an approximation from which to choose combination weights.
+ * What to compute of the objectives' gradients: the full gradients, or an approximation from which to choose combination weights.
  */
 export const GradientSource = {
   /**
@@ -27,7 +27,7 @@ export const GradientSource = {
 } as const;
 
 /**
- * What is computed of the objectives' gradients: all of them, or an approximation from which to choose combination weights.
+ * What to compute of the objectives' gradients: the full gradients, or an approximation from which to choose combination weights.
  */
 export type GradientSourceInput =
   /**
@@ -57,6 +57,6 @@ export type GradientSourceInput =
   | 4
 
 /**
- * What is computed of the objectives' gradients: all of them, or an approximation from which to choose combination weights.
+ * What to compute of the objectives' gradients: the full gradients, or an approximation from which to choose combination weights.
  */
 export type GradientSource = typeof GradientSource[keyof typeof GradientSource]

@@ -19,11 +19,11 @@ export interface GradientStatisticsInput {
    */
   'entropySum'?: (number | string);
   /**
-   * [K], the tokens at which the clip is active.
+   * [K], the number of tokens at which the clip is active.
    */
   'clipped'?: (number | string)[];
   /**
-   * The largest |log π − old log π| of any token. Where the version is the sampling one, it compares sampler and trainer.
+   * The largest |log π − old log π| of any token. For the version that sampled, this compares sampler and trainer.
    */
   'maxLogprobGap'?: (number | string);
   /**
@@ -49,11 +49,11 @@ export interface GradientStatistics {
    */
   'entropySum': (number);
   /**
-   * [K], the tokens at which the clip is active.
+   * [K], the number of tokens at which the clip is active.
    */
   'clipped': (number)[];
   /**
-   * The largest |log π − old log π| of any token. Where the version is the sampling one, it compares sampler and trainer.
+   * The largest |log π − old log π| of any token. For the version that sampled, this compares sampler and trainer.
    */
   'maxLogprobGap': (number);
   /**

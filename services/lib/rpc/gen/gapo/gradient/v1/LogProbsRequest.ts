@@ -21,11 +21,11 @@ export interface LogProbsRequestInput {
    */
   'temperature'?: (number | string);
   /**
-   * A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none.
+   * A version of the same run that will be needed soon: the worker starts to pull it without waiting for it. 0: none.
    */
   'nextVersion'?: (number | string | Long);
   /**
-   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   * The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any.
    */
   'instance'?: (string);
 }
@@ -47,11 +47,11 @@ export interface LogProbsRequest {
    */
   'temperature': (number);
   /**
-   * A version of the same run that will be needed soon: the worker starts to pull it and does not wait for it. 0: none.
+   * A version of the same run that will be needed soon: the worker starts to pull it without waiting for it. 0: none.
    */
   'nextVersion': (number);
   /**
-   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   * The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any.
    */
   'instance': (string);
 }

@@ -11,7 +11,7 @@ export interface LogProbsResponseInput {
    */
   'logprobs'?: (_gapo_tensor_v1_TensorInput | null);
   /**
-   * float32 [tokens, value heads]: the value before each token; unset where the policy has no value heads.
+   * float32 [tokens, value heads]: the value before each token; unset if the policy has no value heads.
    */
   'values'?: (_gapo_tensor_v1_TensorInput | null);
 }
@@ -25,7 +25,7 @@ export interface LogProbsResponse {
    */
   'logprobs': (_gapo_tensor_v1_Tensor | null);
   /**
-   * float32 [tokens, value heads]: the value before each token; unset where the policy has no value heads.
+   * float32 [tokens, value heads]: the value before each token; unset if the policy has no value heads.
    */
   'values': (_gapo_tensor_v1_Tensor | null);
 }

@@ -20,7 +20,7 @@ export interface LossSpecInput {
    */
   'entropyCoefficient'?: (number | string);
   /**
-   * Coefficient of the value loss ½(V − R)²; 0 where there are no value heads.
+   * Coefficient of the value loss ½(V − R)²; 0 if there are no value heads.
    */
   'valueCoefficient'?: (number | string);
   /**
@@ -70,7 +70,7 @@ export interface LossSpec {
    */
   'entropyCoefficient': (number);
   /**
-   * Coefficient of the value loss ½(V − R)²; 0 where there are no value heads.
+   * Coefficient of the value loss ½(V − R)²; 0 if there are no value heads.
    */
   'valueCoefficient': (number);
   /**

@@ -6,7 +6,7 @@
  */
 export interface SequenceInput {
   /**
-   * Prompt token ids, the beginning-of-sequence token included.
+   * Prompt token ids, including the beginning-of-sequence token.
    */
   'promptIds'?: (number)[];
   /**
@@ -20,7 +20,7 @@ export interface SequenceInput {
  */
 export interface Sequence {
   /**
-   * Prompt token ids, the beginning-of-sequence token included.
+   * Prompt token ids, including the beginning-of-sequence token.
    */
   'promptIds': (number)[];
   /**

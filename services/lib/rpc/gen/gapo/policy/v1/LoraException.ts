@@ -2,11 +2,11 @@
 
 
 /**
- * A module whose adapter has a rank or alpha of its own.
+ * A module whose adapter has its own rank or alpha.
  */
 export interface LoraExceptionInput {
   /**
-   * The module's whole name, for example model.layers.0.self_attn.q_proj.
+   * The module's full name, for example model.layers.0.self_attn.q_proj.
    */
   'module'?: (string);
   /**
@@ -20,11 +20,11 @@ export interface LoraExceptionInput {
 }
 
 /**
- * A module whose adapter has a rank or alpha of its own.
+ * A module whose adapter has its own rank or alpha.
  */
 export interface LoraException {
   /**
-   * The module's whole name, for example model.layers.0.self_attn.q_proj.
+   * The module's full name, for example model.layers.0.self_attn.q_proj.
    */
   'module': (string);
   /**

@@ -41,7 +41,7 @@ export interface PolicySpecInput {
    */
   'computation'?: (_gapo_policy_v1_ComputationInput | null);
   /**
-   * Keys of the model's JSON files that are read as if they were absent.
+   * Keys of the model's JSON files to treat as absent.
    */
   'ignoreKeys'?: (string)[];
   /**
@@ -87,7 +87,7 @@ export interface PolicySpec {
    */
   'computation': (_gapo_policy_v1_Computation | null);
   /**
-   * Keys of the model's JSON files that are read as if they were absent.
+   * Keys of the model's JSON files to treat as absent.
    */
   'ignoreKeys': (string)[];
   /**

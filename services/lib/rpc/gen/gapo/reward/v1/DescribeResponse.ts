@@ -9,7 +9,7 @@ import type { TextFormInput as _gapo_reward_v1_TextFormInput, TextForm as _gapo_
  */
 export interface DescribeResponseInput {
   /**
-   * The objective's name, such as helpful. Runs refer to it, and reject a service with another objective.
+   * The objective's name, such as helpful. Runs refer to it and reject a service with a different objective.
    */
   'objective'?: (string);
   /**
@@ -17,7 +17,7 @@ export interface DescribeResponseInput {
    */
   'model'?: (string);
   /**
-   * Changes whenever the same item may get another score; scores are cached by it.
+   * Changes whenever the same item may get a different score; scores are cached under it.
    */
   'version'?: (string);
   /**
@@ -25,15 +25,15 @@ export interface DescribeResponseInput {
    */
   'orientation'?: (_gapo_reward_v1_OrientationInput);
   /**
-   * The smallest score possible, where bounded.
+   * The smallest possible score, if bounded.
    */
   'minimum'?: (number | string);
   /**
-   * The largest score possible, where bounded.
+   * The largest possible score, if bounded.
    */
   'maximum'?: (number | string);
   /**
-   * The score from which a completion counts as acceptable, where the service has such a notion.
+   * The score from which a completion counts as acceptable, if the service defines one.
    */
   'threshold'?: (number | string);
   /**
@@ -53,8 +53,8 @@ export interface DescribeResponseInput {
    */
   'textForm'?: (_gapo_reward_v1_TextFormInput);
   /**
-   * The largest ScoreRequest that the service receives, encoded, in bytes; the caller splits larger ones. 0: not stated, and requests stay
-   * below 3 MiB, because many servers receive 4 MiB at most.
+   * The largest encoded ScoreRequest that the service accepts, in bytes; the caller splits larger ones. 0: not stated, and requests stay
+   * below 3 MiB, because many servers accept at most 4 MiB.
    */
   'maxBytes'?: (number);
   '_minimum'?: "minimum";
@@ -67,7 +67,7 @@ export interface DescribeResponseInput {
  */
 export interface DescribeResponse {
   /**
-   * The objective's name, such as helpful. Runs refer to it, and reject a service with another objective.
+   * The objective's name, such as helpful. Runs refer to it and reject a service with a different objective.
    */
   'objective': (string);
   /**
@@ -75,7 +75,7 @@ export interface DescribeResponse {
    */
   'model': (string);
   /**
-   * Changes whenever the same item may get another score; scores are cached by it.
+   * Changes whenever the same item may get a different score; scores are cached under it.
    */
   'version': (string);
   /**
@@ -83,15 +83,15 @@ export interface DescribeResponse {
    */
   'orientation': (_gapo_reward_v1_Orientation);
   /**
-   * The smallest score possible, where bounded.
+   * The smallest possible score, if bounded.
    */
   'minimum'?: (number);
   /**
-   * The largest score possible, where bounded.
+   * The largest possible score, if bounded.
    */
   'maximum'?: (number);
   /**
-   * The score from which a completion counts as acceptable, where the service has such a notion.
+   * The score from which a completion counts as acceptable, if the service defines one.
    */
   'threshold'?: (number);
   /**
@@ -111,8 +111,8 @@ export interface DescribeResponse {
    */
   'textForm': (_gapo_reward_v1_TextForm);
   /**
-   * The largest ScoreRequest that the service receives, encoded, in bytes; the caller splits larger ones. 0: not stated, and requests stay
-   * below 3 MiB, because many servers receive 4 MiB at most.
+   * The largest encoded ScoreRequest that the service accepts, in bytes; the caller splits larger ones. 0: not stated, and requests stay
+   * below 3 MiB, because many servers accept at most 4 MiB.
    */
   'maxBytes': (number);
   '_minimum'?: "minimum";

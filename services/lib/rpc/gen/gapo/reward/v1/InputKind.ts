@@ -9,7 +9,7 @@ export const InputKind = {
    */
   INPUT_KIND_UNSPECIFIED: 'INPUT_KIND_UNSPECIFIED',
   /**
-   * Text; the service tokenises for itself.
+   * Text; the service does its own tokenisation.
    */
   INPUT_KIND_TEXT: 'INPUT_KIND_TEXT',
 } as const;
@@ -24,7 +24,7 @@ export type InputKindInput =
   | 'INPUT_KIND_UNSPECIFIED'
   | 0
   /**
-   * Text; the service tokenises for itself.
+   * Text; the service does its own tokenisation.
    */
   | 'INPUT_KIND_TEXT'
   | 1

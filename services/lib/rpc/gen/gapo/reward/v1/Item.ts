@@ -7,15 +7,16 @@ import type { TurnInput as _gapo_reward_v1_TurnInput, Turn as _gapo_reward_v1_Tu
  */
 export interface ItemInput {
   /**
-   * Chosen by the caller, echoed in the result.
+   * Chosen by the caller and echoed in the result.
    */
   'id'?: (string);
   /**
-   * The prompt. CLEAN: the text of the last user turn; the turns have what came before. RAW: all that the policy read, as its tokens say it.
+   * The prompt. CLEAN: the text of the last user turn; the turns hold what came before. RAW: everything that the policy read, as decoded from
+   * its tokens.
    */
   'prompt'?: (string);
   /**
-   * The completion. CLEAN: without special tokens. RAW: with them, such as the one that ends it. May be empty.
+   * The completion. CLEAN: without special tokens. RAW: with them, including the one that ends it. May be empty.
    */
   'completion'?: (string);
   /**
@@ -23,8 +24,8 @@ export interface ItemInput {
    */
   'metadata'?: ({[key: string]: string});
   /**
-   * The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text
-   * the turns are the data's own. A caller that sends none means the prompt as one user turn.
+   * The conversation that the completion replies to, at least one turn; a plain-text prompt is one user turn. The turns come from the data
+   * unchanged in either form of text. If the caller sends none, the prompt is one user turn.
    */
   'turns'?: (_gapo_reward_v1_TurnInput)[];
 }
@@ -34,15 +35,16 @@ export interface ItemInput {
  */
 export interface Item {
   /**
-   * Chosen by the caller, echoed in the result.
+   * Chosen by the caller and echoed in the result.
    */
   'id': (string);
   /**
-   * The prompt. CLEAN: the text of the last user turn; the turns have what came before. RAW: all that the policy read, as its tokens say it.
+   * The prompt. CLEAN: the text of the last user turn; the turns hold what came before. RAW: everything that the policy read, as decoded from
+   * its tokens.
    */
   'prompt': (string);
   /**
-   * The completion. CLEAN: without special tokens. RAW: with them, such as the one that ends it. May be empty.
+   * The completion. CLEAN: without special tokens. RAW: with them, including the one that ends it. May be empty.
    */
   'completion': (string);
   /**
@@ -50,8 +52,8 @@ export interface Item {
    */
   'metadata': ({[key: string]: string});
   /**
-   * The conversation that the completion replies to, at least one turn; a prompt that is one text is one user turn. In either form of text
-   * the turns are the data's own. A caller that sends none means the prompt as one user turn.
+   * The conversation that the completion replies to, at least one turn; a plain-text prompt is one user turn. The turns come from the data
+   * unchanged in either form of text. If the caller sends none, the prompt is one user turn.
    */
   'turns': (_gapo_reward_v1_Turn)[];
 }

@@ -11,7 +11,7 @@ export interface ResultInput {
    */
   'id'?: (string);
   /**
-   * Finite. NaN and infinities are treated as an error by the caller.
+   * Finite. The caller treats NaN and infinities as an error.
    */
   'score'?: (number | string);
   /**
@@ -19,7 +19,7 @@ export interface ResultInput {
    */
   'error'?: (_gapo_reward_v1_ItemErrorInput | null);
   /**
-   * A score or the reason for having none.
+   * A score, or why there is none.
    */
   'outcome'?: "score"|"error";
 }
@@ -33,7 +33,7 @@ export interface Result {
    */
   'id': (string);
   /**
-   * Finite. NaN and infinities are treated as an error by the caller.
+   * Finite. The caller treats NaN and infinities as an error.
    */
   'score'?: (number);
   /**
@@ -41,7 +41,7 @@ export interface Result {
    */
   'error'?: (_gapo_reward_v1_ItemError | null);
   /**
-   * A score or the reason for having none.
+   * A score, or why there is none.
    */
   'outcome'?: "score"|"error";
 }

@@ -20,7 +20,7 @@ export interface CompletionInput {
   'tokenIds'?: (number)[];
   /**
    * float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), before truncation
-   * and penalties; at temperature 0 under softmax(logits). The trainer computes the same, and PPO's ratio uses it.
+   * and penalties; at temperature 0, under softmax(logits). The trainer computes the same, and PPO's ratio uses it.
    */
   'logprobs'?: (Buffer | Uint8Array | string);
   /**
@@ -29,7 +29,7 @@ export interface CompletionInput {
   'finishReason'?: (_gapo_rollout_v1_FinishReasonInput);
   /**
    * float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every option;
-   * empty where that is the policy's own; 0 at temperature 0.
+   * empty if that is the policy's own; 0 at temperature 0.
    */
   'drawnLogprobs'?: (Buffer | Uint8Array | string);
 }
@@ -52,7 +52,7 @@ export interface Completion {
   'tokenIds': (number)[];
   /**
    * float32 little-endian: log-probability of each token under the policy, softmax(logits / temperature), before truncation
-   * and penalties; at temperature 0 under softmax(logits). The trainer computes the same, and PPO's ratio uses it.
+   * and penalties; at temperature 0, under softmax(logits). The trainer computes the same, and PPO's ratio uses it.
    */
   'logprobs': (Buffer);
   /**
@@ -61,7 +61,7 @@ export interface Completion {
   'finishReason': (_gapo_rollout_v1_FinishReason);
   /**
    * float32 little-endian: log-probability of each token under the distribution that it was drawn from, after every option;
-   * empty where that is the policy's own; 0 at temperature 0.
+   * empty if that is the policy's own; 0 at temperature 0.
    */
   'drawnLogprobs': (Buffer);
 }

@@ -30,7 +30,7 @@ export interface GenerateRequestInput {
    */
   'step'?: (number | string | Long);
   /**
-   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   * The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any.
    */
   'instance'?: (string);
 }
@@ -60,7 +60,7 @@ export interface GenerateRequest {
    */
   'step': (number);
   /**
-   * The instance (gapo.worker.v1) that this is meant for; another one refuses it with ABORTED. Empty: any.
+   * The instance (gapo.worker.v1) that the request is meant for; others refuse it with ABORTED. Empty: any.
    */
   'instance': (string);
 }

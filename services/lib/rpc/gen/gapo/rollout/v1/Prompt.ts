@@ -11,7 +11,7 @@ export interface PromptInput {
    */
   'index'?: (number | string | Long);
   /**
-   * Token ids, the beginning-of-sequence token included.
+   * Token ids, including the beginning-of-sequence token.
    */
   'tokenIds'?: (number)[];
 }
@@ -25,7 +25,7 @@ export interface Prompt {
    */
   'index': (number);
   /**
-   * Token ids, the beginning-of-sequence token included.
+   * Token ids, including the beginning-of-sequence token.
    */
   'tokenIds': (number)[];
 }

@@ -2,8 +2,8 @@
 
 
 /**
- * How tokens are drawn. Unset options are off. The order: repetition penalty, temperature, top-k, top-p over what top-k
- * leaves, min-p.
+ * How tokens are drawn. Unset options are off. They apply in this order: repetition penalty, temperature, top-k, top-p over
+ * what top-k leaves, min-p.
  */
 export interface SamplingInput {
   /**
@@ -11,7 +11,7 @@ export interface SamplingInput {
    */
   'temperature'?: (number | string);
   /**
-   * The largest number of tokens in a completion, the end-of-sequence token included.
+   * The largest number of tokens in a completion, including the end-of-sequence token.
    */
   'maxNewTokens'?: (number);
   /**
@@ -19,11 +19,11 @@ export interface SamplingInput {
    */
   'samplesPerPrompt'?: (number);
   /**
-   * Draws from this many of the most probable tokens and those that tie with the last of them. 0: all.
+   * Draws from this many of the most probable tokens, plus any that tie with the last of them. 0: all.
    */
   'topK'?: (number);
   /**
-   * Draws from the fewest most probable tokens whose probabilities sum to at least this; above 0, at most 1. 0: all.
+   * Draws from the smallest set of most probable tokens whose probabilities sum to at least this; above 0, at most 1. 0: all.
    */
   'topP'?: (number | string);
   /**
@@ -39,15 +39,15 @@ export interface SamplingInput {
    */
   'stop'?: (string)[];
   /**
-   * Completions sampled at once; others wait until one ends. Rounding, and through it rarely a token, depends on which are
-   * sampled together. 0: all.
+   * Completions sampled at once; the others wait until one ends. Rounding depends on which are sampled together, which in rare
+   * cases changes a token. 0: all.
    */
   'batch'?: (number);
 }
 
 /**
- * How tokens are drawn. Unset options are off. The order: repetition penalty, temperature, top-k, top-p over what top-k
- * leaves, min-p.
+ * How tokens are drawn. Unset options are off. They apply in this order: repetition penalty, temperature, top-k, top-p over
+ * what top-k leaves, min-p.
  */
 export interface Sampling {
   /**
@@ -55,7 +55,7 @@ export interface Sampling {
    */
   'temperature': (number);
   /**
-   * The largest number of tokens in a completion, the end-of-sequence token included.
+   * The largest number of tokens in a completion, including the end-of-sequence token.
    */
   'maxNewTokens': (number);
   /**
@@ -63,11 +63,11 @@ export interface Sampling {
    */
   'samplesPerPrompt': (number);
   /**
-   * Draws from this many of the most probable tokens and those that tie with the last of them. 0: all.
+   * Draws from this many of the most probable tokens, plus any that tie with the last of them. 0: all.
    */
   'topK': (number);
   /**
-   * Draws from the fewest most probable tokens whose probabilities sum to at least this; above 0, at most 1. 0: all.
+   * Draws from the smallest set of most probable tokens whose probabilities sum to at least this; above 0, at most 1. 0: all.
    */
   'topP': (number);
   /**
@@ -83,8 +83,8 @@ export interface Sampling {
    */
   'stop': (string)[];
   /**
-   * Completions sampled at once; others wait until one ends. Rounding, and through it rarely a token, depends on which are
-   * sampled together. 0: all.
+   * Completions sampled at once; the others wait until one ends. Rounding depends on which are sampled together, which in rare
+   * cases changes a token. 0: all.
    */
   'batch': (number);
 }

@@ -10,7 +10,7 @@ export interface CancelRunRequestInput {
    */
   'runId'?: (string);
   /**
-   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log. Ignored if calls need a token, which names the caller.
    */
   'author'?: (string);
 }
@@ -24,7 +24,7 @@ export interface CancelRunRequest {
    */
   'runId': (string);
   /**
-   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log. Ignored if calls need a token, which names the caller.
    */
   'author': (string);
 }

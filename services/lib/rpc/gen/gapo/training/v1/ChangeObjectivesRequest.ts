@@ -11,7 +11,7 @@ export interface ChangeObjectivesRequestInput {
    */
   'runId'?: (string);
   /**
-   * Objectives to add, after the present ones.
+   * Objectives to add after the current ones.
    */
   'add'?: (_gapo_training_v1_ObjectiveInput)[];
   /**
@@ -19,8 +19,8 @@ export interface ChangeObjectivesRequestInput {
    */
   'remove'?: (string)[];
   /**
-   * The preference or weights after the change, one for each objective. Where empty, the present ones are kept, which is not
-   * enough where an objective is added.
+   * The preference or weights after the change, one for each objective. If empty, the current ones are kept, which is not enough if an
+   * objective is added.
    */
   'preference'?: ({[key: string]: number | string});
   /**
@@ -38,7 +38,7 @@ export interface ChangeObjectivesRequest {
    */
   'runId': (string);
   /**
-   * Objectives to add, after the present ones.
+   * Objectives to add after the current ones.
    */
   'add': (_gapo_training_v1_Objective)[];
   /**
@@ -46,8 +46,8 @@ export interface ChangeObjectivesRequest {
    */
   'remove': (string)[];
   /**
-   * The preference or weights after the change, one for each objective. Where empty, the present ones are kept, which is not
-   * enough where an objective is added.
+   * The preference or weights after the change, one for each objective. If empty, the current ones are kept, which is not enough if an
+   * objective is added.
    */
   'preference': ({[key: string]: number});
   /**

@@ -10,19 +10,19 @@ export interface CreateRunRequestInput {
    */
   'configYaml'?: (string);
   /**
-   * Directory on the coordinator's file system that relative paths in the configuration are resolved against.
+   * The directory on the coordinator's file system against which relative paths in the configuration are resolved.
    */
   'baseDirectory'?: (string);
   /**
-   * The id of the run; generated from its name and the time where empty.
+   * The id of the run; generated from its name and the time if empty.
    */
   'runId'?: (string);
   /**
-   * The file name of the configuration, for error messages; run.yaml where empty.
+   * The file name of the configuration, for error messages; run.yaml if empty.
    */
   'configName'?: (string);
   /**
-   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log. Ignored if calls need a token, which names the caller.
    */
   'author'?: (string);
 }
@@ -36,19 +36,19 @@ export interface CreateRunRequest {
    */
   'configYaml': (string);
   /**
-   * Directory on the coordinator's file system that relative paths in the configuration are resolved against.
+   * The directory on the coordinator's file system against which relative paths in the configuration are resolved.
    */
   'baseDirectory': (string);
   /**
-   * The id of the run; generated from its name and the time where empty.
+   * The id of the run; generated from its name and the time if empty.
    */
   'runId': (string);
   /**
-   * The file name of the configuration, for error messages; run.yaml where empty.
+   * The file name of the configuration, for error messages; run.yaml if empty.
    */
   'configName': (string);
   /**
-   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log. Ignored if calls need a token, which names the caller.
    */
   'author': (string);
 }

@@ -10,15 +10,15 @@ export interface CreateSoupRequestInput {
    */
   'ingredients'?: ({[key: string]: number | string});
   /**
-   * The id of the new run; generated from the time where empty.
+   * The id of the new run; generated from the time if empty.
    */
   'runId'?: (string);
   /**
-   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log. Ignored if calls need a token, which names the caller.
    */
   'author'?: (string);
   /**
-   * Checks whether the runs can be averaged, and creates nothing.
+   * Only checks whether the runs can be averaged.
    */
   'validateOnly'?: (boolean);
 }
@@ -32,15 +32,15 @@ export interface CreateSoupRequest {
    */
   'ingredients': ({[key: string]: number});
   /**
-   * The id of the new run; generated from the time where empty.
+   * The id of the new run; generated from the time if empty.
    */
   'runId': (string);
   /**
-   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log. Ignored if calls need a token, which names the caller.
    */
   'author': (string);
   /**
-   * Checks whether the runs can be averaged, and creates nothing.
+   * Only checks whether the runs can be averaged.
    */
   'validateOnly': (boolean);
 }

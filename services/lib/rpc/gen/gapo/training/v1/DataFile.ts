@@ -11,7 +11,7 @@ export interface DataFileInput {
    */
   'key'?: (string);
   /**
-   * The path as the configuration has it.
+   * The path as written in the configuration.
    */
   'file'?: (string);
   /**
@@ -23,11 +23,11 @@ export interface DataFileInput {
    */
   'rows'?: (number | string | Long);
   /**
-   * Rows that were left out because they are too long (`data.overlong: drop`).
+   * Rows dropped because they were too long (`data.overlong: drop`).
    */
   'dropped'?: (number | string | Long);
   /**
-   * Rows that lost tokens from their left because they are too long (`data.overlong: truncate-left`).
+   * Rows truncated on the left because they were too long (`data.overlong: truncate-left`).
    */
   'truncated'?: (number | string | Long);
 }
@@ -41,7 +41,7 @@ export interface DataFile {
    */
   'key': (string);
   /**
-   * The path as the configuration has it.
+   * The path as written in the configuration.
    */
   'file': (string);
   /**
@@ -53,11 +53,11 @@ export interface DataFile {
    */
   'rows': (number);
   /**
-   * Rows that were left out because they are too long (`data.overlong: drop`).
+   * Rows dropped because they were too long (`data.overlong: drop`).
    */
   'dropped': (number);
   /**
-   * Rows that lost tokens from their left because they are too long (`data.overlong: truncate-left`).
+   * Rows truncated on the left because they were too long (`data.overlong: truncate-left`).
    */
   'truncated': (number);
 }

@@ -11,7 +11,7 @@ export interface EvaluateRunRequestInput {
    */
   'runId'?: (string);
   /**
-   * The version to evaluate; the newest where unset.
+   * The version to evaluate; the newest if unset.
    */
   'version'?: (number | string | Long);
   /**
@@ -19,8 +19,8 @@ export interface EvaluateRunRequestInput {
    */
   'samples'?: (number);
   /**
-   * The preference that the policy is told, of a run whose policy is told one: shares from 0 to 1, by objective. Those without one share
-   * the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`.
+   * The preference to give to a preference-conditioned policy: shares from 0 to 1, by objective. Objectives without a share split the
+   * rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`.
    */
   'preference'?: ({[key: string]: number | string});
   '_version'?: "version";
@@ -35,7 +35,7 @@ export interface EvaluateRunRequest {
    */
   'runId': (string);
   /**
-   * The version to evaluate; the newest where unset.
+   * The version to evaluate; the newest if unset.
    */
   'version'?: (number);
   /**
@@ -43,8 +43,8 @@ export interface EvaluateRunRequest {
    */
   'samples': (number);
   /**
-   * The preference that the policy is told, of a run whose policy is told one: shares from 0 to 1, by objective. Those without one share
-   * the rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`.
+   * The preference to give to a preference-conditioned policy: shares from 0 to 1, by objective. Objectives without a share split the
+   * rest equally. Empty: the configured preference. Shares are rounded to the levels of `policy.condition`.
    */
   'preference': ({[key: string]: number});
   '_version'?: "version";

@@ -42,7 +42,7 @@ export interface EvaluationReportInput {
    */
   'runId'?: (string);
   /**
-   * The preference that the evaluated policy was told, by objective; empty where it is told none.
+   * The preference that the evaluated policy was given, by objective; empty if it is given none.
    */
   'preference'?: ({[key: string]: number | string});
 }
@@ -84,7 +84,7 @@ export interface EvaluationReport {
    */
   'runId': (string);
   /**
-   * The preference that the evaluated policy was told, by objective; empty where it is told none.
+   * The preference that the evaluated policy was given, by objective; empty if it is given none.
    */
   'preference': ({[key: string]: number});
 }

@@ -11,23 +11,23 @@ export interface GenerateCompletionsRequestInput {
    */
   'runId'?: (string);
   /**
-   * The version that samples; the newest where unset.
+   * The version that samples; the newest if unset.
    */
   'version'?: (number | string | Long);
   /**
-   * The prompts, each a turn of the user: 1 to 256.
+   * The prompts, each a user turn: 1 to 256.
    */
   'prompts'?: (string)[];
   /**
-   * Completions of each prompt, at most 64; 1 where 0. At most 1,024 completions in all.
+   * Completions of each prompt, at most 64; 1 if 0. At most 1,024 completions in all.
    */
   'samplesPerPrompt'?: (number);
   /**
-   * The preference that the policy is told, as in EvaluateRunRequest.
+   * The preference that the policy is given, as in EvaluateRunRequest.
    */
   'preference'?: ({[key: string]: number | string});
   /**
-   * Divides the logits; that of the run's evaluations where unset. 0: the most probable token each time.
+   * Divides the logits; if unset, the temperature of the run's evaluations. 0: the most probable token each time.
    */
   'temperature'?: (number | string);
   /**
@@ -47,23 +47,23 @@ export interface GenerateCompletionsRequest {
    */
   'runId': (string);
   /**
-   * The version that samples; the newest where unset.
+   * The version that samples; the newest if unset.
    */
   'version'?: (number);
   /**
-   * The prompts, each a turn of the user: 1 to 256.
+   * The prompts, each a user turn: 1 to 256.
    */
   'prompts': (string)[];
   /**
-   * Completions of each prompt, at most 64; 1 where 0. At most 1,024 completions in all.
+   * Completions of each prompt, at most 64; 1 if 0. At most 1,024 completions in all.
    */
   'samplesPerPrompt': (number);
   /**
-   * The preference that the policy is told, as in EvaluateRunRequest.
+   * The preference that the policy is given, as in EvaluateRunRequest.
    */
   'preference': ({[key: string]: number});
   /**
-   * Divides the logits; that of the run's evaluations where unset. 0: the most probable token each time.
+   * Divides the logits; if unset, the temperature of the run's evaluations. 0: the most probable token each time.
    */
   'temperature'?: (number);
   /**

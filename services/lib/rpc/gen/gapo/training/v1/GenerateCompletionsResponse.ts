@@ -12,7 +12,7 @@ export interface GenerateCompletionsResponseInput {
    */
   'version'?: (number | string | Long);
   /**
-   * The preference that the policy was told, by objective; empty where it is told none.
+   * The preference that the policy was given, by objective; empty if it is given none.
    */
   'preference'?: ({[key: string]: number | string});
   /**
@@ -30,7 +30,7 @@ export interface GenerateCompletionsResponse {
    */
   'version': (number);
   /**
-   * The preference that the policy was told, by objective; empty where it is told none.
+   * The preference that the policy was given, by objective; empty if it is given none.
    */
   'preference': ({[key: string]: number});
   /**

@@ -18,11 +18,11 @@ export interface GeneratedCompletionInput {
    */
   'text'?: (string);
   /**
-   * Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length.
+   * Whether it ended with an end-of-sequence token or a stop string; otherwise it reached the length limit.
    */
   'finished'?: (boolean);
   /**
-   * Number of tokens, with the one that ended it.
+   * Number of tokens, including the one that ended it.
    */
   'tokens'?: (number);
 }
@@ -44,11 +44,11 @@ export interface GeneratedCompletion {
    */
   'text': (string);
   /**
-   * Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length.
+   * Whether it ended with an end-of-sequence token or a stop string; otherwise it reached the length limit.
    */
   'finished': (boolean);
   /**
-   * Number of tokens, with the one that ended it.
+   * Number of tokens, including the one that ended it.
    */
   'tokens': (number);
 }

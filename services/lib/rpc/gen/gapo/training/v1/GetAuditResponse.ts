@@ -2,11 +2,11 @@
 
 
 /**
- * Response with the audit log as it is on disk. A client verifies it by itself: each line has the SHA-256 of the one before.
+ * Response with the audit log as it is on disk. A client can verify it: each line has the SHA-256 of the previous one.
  */
 export interface GetAuditResponseInput {
   /**
-   * Its lines, each a JSON object, without line breaks.
+   * Its lines, each a JSON object without line breaks.
    */
   'lines'?: (string)[];
   /**
@@ -14,17 +14,17 @@ export interface GetAuditResponseInput {
    */
   'headEntries'?: (number);
   /**
-   * SHA-256 (hex) of the last line that was written; zeros where there is none.
+   * SHA-256 (hex) of the last line that was written; zeros if there is none.
    */
   'headSha256'?: (string);
 }
 
 /**
- * Response with the audit log as it is on disk. A client verifies it by itself: each line has the SHA-256 of the one before.
+ * Response with the audit log as it is on disk. A client can verify it: each line has the SHA-256 of the previous one.
  */
 export interface GetAuditResponse {
   /**
-   * Its lines, each a JSON object, without line breaks.
+   * Its lines, each a JSON object without line breaks.
    */
   'lines': (string)[];
   /**
@@ -32,7 +32,7 @@ export interface GetAuditResponse {
    */
   'headEntries': (number);
   /**
-   * SHA-256 (hex) of the last line that was written; zeros where there is none.
+   * SHA-256 (hex) of the last line that was written; zeros if there is none.
    */
   'headSha256': (string);
 }

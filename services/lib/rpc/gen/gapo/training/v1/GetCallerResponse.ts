@@ -6,11 +6,11 @@
  */
 export interface GetCallerResponseInput {
   /**
-   * The name of the caller's token, or the subject of the OpenID provider; empty where calls need no token.
+   * The name of the caller's token, or the subject of the OpenID provider; empty if calls need no token.
    */
   'name'?: (string);
   /**
-   * viewer, operator or admin; empty where calls need no token, and everybody who can connect may do everything.
+   * viewer, operator or admin; empty if calls need no token and anyone who can connect may do everything.
    */
   'role'?: (string);
 }
@@ -20,11 +20,11 @@ export interface GetCallerResponseInput {
  */
 export interface GetCallerResponse {
   /**
-   * The name of the caller's token, or the subject of the OpenID provider; empty where calls need no token.
+   * The name of the caller's token, or the subject of the OpenID provider; empty if calls need no token.
    */
   'name': (string);
   /**
-   * viewer, operator or admin; empty where calls need no token, and everybody who can connect may do everything.
+   * viewer, operator or admin; empty if calls need no token and anyone who can connect may do everything.
    */
   'role': (string);
 }

@@ -7,7 +7,7 @@ import type { SampleInput as _gapo_training_v1_SampleInput, Sample as _gapo_trai
  */
 export interface GetSampleResponseInput {
   /**
-   * With its tokens. None in a record of a version that did not keep them.
+   * With its tokens, unless a release that did not keep them recorded it.
    */
   'sample'?: (_gapo_training_v1_SampleInput | null);
 }
@@ -17,7 +17,7 @@ export interface GetSampleResponseInput {
  */
 export interface GetSampleResponse {
   /**
-   * With its tokens. None in a record of a version that did not keep them.
+   * With its tokens, unless a release that did not keep them recorded it.
    */
   'sample': (_gapo_training_v1_Sample | null);
 }

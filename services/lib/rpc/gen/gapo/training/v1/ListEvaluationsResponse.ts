@@ -7,8 +7,8 @@ import type { EvaluationReportInput as _gapo_training_v1_EvaluationReportInput, 
  */
 export interface ListEvaluationsResponseInput {
   /**
-   * By version, ascending, then by the preference that the policy was told. Of a version that was evaluated again with the same
-   * preference, the last one.
+   * By version, ascending, then by the preference that the policy was given. If a version was evaluated again with the same preference,
+   * only the last report.
    */
   'reports'?: (_gapo_training_v1_EvaluationReportInput)[];
 }
@@ -18,8 +18,8 @@ export interface ListEvaluationsResponseInput {
  */
 export interface ListEvaluationsResponse {
   /**
-   * By version, ascending, then by the preference that the policy was told. Of a version that was evaluated again with the same
-   * preference, the last one.
+   * By version, ascending, then by the preference that the policy was given. If a version was evaluated again with the same preference,
+   * only the last report.
    */
   'reports': (_gapo_training_v1_EvaluationReport)[];
 }

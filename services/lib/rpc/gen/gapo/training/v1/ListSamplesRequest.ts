@@ -12,7 +12,7 @@ export interface ListSamplesRequestInput {
    */
   'runId'?: (string);
   /**
-   * The step; the newest with completions where unset, or an empty page where there is none.
+   * The step; if unset, the newest with completions, or an empty page if there is none.
    */
   'step'?: (number | string | Long);
   /**
@@ -28,19 +28,19 @@ export interface ListSamplesRequestInput {
    */
   'objective'?: (string);
   /**
-   * Only completions that reached the limit of their length.
+   * Only completions that reached the length limit.
    */
   'unfinished'?: (boolean);
   /**
-   * Only completions that contain this text, in the prompt or in the completion, upper and lower case alike; at most 200 characters.
+   * Only completions that contain this text in the prompt or the completion, ignoring case; at most 200 characters.
    */
   'search'?: (string);
   /**
-   * Completions of a page, at most: 1 to 100; 20 where 0. A page has fewer where texts are long.
+   * The maximum number of completions per page: 1 to 100; 20 if 0. A page has fewer if texts are long.
    */
   'pageSize'?: (number);
   /**
-   * Where the page begins: next_page_token of the page before; empty for the first.
+   * Where the page begins: next_page_token of the previous page; empty for the first.
    */
   'pageToken'?: (string);
   '_step'?: "step";
@@ -55,7 +55,7 @@ export interface ListSamplesRequest {
    */
   'runId': (string);
   /**
-   * The step; the newest with completions where unset, or an empty page where there is none.
+   * The step; if unset, the newest with completions, or an empty page if there is none.
    */
   'step'?: (number);
   /**
@@ -71,19 +71,19 @@ export interface ListSamplesRequest {
    */
   'objective': (string);
   /**
-   * Only completions that reached the limit of their length.
+   * Only completions that reached the length limit.
    */
   'unfinished': (boolean);
   /**
-   * Only completions that contain this text, in the prompt or in the completion, upper and lower case alike; at most 200 characters.
+   * Only completions that contain this text in the prompt or the completion, ignoring case; at most 200 characters.
    */
   'search': (string);
   /**
-   * Completions of a page, at most: 1 to 100; 20 where 0. A page has fewer where texts are long.
+   * The maximum number of completions per page: 1 to 100; 20 if 0. A page has fewer if texts are long.
    */
   'pageSize': (number);
   /**
-   * Where the page begins: next_page_token of the page before; empty for the first.
+   * Where the page begins: next_page_token of the previous page; empty for the first.
    */
   'pageToken': (string);
   '_step'?: "step";

@@ -16,27 +16,27 @@ export interface ListSamplesResponseInput {
    */
   'nextPageToken'?: (string);
   /**
-   * Number of completions of all pages.
+   * Number of completions on all pages.
    */
   'total'?: (number);
   /**
-   * The step that they are of; unset where they are of every step.
+   * The step that sampled them; unset if they come from every step.
    */
   'step'?: (number | string | Long);
   /**
-   * The policy version that sampled them; unset where they are of every step.
+   * The policy version that sampled them; unset if they come from every step.
    */
   'version'?: (number | string | Long);
   /**
-   * Completions that the step sampled, of which some are kept; unset where they are of every step.
+   * Number of completions that the step sampled, not all of which are kept; unset if they come from every step.
    */
   'sampled'?: (number);
   /**
-   * Completions of the step that are kept; unset where they are of every step.
+   * Number of the step's completions that are kept; unset if they come from every step.
    */
   'kept'?: (number);
   /**
-   * The steps of which completions are kept, ascending.
+   * The steps with kept completions, ascending.
    */
   'steps'?: (number | string | Long)[];
   '_step'?: "step";
@@ -58,27 +58,27 @@ export interface ListSamplesResponse {
    */
   'nextPageToken': (string);
   /**
-   * Number of completions of all pages.
+   * Number of completions on all pages.
    */
   'total': (number);
   /**
-   * The step that they are of; unset where they are of every step.
+   * The step that sampled them; unset if they come from every step.
    */
   'step'?: (number);
   /**
-   * The policy version that sampled them; unset where they are of every step.
+   * The policy version that sampled them; unset if they come from every step.
    */
   'version'?: (number);
   /**
-   * Completions that the step sampled, of which some are kept; unset where they are of every step.
+   * Number of completions that the step sampled, not all of which are kept; unset if they come from every step.
    */
   'sampled'?: (number);
   /**
-   * Completions of the step that are kept; unset where they are of every step.
+   * Number of the step's completions that are kept; unset if they come from every step.
    */
   'kept'?: (number);
   /**
-   * The steps of which completions are kept, ascending.
+   * The steps with kept completions, ascending.
    */
   'steps': (number)[];
   '_step'?: "step";

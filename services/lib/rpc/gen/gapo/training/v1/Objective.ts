@@ -8,11 +8,11 @@ import type { TextFormInput as _gapo_reward_v1_TextFormInput, TextForm as _gapo_
  */
 export interface ObjectiveInput {
   /**
-   * The name in reports, events and combinations; its reward service must describe itself by the same name.
+   * The name in reports, events and combinations; its reward service must report the same name.
    */
   'name'?: (string);
   /**
-   * The reward service: a name that the coordinator's REWARD_SERVICES resolves, or host:port. The objective's name where empty.
+   * The reward service: a name that the coordinator's REWARD_SERVICES resolves, or host:port. The objective's name if empty.
    */
   'service'?: (string);
   /**
@@ -20,19 +20,19 @@ export interface ObjectiveInput {
    */
   'onFailure'?: (_gapo_training_v1_FailurePolicyInput);
   /**
-   * Deadline of one Score call, in seconds; 30 where unset.
+   * Deadline of one Score call, in seconds; 30 if unset.
    */
   'timeoutSeconds'?: (number | string);
   /**
-   * Seconds after which an unanswered call is hedged with a second one; never where unset.
+   * Seconds after which an unanswered call is hedged with a second one; never if unset.
    */
   'hedgeAfterSeconds'?: (number | string);
   /**
-   * The form of the text that the service gets; the one that it describes where unset.
+   * The form of the text that the service gets; if unset, the one that it describes.
    */
   'textForm'?: (_gapo_reward_v1_TextFormInput);
   /**
-   * What its scores are multiplied by; 1 where unset.
+   * What its scores are multiplied by; 1 if unset.
    */
   'scale'?: (number | string);
   '_timeoutSeconds'?: "timeoutSeconds";
@@ -45,11 +45,11 @@ export interface ObjectiveInput {
  */
 export interface Objective {
   /**
-   * The name in reports, events and combinations; its reward service must describe itself by the same name.
+   * The name in reports, events and combinations; its reward service must report the same name.
    */
   'name': (string);
   /**
-   * The reward service: a name that the coordinator's REWARD_SERVICES resolves, or host:port. The objective's name where empty.
+   * The reward service: a name that the coordinator's REWARD_SERVICES resolves, or host:port. The objective's name if empty.
    */
   'service': (string);
   /**
@@ -57,19 +57,19 @@ export interface Objective {
    */
   'onFailure': (_gapo_training_v1_FailurePolicy);
   /**
-   * Deadline of one Score call, in seconds; 30 where unset.
+   * Deadline of one Score call, in seconds; 30 if unset.
    */
   'timeoutSeconds'?: (number);
   /**
-   * Seconds after which an unanswered call is hedged with a second one; never where unset.
+   * Seconds after which an unanswered call is hedged with a second one; never if unset.
    */
   'hedgeAfterSeconds'?: (number);
   /**
-   * The form of the text that the service gets; the one that it describes where unset.
+   * The form of the text that the service gets; if unset, the one that it describes.
    */
   'textForm': (_gapo_reward_v1_TextForm);
   /**
-   * What its scores are multiplied by; 1 where unset.
+   * What its scores are multiplied by; 1 if unset.
    */
   'scale'?: (number);
   '_timeoutSeconds'?: "timeoutSeconds";

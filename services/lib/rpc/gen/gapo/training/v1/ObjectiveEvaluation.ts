@@ -27,7 +27,7 @@ export interface ObjectiveEvaluationInput {
    */
   'winRate'?: (_gapo_training_v1_IntervalInput | null);
   /**
-   * Share of the starting policy's completions at or above the service's threshold; unset where the service has none.
+   * Share of the starting policy's completions at or above the service's threshold; unset if the service has none.
    */
   'acceptableBefore'?: (_gapo_training_v1_IntervalInput | null);
   /**
@@ -63,7 +63,7 @@ export interface ObjectiveEvaluation {
    */
   'winRate': (_gapo_training_v1_Interval | null);
   /**
-   * Share of the starting policy's completions at or above the service's threshold; unset where the service has none.
+   * Share of the starting policy's completions at or above the service's threshold; unset if the service has none.
    */
   'acceptableBefore'?: (_gapo_training_v1_Interval | null);
   /**

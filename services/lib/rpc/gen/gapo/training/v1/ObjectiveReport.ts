@@ -42,7 +42,7 @@ export interface ObjectiveReportInput {
    */
   'failed'?: (number);
   /**
-   * Its Lagrange multiplier; unset where the combination method has none.
+   * Its Lagrange multiplier; unset if the combination method has none.
    */
   'multiplier'?: (number | string);
   /**
@@ -55,13 +55,13 @@ export interface ObjectiveReportInput {
    */
   'outliers'?: (number);
   /**
-   * The cosine of its gradient and that of each objective after it, by name; below 0 they conflict. Measured when the weights were
-   * chosen. Without an entry where one of the two gradients is zero.
+   * The cosine between its gradient and each later objective's, by name; below 0 they conflict. Measured when the weights were chosen. No
+   * entry if either gradient is zero.
    */
   'cosines'?: ({[key: string]: number | string});
   /**
-   * What its rewards are multiplied by: the reward that the step trained on is this times the score, of which reward_mean and
-   * reward_std are. 1 where the configuration gives none; unset in reports of earlier releases.
+   * What its rewards are multiplied by: the step trained on this times the score, while reward_mean and reward_std describe the score
+   * itself. 1 if the configuration gives none; unset in reports of earlier releases.
    */
   'scale'?: (number | string);
   '_multiplier'?: "multiplier";
@@ -111,7 +111,7 @@ export interface ObjectiveReport {
    */
   'failed': (number);
   /**
-   * Its Lagrange multiplier; unset where the combination method has none.
+   * Its Lagrange multiplier; unset if the combination method has none.
    */
   'multiplier'?: (number);
   /**
@@ -124,13 +124,13 @@ export interface ObjectiveReport {
    */
   'outliers'?: (number);
   /**
-   * The cosine of its gradient and that of each objective after it, by name; below 0 they conflict. Measured when the weights were
-   * chosen. Without an entry where one of the two gradients is zero.
+   * The cosine between its gradient and each later objective's, by name; below 0 they conflict. Measured when the weights were chosen. No
+   * entry if either gradient is zero.
    */
   'cosines': ({[key: string]: number});
   /**
-   * What its rewards are multiplied by: the reward that the step trained on is this times the score, of which reward_mean and
-   * reward_std are. 1 where the configuration gives none; unset in reports of earlier releases.
+   * What its rewards are multiplied by: the step trained on this times the score, while reward_mean and reward_std describe the score
+   * itself. 1 if the configuration gives none; unset in reports of earlier releases.
    */
   'scale'?: (number);
   '_multiplier'?: "multiplier";

@@ -10,7 +10,7 @@ export interface PauseRunRequestInput {
    */
   'runId'?: (string);
   /**
-   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log. Ignored if calls need a token, which names the caller.
    */
   'author'?: (string);
 }
@@ -24,7 +24,7 @@ export interface PauseRunRequest {
    */
   'runId': (string);
   /**
-   * Who requests it, for the audit log. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log. Ignored if calls need a token, which names the caller.
    */
   'author': (string);
 }

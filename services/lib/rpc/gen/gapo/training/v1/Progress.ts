@@ -15,15 +15,15 @@ export interface ProgressInput {
    */
   'phase'?: (string);
   /**
-   * Units of work of the phase that are done.
+   * Units of work done in the phase.
    */
   'done'?: (number);
   /**
-   * Units of work of the phase in total.
+   * Total units of work in the phase.
    */
   'total'?: (number);
   /**
-   * What the step is waiting for, such as "reward helpful"; empty where it is not waiting for long.
+   * What the step is waiting for, such as "reward helpful"; empty if it is not waiting for long.
    */
   'waitingFor'?: (string);
 }
@@ -41,15 +41,15 @@ export interface Progress {
    */
   'phase': (string);
   /**
-   * Units of work of the phase that are done.
+   * Units of work done in the phase.
    */
   'done': (number);
   /**
-   * Units of work of the phase in total.
+   * Total units of work in the phase.
    */
   'total': (number);
   /**
-   * What the step is waiting for, such as "reward helpful"; empty where it is not waiting for long.
+   * What the step is waiting for, such as "reward helpful"; empty if it is not waiting for long.
    */
   'waitingFor': (string);
 }

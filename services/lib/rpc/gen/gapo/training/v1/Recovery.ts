@@ -3,11 +3,11 @@
 import type { TimestampInput as _google_protobuf_TimestampInput, Timestamp as _google_protobuf_Timestamp } from '../../../google/protobuf/Timestamp.js';
 
 /**
- * How the coordinator continues a paused run by itself.
+ * How the coordinator resumes a paused run automatically.
  */
 export interface RecoveryInput {
   /**
-   * What the run waits for, such as "reward harmless at 127.0.0.1:50062", or "the coordinator" where it is stopping or starting.
+   * What the run waits for, such as "reward harmless at 127.0.0.1:50062", or "the coordinator" while it is stopping or starting.
    */
   'waitingFor'?: (string);
   /**
@@ -15,25 +15,25 @@ export interface RecoveryInput {
    */
   'problem'?: (string);
   /**
-   * When the next check is made; unset while one is in progress, and where the coordinator is stopping or starting.
+   * When the next check is due; unset during a check, and while the coordinator is stopping or starting.
    */
   'nextCheck'?: (_google_protobuf_TimestampInput | null);
   /**
-   * Times that the coordinator has resumed the run at this step.
+   * How many times the coordinator has resumed the run at this step.
    */
   'attempts'?: (number);
   /**
-   * Times that it may.
+   * How many times it may.
    */
   'maxAttempts'?: (number);
 }
 
 /**
- * How the coordinator continues a paused run by itself.
+ * How the coordinator resumes a paused run automatically.
  */
 export interface Recovery {
   /**
-   * What the run waits for, such as "reward harmless at 127.0.0.1:50062", or "the coordinator" where it is stopping or starting.
+   * What the run waits for, such as "reward harmless at 127.0.0.1:50062", or "the coordinator" while it is stopping or starting.
    */
   'waitingFor': (string);
   /**
@@ -41,15 +41,15 @@ export interface Recovery {
    */
   'problem': (string);
   /**
-   * When the next check is made; unset while one is in progress, and where the coordinator is stopping or starting.
+   * When the next check is due; unset during a check, and while the coordinator is stopping or starting.
    */
   'nextCheck': (_google_protobuf_Timestamp | null);
   /**
-   * Times that the coordinator has resumed the run at this step.
+   * How many times the coordinator has resumed the run at this step.
    */
   'attempts': (number);
   /**
-   * Times that it may.
+   * How many times it may.
    */
   'maxAttempts': (number);
 }

@@ -10,12 +10,12 @@ export interface ResumeRunRequestInput {
    */
   'runId'?: (string);
   /**
-   * Resume the run also if files that it was trained from have changed. The result then differs from that of an undisturbed run;
-   * the change is recorded in run.json.
+   * Resume the run even if its input files have changed. The result then differs from an uninterrupted run; the change is recorded in
+   * run.json.
    */
   'acceptChangedInputs'?: (boolean);
   /**
-   * Who requests it, for the audit log and the record of changed files. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log and the record of changed files. Ignored if calls need a token, which names the caller.
    */
   'author'?: (string);
 }
@@ -29,12 +29,12 @@ export interface ResumeRunRequest {
    */
   'runId': (string);
   /**
-   * Resume the run also if files that it was trained from have changed. The result then differs from that of an undisturbed run;
-   * the change is recorded in run.json.
+   * Resume the run even if its input files have changed. The result then differs from an uninterrupted run; the change is recorded in
+   * run.json.
    */
   'acceptChangedInputs': (boolean);
   /**
-   * Who requests it, for the audit log and the record of changed files. Not read where calls need a token, which names the caller.
+   * Who requests it, for the audit log and the record of changed files. Ignored if calls need a token, which names the caller.
    */
   'author': (string);
 }

@@ -20,7 +20,7 @@ export interface RunInput {
    */
   'state'?: (_gapo_training_v1_RunStateInput);
   /**
-   * Why it is in this state; empty where that needs no explanation.
+   * Why it is in this state; empty if that needs no explanation.
    */
   'reason'?: (string);
   /**
@@ -64,11 +64,11 @@ export interface RunInput {
    */
   'traceId'?: (string);
   /**
-   * The current preference or weights, by objective; empty where the combination method takes none.
+   * The current preference or weights, by objective; empty if the combination method takes none.
    */
   'preference'?: ({[key: string]: number | string});
   /**
-   * The runs that its policy is an average of, by id, with their weights; empty for a run that was trained.
+   * The runs whose policies it averages, by id, with their weights; empty for a run that was trained.
    */
   'ingredients'?: ({[key: string]: number | string});
   /**
@@ -76,16 +76,16 @@ export interface RunInput {
    */
   'data'?: (_gapo_training_v1_DataFileInput)[];
   /**
-   * How the coordinator continues the run, which is paused; unset where a user has to resume it.
+   * How the coordinator will resume the paused run; unset if a user has to resume it.
    */
   'recovery'?: (_gapo_training_v1_RecoveryInput | null);
   /**
-   * Words of its configuration by which people find it.
+   * Tags from its configuration, for searching.
    */
   'tags'?: (string)[];
   /**
-   * Of a run whose policy is told the preference in its prompt (`policy.condition`): the shares that it is told are multiples of 1 / this
-   * number. 0 where the policy is told none.
+   * For a run whose policy gets the preference in its prompt (`policy.condition`): the shares in the prompt are multiples of 1 / this
+   * number. 0 if the policy gets none.
    */
   'preferenceLevels'?: (number);
 }
@@ -103,7 +103,7 @@ export interface Run {
    */
   'state': (_gapo_training_v1_RunState);
   /**
-   * Why it is in this state; empty where that needs no explanation.
+   * Why it is in this state; empty if that needs no explanation.
    */
   'reason': (string);
   /**
@@ -147,11 +147,11 @@ export interface Run {
    */
   'traceId': (string);
   /**
-   * The current preference or weights, by objective; empty where the combination method takes none.
+   * The current preference or weights, by objective; empty if the combination method takes none.
    */
   'preference': ({[key: string]: number});
   /**
-   * The runs that its policy is an average of, by id, with their weights; empty for a run that was trained.
+   * The runs whose policies it averages, by id, with their weights; empty for a run that was trained.
    */
   'ingredients': ({[key: string]: number});
   /**
@@ -159,16 +159,16 @@ export interface Run {
    */
   'data': (_gapo_training_v1_DataFile)[];
   /**
-   * How the coordinator continues the run, which is paused; unset where a user has to resume it.
+   * How the coordinator will resume the paused run; unset if a user has to resume it.
    */
   'recovery': (_gapo_training_v1_Recovery | null);
   /**
-   * Words of its configuration by which people find it.
+   * Tags from its configuration, for searching.
    */
   'tags': (string)[];
   /**
-   * Of a run whose policy is told the preference in its prompt (`policy.condition`): the shares that it is told are multiples of 1 / this
-   * number. 0 where the policy is told none.
+   * For a run whose policy gets the preference in its prompt (`policy.condition`): the shares in the prompt are multiples of 1 / this
+   * number. 0 if the policy gets none.
    */
   'preferenceLevels': (number);
 }

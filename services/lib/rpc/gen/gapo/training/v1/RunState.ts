@@ -17,8 +17,8 @@ export const RunState = {
    */
   RUN_STATE_RUNNING: 'RUN_STATE_RUNNING',
   /**
-   * Paused by a user, by a fault of a reward service or worker, or by the end of the coordinator. Run.recovery is set where the
-   * coordinator resumes it; a user can resume it at any time.
+   * Paused by a user, by a failing reward service or worker, or because the coordinator stopped. Run.recovery is set if the coordinator
+   * will resume it; a user can resume it at any time.
    */
   RUN_STATE_PAUSED: 'RUN_STATE_PAUSED',
   /**
@@ -55,8 +55,8 @@ export type RunStateInput =
   | 'RUN_STATE_RUNNING'
   | 2
   /**
-   * Paused by a user, by a fault of a reward service or worker, or by the end of the coordinator. Run.recovery is set where the
-   * coordinator resumes it; a user can resume it at any time.
+   * Paused by a user, by a failing reward service or worker, or because the coordinator stopped. Run.recovery is set if the coordinator
+   * will resume it; a user can resume it at any time.
    */
   | 'RUN_STATE_PAUSED'
   | 3

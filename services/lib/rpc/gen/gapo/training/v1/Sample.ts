@@ -13,7 +13,7 @@ export interface SampleInput {
    */
   'step'?: (number | string | Long);
   /**
-   * Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with one tokenizer.
+   * Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with the same tokenizer.
    */
   'promptId'?: (string);
   /**
@@ -25,7 +25,7 @@ export interface SampleInput {
    */
   'sample'?: (number);
   /**
-   * The prompt's text: the last turn of the user.
+   * The prompt's text: the last user turn.
    */
   'promptText'?: (string);
   /**
@@ -37,11 +37,11 @@ export interface SampleInput {
    */
   'cut'?: (boolean);
   /**
-   * Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length.
+   * Whether it ended with an end-of-sequence token or a stop string; otherwise it reached the length limit.
    */
   'finished'?: (boolean);
   /**
-   * Number of tokens, with the one that ended it.
+   * Number of tokens, including the one that ended it.
    */
   'tokens'?: (number);
   /**
@@ -53,7 +53,7 @@ export interface SampleInput {
    */
   'scores'?: (_gapo_training_v1_SampleScoreInput)[];
   /**
-   * The one advantage of all objectives, of a combination method that trains on one; unset otherwise.
+   * The single advantage for all objectives, if the combination method trains on one; otherwise unset.
    */
   'advantage'?: (number | string);
   /**
@@ -61,7 +61,7 @@ export interface SampleInput {
    */
   'tokenList'?: (_gapo_training_v1_SampleTokenInput)[];
   /**
-   * The preference that the policy was told with the prompt, by objective; empty where it is told none.
+   * The preference that the policy was given with the prompt, by objective; empty if it is given none.
    */
   'preference'?: ({[key: string]: number | string});
   '_advantage'?: "advantage";
@@ -76,7 +76,7 @@ export interface Sample {
    */
   'step': (number);
   /**
-   * Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with one tokenizer.
+   * Which prompt: 16 hexadecimal digits of the SHA-256 of its token ids, the same in all steps and runs with the same tokenizer.
    */
   'promptId': (string);
   /**
@@ -88,7 +88,7 @@ export interface Sample {
    */
   'sample': (number);
   /**
-   * The prompt's text: the last turn of the user.
+   * The prompt's text: the last user turn.
    */
   'promptText': (string);
   /**
@@ -100,11 +100,11 @@ export interface Sample {
    */
   'cut': (boolean);
   /**
-   * Whether it ended with an end-of-sequence token or a stop string; otherwise at the limit of its length.
+   * Whether it ended with an end-of-sequence token or a stop string; otherwise it reached the length limit.
    */
   'finished': (boolean);
   /**
-   * Number of tokens, with the one that ended it.
+   * Number of tokens, including the one that ended it.
    */
   'tokens': (number);
   /**
@@ -116,7 +116,7 @@ export interface Sample {
    */
   'scores': (_gapo_training_v1_SampleScore)[];
   /**
-   * The one advantage of all objectives, of a combination method that trains on one; unset otherwise.
+   * The single advantage for all objectives, if the combination method trains on one; otherwise unset.
    */
   'advantage'?: (number);
   /**
@@ -124,7 +124,7 @@ export interface Sample {
    */
   'tokenList': (_gapo_training_v1_SampleToken)[];
   /**
-   * The preference that the policy was told with the prompt, by objective; empty where it is told none.
+   * The preference that the policy was given with the prompt, by objective; empty if it is given none.
    */
   'preference': ({[key: string]: number});
   '_advantage'?: "advantage";

@@ -14,7 +14,7 @@ export const SampleOrder = {
   SAMPLE_ORDER_WORST: 'SAMPLE_ORDER_WORST',
   /**
    * The largest conflict first: the smaller one of the largest advantage and the negative of the smallest advantage, over the objectives.
-   * Those without a conflict are left out.
+   * Completions without a conflict are left out.
    */
   SAMPLE_ORDER_CONFLICT: 'SAMPLE_ORDER_CONFLICT',
   /**
@@ -39,7 +39,7 @@ export type SampleOrderInput =
   | 1
   /**
    * The largest conflict first: the smaller one of the largest advantage and the negative of the smallest advantage, over the objectives.
-   * Those without a conflict are left out.
+   * Completions without a conflict are left out.
    */
   | 'SAMPLE_ORDER_CONFLICT'
   | 2

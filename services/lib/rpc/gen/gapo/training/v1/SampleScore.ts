@@ -2,7 +2,7 @@
 
 
 /**
- * What one objective made of a completion.
+ * One objective's score and advantage for a completion.
  */
 export interface SampleScoreInput {
   /**
@@ -10,16 +10,16 @@ export interface SampleScoreInput {
    */
   'objective'?: (string);
   /**
-   * The score; unset where there is none.
+   * The score; unset if there is none.
    */
   'score'?: (number | string);
   /**
-   * Why there is no score; empty where there is one.
+   * Why there is no score; empty if there is one.
    */
   'failure'?: (string);
   /**
-   * The advantage that the step trained on: the mean over the completion's tokens where each token has its own. Unset where the step did
-   * not train on the completion, since an objective has no score for it or for the others of its prompt.
+   * The advantage that the step trained on: the mean over the completion's tokens if each has its own. Unset if the step did not train on
+   * the completion because an objective has no score for it or for the others of its prompt.
    */
   'advantage'?: (number | string);
   '_score'?: "score";
@@ -27,7 +27,7 @@ export interface SampleScoreInput {
 }
 
 /**
- * What one objective made of a completion.
+ * One objective's score and advantage for a completion.
  */
 export interface SampleScore {
   /**
@@ -35,16 +35,16 @@ export interface SampleScore {
    */
   'objective': (string);
   /**
-   * The score; unset where there is none.
+   * The score; unset if there is none.
    */
   'score'?: (number);
   /**
-   * Why there is no score; empty where there is one.
+   * Why there is no score; empty if there is one.
    */
   'failure': (string);
   /**
-   * The advantage that the step trained on: the mean over the completion's tokens where each token has its own. Unset where the step did
-   * not train on the completion, since an objective has no score for it or for the others of its prompt.
+   * The advantage that the step trained on: the mean over the completion's tokens if each has its own. Unset if the step did not train on
+   * the completion because an objective has no score for it or for the others of its prompt.
    */
   'advantage'?: (number);
   '_score'?: "score";

@@ -6,7 +6,7 @@
  */
 export interface SampleTokenInput {
   /**
-   * What it adds to the text before it; the last of the tokens that share a character has it, the others have U+FFFD. Special
+   * What it adds to the text before it. If several tokens share a character, the last one carries it and the others have U+FFFD. Special
    * tokens are written out.
    */
   'text'?: (string);
@@ -15,7 +15,7 @@ export interface SampleTokenInput {
    */
   'logprob'?: (number | string);
   /**
-   * Its advantage for each objective, in order, or the one of all objectives. Empty where the tokens of a completion share one.
+   * Its advantage for each objective, in order, or the single one for all objectives. Empty if the tokens of a completion share one.
    */
   'advantages'?: (number | string)[];
 }
@@ -25,7 +25,7 @@ export interface SampleTokenInput {
  */
 export interface SampleToken {
   /**
-   * What it adds to the text before it; the last of the tokens that share a character has it, the others have U+FFFD. Special
+   * What it adds to the text before it. If several tokens share a character, the last one carries it and the others have U+FFFD. Special
    * tokens are written out.
    */
   'text': (string);
@@ -34,7 +34,7 @@ export interface SampleToken {
    */
   'logprob': (number);
   /**
-   * Its advantage for each objective, in order, or the one of all objectives. Empty where the tokens of a completion share one.
+   * Its advantage for each objective, in order, or the single one for all objectives. Empty if the tokens of a completion share one.
    */
   'advantages': (number)[];
 }

@@ -4,7 +4,7 @@ import type { RunInput as _gapo_training_v1_RunInput, Run as _gapo_training_v1_R
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * The change as it was recorded.
+ * The recorded change.
  */
 export interface SetPreferenceResponseInput {
   /**
@@ -26,7 +26,7 @@ export interface SetPreferenceResponseInput {
 }
 
 /**
- * The change as it was recorded.
+ * The recorded change.
  */
 export interface SetPreferenceResponse {
   /**

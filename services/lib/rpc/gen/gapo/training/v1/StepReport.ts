@@ -17,7 +17,7 @@ export interface StepReportInput {
    */
   'objectives'?: (_gapo_training_v1_ObjectiveReportInput)[];
   /**
-   * Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset where the run has no reference.
+   * Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset if the run has no reference.
    */
   'kl'?: (number | string);
   /**
@@ -65,25 +65,25 @@ export interface StepReportInput {
    */
   'phases'?: (_gapo_training_v1_PhaseSecondsInput | null);
   /**
-   * Estimated time to the last step, in seconds, from the mean of recent steps.
+   * Estimated time until the last step ends, in seconds, from the mean of recent steps.
    */
   'etaSeconds'?: (number | string);
   /**
-   * Trace id (hex) of the step; empty where tracing is off.
+   * Trace id (hex) of the step; empty if tracing is off.
    */
   'traceId'?: (string);
   /**
-   * Steps since the combination weights were computed: 0 where they are of this step.
+   * Steps since the combination weights were computed: 0 if in this step.
    */
   'weightsAge'?: (number);
   /**
-   * The angle in degrees between the update and the exact one. Set only where the weights come from an approximate source
-   * and were checked in this step.
+   * The angle in degrees between the update and the exact one. Set only if the weights come from an approximate source and were checked
+   * in this step.
    */
   'approximationDegrees'?: (number | string);
   /**
-   * Largest relative violation of the optimality conditions of the weights, as their solver checked it. Unset where the
-   * combination method solves no optimisation problem.
+   * Largest relative violation of the optimality conditions of the weights, as checked by their solver. Unset if the combination method
+   * solves no optimisation problem.
    */
   'kktResidual'?: (number | string);
   /**
@@ -116,7 +116,7 @@ export interface StepReport {
    */
   'objectives': (_gapo_training_v1_ObjectiveReport)[];
   /**
-   * Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset where the run has no reference.
+   * Mean k2 estimate of the sampling policy's KL divergence from the reference, per token; unset if the run has no reference.
    */
   'kl'?: (number);
   /**
@@ -164,25 +164,25 @@ export interface StepReport {
    */
   'phases': (_gapo_training_v1_PhaseSeconds | null);
   /**
-   * Estimated time to the last step, in seconds, from the mean of recent steps.
+   * Estimated time until the last step ends, in seconds, from the mean of recent steps.
    */
   'etaSeconds': (number);
   /**
-   * Trace id (hex) of the step; empty where tracing is off.
+   * Trace id (hex) of the step; empty if tracing is off.
    */
   'traceId': (string);
   /**
-   * Steps since the combination weights were computed: 0 where they are of this step.
+   * Steps since the combination weights were computed: 0 if in this step.
    */
   'weightsAge': (number);
   /**
-   * The angle in degrees between the update and the exact one. Set only where the weights come from an approximate source
-   * and were checked in this step.
+   * The angle in degrees between the update and the exact one. Set only if the weights come from an approximate source and were checked
+   * in this step.
    */
   'approximationDegrees'?: (number);
   /**
-   * Largest relative violation of the optimality conditions of the weights, as their solver checked it. Unset where the
-   * combination method solves no optimisation problem.
+   * Largest relative violation of the optimality conditions of the weights, as checked by their solver. Unset if the combination method
+   * solves no optimisation problem.
    */
   'kktResidual'?: (number);
   /**

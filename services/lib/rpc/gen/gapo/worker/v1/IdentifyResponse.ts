@@ -10,11 +10,11 @@ export interface IdentifyResponseInput {
    */
   'instance'?: (string);
   /**
-   * The release, for example 0.1.0. A coordinator refuses workers of another release.
+   * The release, for example 0.1.0. A coordinator refuses workers of a different release.
    */
   'version'?: (string);
   /**
-   * Identifies the protocol: a hash of all messages and services. A coordinator refuses workers with another one.
+   * Identifies the protocol: a hash of all messages and services. A coordinator refuses workers with a different one.
    */
   'protocol'?: (string);
   /**
@@ -22,8 +22,8 @@ export interface IdentifyResponseInput {
    */
   'build'?: (string);
   /**
-   * What decides the last bits of the worker's numbers, by name: threads, device, runtime, platform, instructions. Workers of
-   * one kind must have the same.
+   * What determines the last bits of the worker's numbers, by name: threads, device, runtime, platform, instructions. Workers
+   * of one kind must have the same.
    */
   'environment'?: ({[key: string]: string});
 }
@@ -37,11 +37,11 @@ export interface IdentifyResponse {
    */
   'instance': (string);
   /**
-   * The release, for example 0.1.0. A coordinator refuses workers of another release.
+   * The release, for example 0.1.0. A coordinator refuses workers of a different release.
    */
   'version': (string);
   /**
-   * Identifies the protocol: a hash of all messages and services. A coordinator refuses workers with another one.
+   * Identifies the protocol: a hash of all messages and services. A coordinator refuses workers with a different one.
    */
   'protocol': (string);
   /**
@@ -49,8 +49,8 @@ export interface IdentifyResponse {
    */
   'build': (string);
   /**
-   * What decides the last bits of the worker's numbers, by name: threads, device, runtime, platform, instructions. Workers of
-   * one kind must have the same.
+   * What determines the last bits of the worker's numbers, by name: threads, device, runtime, platform, instructions. Workers
+   * of one kind must have the same.
    */
   'environment': ({[key: string]: string});
 }
