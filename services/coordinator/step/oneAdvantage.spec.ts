@@ -67,6 +67,23 @@ test('GAPO p = 1, P-GAPO and GDPO do not depend on how loud a reward is; MORLHF 
   }
 });
 
+test('a reward that is louder by a power of two, which scales without rounding, leaves GAPO p = 1 and P-GAPO the same bytes', async (t) => {
+  const { world, coordinator } = await startAll(t);
+  const ended = async (combine: string, scale: number, id: string): Promise<string> => {
+    const objectives = [`{ name: letters, scale: ${scale} }`, 'short'];
+    const extra = `combine: ${combine}\nppo: { normalizeAdvantages: false }\nkl: { coefficient: 0.05, in: loss }`;
+    return (await train(coordinator, world, runYaml({ steps: 3, objectives, extra }), id)).run.versionSha256;
+  };
+  const invariant = {
+    gapo: '{ method: gapo, p: 1 }',
+    pgapo: '{ method: pgapo, preference: { letters: 0.6, short: 0.4 } }',
+  };
+  for (const [name, combine] of Object.entries({ ...invariant, mgda: '{ method: mgda }' })) {
+    const [quiet, loud] = [await ended(combine, 1, `${name}-1`), await ended(combine, 8, `${name}-8`)];
+    assert.equal(loud === quiet, name !== 'mgda', name);
+  }
+});
+
 test('weightings change the weights, and are steered on from the preference', async (t) => {
   const trained = await trainer(t);
   const shares = (reports: StepReport[]): number[] => reports.map(({ objectives }) => at(objectives, 0).alpha);
