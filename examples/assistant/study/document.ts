@@ -283,7 +283,14 @@ function loudFindings(methods: readonly LoudMethod[]): string[] {
     return ['One seed has no deviation over seeds, so how far a method moves cannot be told from chance.'];
   return [...known]
     .sort((a, b) => a.farthest - b.farthest)
-    .map(({ name, farthest }) => `${name} moves by at most ${fixed(farthest, 1)} deviations over seeds.`);
+    .map(({ name, rows, farthest }) => {
+      const same = rows.flatMap((each) => each.same);
+      const [least, most] = [Math.min(...same), Math.max(...same)];
+      const range = least === most ? String(most) : `${least} to ${most}`;
+      const steps =
+        same.length === 0 ? '' : `; same completions for the first ${range} ${most === 1 ? 'step' : 'steps'}`;
+      return `${name} moves by at most ${fixed(farthest, 1)} deviations over seeds${steps}.`;
+    });
 }
 
 function fourFindings({ start, methods, seeds }: FourSummary): string[] {
