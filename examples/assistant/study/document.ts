@@ -4,7 +4,7 @@ import type { FourSummary } from './four.js';
 import type { LoudMethod } from './loudness.js';
 import { fourObjectives, groupNames, objectives } from './methods.js';
 import { claims, hhRlhf, pkuSafeRlhf, type Claim, type PaperRow } from './paper.js';
-import { type Row, type Summary } from './summary.js';
+import type { Row, Summary } from './summary.js';
 
 const fixed = (value: number, digits = 2): string =>
   Number.isFinite(value) ? value.toFixed(digits).replace(/^-(0\.0*)$/, '$1') : 'n/a';
@@ -97,7 +97,8 @@ function setup({ seeds, prompts, soundingPrompts, trainingSeconds }: Study, { st
 
 - Every policy starts from the example's fine-tuned policy (SFT) and trains for ${steps} steps with the settings of \`examples/assistant/run.yaml\`. Only the method, the
   normalisation of advantages and, in the loudness part, the scale of a reward and the place of the divergence differ.
-- The divergence from SFT is part of every objective's reward, as in the paper, so methods that rescale gradients weigh it alike.
+- The divergence from SFT is part of every objective's reward, as in the paper, so methods that rescale gradients weigh it alike. Only the loudness part has it
+  in the loss.
 - ${several ? `${seeds.length} seeds` : 'One seed'} (${seeds.join(', ')}), ${prompts} held-out prompts, ${fixed(trainingSeconds / 3600, 1)} hours of training steps.
 - ${
     several

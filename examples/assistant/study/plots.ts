@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { callAlone } from './gapo.js';
 import { groupNames, objectives } from './methods.js';
 import type { Result } from './results.js';
-import { type Row, type Summary } from './summary.js';
+import type { Row, Summary } from './summary.js';
 
 /** A mean with its interval, as in front.json. */
 interface Plotted {

@@ -41,13 +41,14 @@ const policySchema = z.object({
 const configSchema = z.object({ policy: policySchema, objectives: z.array(z.object({ name: z.string() })) });
 const stateSchema = z.object({ config: configSchema });
 const recordSchema = z.object({ baseDirectory: z.string() });
+type PolicyConfig = z.output<typeof configSchema>;
 
 /**
  * Returns what the run's configuration says about its policy. The model is an absolute path.
  *
  * @throws UserError if the checkpoint or its run does not say it
  */
-function configOf(checkpoint: string): z.output<typeof configSchema> {
+function configOf(checkpoint: string): PolicyConfig {
   const read = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
   try {
     const { config } = stateSchema.parse(read(join(checkpoint, 'state.json')));
@@ -60,18 +61,10 @@ function configOf(checkpoint: string): z.output<typeof configSchema> {
   }
 }
 
-/** Returns the directory of the model that the run started from, and how the run read it. @throws as {@link configOf} */
-function policyOf(checkpoint: string): z.output<typeof policySchema> {
-  return configOf(checkpoint).policy;
-}
-
 /**
  * Returns the file that says how to state a preference in a prompt; none unless the policy was trained with `policy.condition`.
- *
- * @throws as {@link configOf}
  */
-function preferenceOf(checkpoint: string): Files {
-  const config = configOf(checkpoint);
+function preferenceOf(config: PolicyConfig): Files {
   const condition = conditionOf(config);
   if (condition === undefined) return new Map();
   const names = config.objectives.map(({ name }) => name);
@@ -90,12 +83,11 @@ function preferenceOf(checkpoint: string): Files {
 }
 
 /**
- * Returns the same directory if it exists.
+ * Returns the directory of the model that the run started from.
  *
- * @throws UserError if it does not
+ * @throws UserError if it no longer exists
  */
-function startingModel(checkpoint: string): string {
-  const { model } = policyOf(checkpoint);
+function startingModel({ policy: { model } }: PolicyConfig): string {
   if (existsSync(model)) return model;
   throw new UserError(
     `the run's base model ${model} no longer exists: the export needs its configuration and tokenizer`,
@@ -114,25 +106,25 @@ async function* copyOf(path: string): AsyncGenerator<Uint8Array> {
 }
 
 /** Returns the adapter's files. The configuration names the base model by an absolute path, so PEFT finds it. */
-function adapterOf(checkpoint: string): Files {
+function adapterOf(checkpoint: string, run: PolicyConfig): Files {
   const config = JSON.parse(readFileSync(join(checkpoint, adapterFiles.config), 'utf8')) as Record<string, unknown>;
-  const named = { ...config, base_model_name_or_path: policyOf(checkpoint).model };
+  const named = { ...config, base_model_name_or_path: run.policy.model };
   return new Map<string, FileContent>([
     [adapterFiles.config, `${JSON.stringify(named, null, 2)}\n`],
     [adapterFiles.weights, copyOf(join(checkpoint, adapterFiles.weights))],
-    ...preferenceOf(checkpoint),
+    ...preferenceOf(run),
   ]);
 }
 
 /** Returns the files of a fully trained model, in float32 as in the checkpoint. */
-async function modelOf(checkpoint: string): Promise<Files> {
-  const directory = startingModel(checkpoint);
-  const { config } = await readDecoderShape(directory, policyOf(checkpoint));
+async function modelOf(checkpoint: string, run: PolicyConfig): Promise<Files> {
+  const directory = startingModel(run);
+  const { config } = await readDecoderShape(directory, run.policy);
   return new Map<string, FileContent>([
     [configFile, await configWithDtype({ directory, config }, 'F32')],
     [weightsFile, copyOf(join(checkpoint, weightsFile))],
     ...(await copiedFiles(directory)),
-    ...preferenceOf(checkpoint),
+    ...preferenceOf(run),
   ]);
 }
 
@@ -155,10 +147,15 @@ async function place(files: Files, out: string): Promise<readonly string[]> {
 }
 
 /** Writes the model with the adapter merged into its weights. */
-async function placeMerged(checkpoint: string, out: string, options: MergedOptions): Promise<readonly string[]> {
-  const model = await readDecoderModel(startingModel(checkpoint), policyOf(checkpoint));
+async function placeMerged(
+  checkpoint: string,
+  run: PolicyConfig,
+  out: string,
+  options: MergedOptions,
+): Promise<readonly string[]> {
+  const model = await readDecoderModel(startingModel(run), run.policy);
   const adapter = await readAdapter(checkpoint, model);
-  const others = new Map([...(await copiedFiles(model.directory)), ...preferenceOf(checkpoint)]);
+  const others = new Map([...(await copiedFiles(model.directory)), ...preferenceOf(run)]);
   requireAbsent([...mergedFiles(model), ...others.keys()], out);
   return [...(await writeMergedModel(model, adapter, out, options)), ...(await place(others, out))];
 }
@@ -195,11 +192,15 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
       );
     }
     const kind = kindOf(run.checkpoint, flags);
+    const config = configOf(run.checkpoint);
     const out = fromHere(flags.out ?? `${id}-${kind}`);
     const files =
       kind === 'merged'
-        ? await placeMerged(run.checkpoint, out, flags.float32 ? { dtype: 'F32' } : {})
-        : await place(kind === 'adapter' ? adapterOf(run.checkpoint) : await modelOf(run.checkpoint), out);
+        ? await placeMerged(run.checkpoint, config, out, flags.float32 ? { dtype: 'F32' } : {})
+        : await place(
+            kind === 'adapter' ? adapterOf(run.checkpoint, config) : await modelOf(run.checkpoint, config),
+            out,
+          );
     const result = { run: id, kind, directory: out, files, step: run.step, versionSha256: run.versionSha256 };
     if (flags.json) printJson(result);
     else print(`${out}: ${files.join(', ')} (${kinds[kind]}, from ${run.checkpoint})`);
