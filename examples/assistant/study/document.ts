@@ -173,9 +173,8 @@ function loudSection(methods: readonly LoudMethod[]): string {
 The reward of \`helpful\` is multiplied by the loudness (\`objectives[].scale\`). The divergence from the start is in the loss (\`kl.in: loss\`), since in the reward
 a louder reward would weigh it less, whatever the method; otherwise the conditions are the paper's. The table has the unscaled rewards, and how
 far each is from that with loudness 1, in units of the standard deviation over seeds there. Same steps are the first steps of each seed whose completions were
-the same as with loudness 1. A method whose update depends on the scale differs from step 2 on. GAPO with p = 1 and P-GAPO have the same update up to
-rounding. Once a rounding error changes one token, the runs separate, and in the end they differ like two runs with different seeds. A power of two
-scales without rounding: with it these two end in the same bytes, which a test checks.
+the same as with loudness 1. A method whose update depends on the scale differs from step 2 on. The update of GAPO with p = 1, P-GAPO and GDPO does not depend on
+it, and gapo keeps scales out of float32 ([0042](decisions/0042-unit-advantages.md)), so that no rounding depends on them either.
 
 ${table}`;
 }

@@ -5,13 +5,12 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findNatsServer } from '@gapo/events';
-import { withoutCredentials } from '@gapo/service';
+import { isFree, withoutCredentials } from '@gapo/service';
 import { Command } from 'commander';
 import { exitUser, Exit } from '../exit.js';
 import { jsonOption } from '../options/options.js';
 import { print, printJson } from '../output.js';
 import { defaultHttpPort, defaultPortBase } from '../processes/plan.js';
-import { isFree } from '../processes/ports.js';
 import { isCheckout, projectRoot } from '../project.js';
 
 /** The result of one check. */

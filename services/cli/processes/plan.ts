@@ -2,8 +2,9 @@
 import { basename, join } from 'node:path';
 import type { RewardEntry } from '@gapo/config';
 import type { Role } from '@gapo/rpc';
+import { reservePorts } from '@gapo/service';
 import { tlsEnvironment } from '../certificates/tlsDirectory.js';
-import { freePorts, localHost, requireFree, type WantedPort } from './ports.js';
+import { localHost, requireFree, type WantedPort } from './ports.js';
 
 /** The services that `gapo up` starts. */
 type ServiceFolder = Exclude<Role, 'client'>;
@@ -64,6 +65,12 @@ export interface Plan {
   page: string;
 }
 
+/** A plan whose ports are reserved. */
+export interface ReservedPlan extends Plan {
+  /** Lets others use the ports that were chosen for the plan. */
+  release: () => void;
+}
+
 interface Ports {
   coordinator: number;
   rollout: number[];
@@ -88,21 +95,25 @@ export function portsFrom(options: PlanOptions): Ports {
   };
 }
 
-async function choosePorts(options: PlanOptions): Promise<Ports> {
-  const free = await freePorts(options.rolloutWorkers + options.gradientWorkers + options.rewards.length + 3);
-  const take = (): number => free.pop() ?? 0;
-  if (options.portBase === 0) {
-    return {
-      coordinator: take(),
-      rollout: numbered(options.rolloutWorkers, take),
-      gradient: numbered(options.gradientWorkers, take),
-      rewards: options.rewards.map(take),
-      gatewayHttp: options.httpPort === 0 ? take() : options.httpPort,
-      gatewayGrpc: take(),
-    };
-  }
-  const ports = portsFrom(options);
-  return options.httpPort === 0 ? { ...ports, gatewayHttp: take() } : ports;
+async function choosePorts(options: PlanOptions): Promise<{ ports: Ports; release: () => void }> {
+  const { portBase, httpPort, rewards, rolloutWorkers, gradientWorkers } = options;
+  if (portBase !== 0 && httpPort !== 0) return { ports: portsFrom(options), release: () => undefined };
+  const reserved = await reservePorts(portBase === 0 ? rolloutWorkers + gradientWorkers + rewards.length + 3 : 1);
+  const free = [...reserved.ports];
+  const take = (): number => free.shift() ?? 0;
+  const gatewayHttp = httpPort === 0 ? take() : httpPort;
+  const ports =
+    portBase === 0
+      ? {
+          coordinator: take(),
+          rollout: numbered(rolloutWorkers, take),
+          gradient: numbered(gradientWorkers, take),
+          rewards: rewards.map(take),
+          gatewayHttp,
+          gatewayGrpc: take(),
+        }
+      : { ...portsFrom(options), gatewayHttp };
+  return { ports, release: reserved.release };
 }
 
 function wantedPorts(ports: Ports, options: PlanOptions): WantedPort[] {
@@ -128,10 +139,15 @@ const at = (port: number): string => `${localHost}:${port}`;
  *
  * @throws UserError if a port is taken, or a certificate does not exist
  */
-export async function planServices(options: PlanOptions): Promise<Plan> {
-  const ports = await choosePorts(options);
-  await requireFree(wantedPorts(ports, options));
-  return planOn(ports, options);
+export async function planServices(options: PlanOptions): Promise<ReservedPlan> {
+  const { ports, release } = await choosePorts(options);
+  try {
+    await requireFree(wantedPorts(ports, options));
+    return { ...planOn(ports, options), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /**

@@ -1,17 +1,16 @@
 /** Plans, ports, restarts, logs and the state file of the services. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { rewardEnvironment } from '@gapo/config';
+import { takenAddress } from '@gapo/service/testing';
 import { Backoff } from './backoff.js';
 import { startEvents } from './events.js';
 import { isAlive, stopLeftovers } from './leftovers.js';
 import { newLogFile, readableLine } from './logFile.js';
 import { planOn, planServices, portsFrom, type PlanOptions } from './plan.js';
-import { freePorts, isFree } from './ports.js';
 import { readUpFile, requireDataDirectory, writeUpFile, type UpState } from './upFile.js';
 
 function folder(t: TestContext): string {
@@ -85,18 +84,16 @@ test('another program computes gradients, with the same environment', () => {
 });
 
 test('port base 0 uses distinct free ports', async () => {
-  const { groups } = await planServices({ ...options, portBase: 0, httpPort: 0 });
-  const ports = groups.flat().map(({ address }) => address);
-  assert.equal(new Set(ports).size, 7);
+  // At the same time, as two commands may.
+  const plans = await Promise.all([1, 2].map(() => planServices({ ...options, portBase: 0, httpPort: 0 })));
+  const ports = plans.flatMap(({ groups }) => groups.flat().map(({ address }) => address));
+  assert.equal(new Set(ports).size, 14);
   assert.ok(!ports.some((address) => address.endsWith(':0')));
+  plans.forEach(({ release }) => release());
 });
 
 test('a taken port is an error that names the service, the port and the option', async (t) => {
-  const server = createServer();
-  const [port = 0] = await freePorts(1);
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  t.after(() => server.close());
-  assert.equal(await isFree(port), false);
+  const port = Number((await takenAddress(t)).split(':')[1]);
   await assert.rejects(
     planServices({ ...options, portBase: 0, httpPort: port }),
     new RegExp(`gateway \\(the web page\\) cannot listen on 127.0.0.1:${port}: the port is taken; .* --http-port`),

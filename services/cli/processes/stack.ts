@@ -8,7 +8,7 @@ import { serviceScript } from '../project.js';
 import { ChildService, type ServiceObserver, type ServiceRow } from './childService.js';
 import { startEvents, type EventServer } from './events.js';
 import { isAlive, stopLeftovers } from './leftovers.js';
-import { planServices, type Plan, type PlanOptions, type ServiceSpec } from './plan.js';
+import { planServices, type PlanOptions, type ReservedPlan, type ServiceSpec } from './plan.js';
 import { readUpFile, removeUpFile, requireDataDirectory, writeUpFile, type UpState } from './upFile.js';
 
 /** Options of the services. */
@@ -80,13 +80,13 @@ function requireNoTls(env: NodeJS.ProcessEnv): void {
 class LocalStack implements Stack {
   readonly #options: StackOptions;
   readonly #observer: ServiceObserver;
-  readonly #plan: Plan;
+  readonly #plan: ReservedPlan;
   readonly #services: ChildService[] = [];
   readonly #started = new Date().toISOString();
   #events: EventServer | undefined;
   #ending: Promise<void> | undefined;
 
-  constructor(options: StackOptions, observer: ServiceObserver, plan: Plan) {
+  constructor(options: StackOptions, observer: ServiceObserver, plan: ReservedPlan) {
     this.#options = options;
     this.#plan = plan;
     this.#observer = {
@@ -162,6 +162,7 @@ class LocalStack implements Stack {
   async #end(hard: boolean): Promise<void> {
     for (const service of this.#services.toReversed()) await service.stop(hard);
     await this.#events?.stop();
+    this.#plan.release();
     process.removeListener('exit', this.#killAll);
     if (this.#services.length > 0) removeUpFile(this.#options.dataDirectory);
   }

@@ -101,8 +101,9 @@ export function tokenIndices({ lengths }: Batch, completions: readonly number[])
  *
  * @param values [rows, stride]
  */
-export function pickRows(values: Float32Array, stride: number, rows: readonly number[]): Float32Array {
-  const result = new Float32Array(rows.length * stride);
+export function pickRows<T extends Float32Array | Float64Array>(values: T, stride: number, rows: readonly number[]): T {
+  const length = rows.length * stride;
+  const result = (values instanceof Float32Array ? new Float32Array(length) : new Float64Array(length)) as T;
   rows.forEach((row, i) => result.set(values.subarray(row * stride, (row + 1) * stride), i * stride));
   return result;
 }
@@ -113,7 +114,7 @@ export function columnOf(matrix: ArrayLike<number>, stride: number, column: numb
 }
 
 /** Writes one column of a [rows, stride] matrix. */
-export function setColumn(matrix: Float32Array, stride: number, column: number, values: ArrayLike<number>): void {
+export function setColumn(matrix: Float32Array | Float64Array, stride: number, column: number, values: ArrayLike<number>): void {
   for (let row = 0; row < values.length; row++) matrix[row * stride + column] = at(values, row);
 }
 
@@ -143,7 +144,7 @@ export function unpad(
   rows: ArrayLike<number>,
   lengths: Uint32Array,
   width: number,
-  into: Float32Array,
+  into: Float32Array | Float64Array,
   stride = 1,
   offset = 0,
 ): void {

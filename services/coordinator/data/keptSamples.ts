@@ -69,7 +69,7 @@ export function chosenSamples(samples: readonly Sample[], count: number): Chosen
 }
 
 /** Returns the mean of one column of rows [start, end) of a [rows, columns] matrix. */
-export function columnMean(matrix: Float32Array, columns: number, column: number, start: number, end: number): number {
+export function columnMean(matrix: Float64Array, columns: number, column: number, start: number, end: number): number {
   let sum = 0;
   for (let row = start; row < end; row++) sum += at(matrix, row * columns + column);
   return sum / (end - start);

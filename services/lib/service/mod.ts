@@ -2,6 +2,7 @@
 export { UserError, isExpected } from './userError.js';
 export { logger, type Logger } from './logger.js';
 export { Slots } from './slots.js';
+export { isFree, reservePorts, type ReservedPorts } from './portBlock.js';
 export { measureGpus } from './gpuReadings.js';
 export { withoutCredentials } from './redact.js';
 export { standardError, standardOutput } from './textOutput.js';

@@ -1,6 +1,7 @@
 /**
  * `@gapo/service/testing`, for the tests of every package: temporary directories, free ports, and services as child processes.
  */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { reservePorts } from './portBlock.js';
 
 export { scrape, type Sample, type Scrape } from './exposition.fixture.js';
 export { startOtlpReceiver } from './otlpReceiver.fixture.js';
@@ -108,12 +110,13 @@ export async function takenAddress(t: TestContext): Promise<string> {
   return `127.0.0.1:${port}`;
 }
 
-/** Returns a port of 127.0.0.1 that nothing listens on. */
+/** The ports that no test has asked for yet. */
+let reserved: Promise<number[]> | undefined;
+
+/** Returns a port of 127.0.0.1 that nothing listens on, and that no other program gets while the test process runs. */
 export async function freePort(): Promise<number> {
-  const { server, port } = await listening();
-  server.close();
-  await once(server, 'close');
-  return port;
+  reserved ??= reservePorts(32).then(({ ports }) => [...ports]);
+  return (await reserved).shift() ?? assert.fail('a test file uses more than 32 ports');
 }
 
 async function listening(): Promise<{ readonly server: Server; readonly port: number }> {

@@ -28,7 +28,7 @@ export function keptSamples(
     if (row === undefined) return undefined;
     return perToken ? [at(firstToken, row), at(firstToken, row + 1)] : [row, row + 1];
   };
-  const meanOf = (matrix: Float32Array, columns: number, column: number, index: number): number | undefined => {
+  const meanOf = (matrix: Float64Array, columns: number, column: number, index: number): number | undefined => {
     const rows = rowsOf(index);
     return rows && columnMean(matrix, columns, column, ...rows);
   };

@@ -133,14 +133,14 @@ function flatColumns(
   columns: readonly Float64Array[],
   { lengths, tokens }: Batch,
   layout: TokenLayout | undefined,
-): Float32Array {
+): Float64Array {
   const count = columns.length;
   if (layout === undefined) {
-    const flat = new Float32Array(at(columns, 0).length * count); // [completions, count]
+    const flat = new Float64Array(at(columns, 0).length * count); // [completions, count]
     columns.forEach((column, k) => setColumn(flat, count, k, column));
     return flat;
   }
-  const flat = new Float32Array(tokens * count); // [tokens, count]
+  const flat = new Float64Array(tokens * count); // [tokens, count]
   columns.forEach((column, k) => unpad(column, lengths, layout.width, flat, count, k));
   return flat;
 }

@@ -33,7 +33,7 @@ function lossInputs(perToken: boolean): LossInputs {
     batch,
     signal: {
       perToken,
-      advantages: Float32Array.from(row.flatMap((x) => [x, 1000 + x])),
+      advantages: Float64Array.from(row.flatMap((x) => [x, 1000 + x])),
       returns: Float32Array.from(ids.flatMap((id) => [id, 500 + id])),
     },
     referenceLogprobs: Float32Array.from(ids),

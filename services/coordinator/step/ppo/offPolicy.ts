@@ -65,7 +65,7 @@ export function decoupled({ batch, signal }: Corrected, current: Float32Array, c
   const { lengths, logprobs } = batch;
   const weights = truncatedWeights(current, logprobs, lengths, cap);
   const rows = signal.perToken ? [...weights].flatMap((weight, i) => new Array<number>(at(lengths, i)).fill(weight)) : weights; // prettier-ignore
-  const weighted = (advantages: Float32Array): Float32Array => {
+  const weighted = (advantages: Float64Array): Float64Array => {
     const columns = advantages.length / rows.length;
     return advantages.map((advantage, i) => advantage * at(rows, Math.floor(i / columns)));
   };

@@ -8,11 +8,11 @@ export interface LearningSignal {
   /** Whether each token has its own advantages. */
   readonly perToken: boolean;
   /** [tokens, K] if perToken, otherwise [completions, K]. */
-  readonly advantages: Float32Array;
+  readonly advantages: Float64Array;
   /** The critics' targets, [tokens, K]; undefined without critics. */
   readonly returns: Float32Array | undefined;
   /** The single advantage for all objectives, [tokens] or [completions], if the method trains on one. */
-  readonly scalar?: Float32Array;
+  readonly scalar?: Float64Array;
 }
 
 /** The inputs of the loss. */
@@ -53,9 +53,9 @@ export function noonAdvantages({ perToken, advantages }: LearningSignal, objecti
 }
 
 /** Returns advantages [rows, K] with a further column [rows] appended: [rows, K + 1]. */
-export function withColumn(advantages: Float32Array, column: Float32Array): Float32Array {
+export function withColumn(advantages: Float64Array, column: Float64Array): Float64Array {
   const count = advantages.length / column.length;
-  const all = new Float32Array(column.length * (count + 1));
+  const all = new Float64Array(column.length * (count + 1));
   for (let row = 0; row < column.length; row++) {
     all.set(advantages.subarray(row * count, (row + 1) * count), row * (count + 1));
     all[row * (count + 1) + count] = at(column, row);
@@ -63,10 +63,10 @@ export function withColumn(advantages: Float32Array, column: Float32Array): Floa
   return all;
 }
 
-/** Returns Σ w_k A_k of advantages [rows, K], summed in float64 in the order of the objectives: [rows]. */
-export function weightedAdvantages(advantages: Float32Array, weights: ArrayLike<number>): Float32Array {
+/** Returns Σ w_k A_k of advantages [rows, K], summed in the order of the objectives: [rows]. */
+export function weightedAdvantages(advantages: Float64Array, weights: ArrayLike<number>): Float64Array {
   const count = weights.length;
-  return Float32Array.from({ length: advantages.length / count }, (_, row) => {
+  return Float64Array.from({ length: advantages.length / count }, (_, row) => {
     let sum = 0;
     for (let k = 0; k < count; k++) sum += at(weights, k) * at(advantages, row * count + k);
     return sum;

@@ -1,13 +1,13 @@
 /** The gradients of one update, computed by gradient workers. */
 import { objectiveNames } from '@gapo/config';
-import { at } from '@gapo/numeric';
-import type { Gram } from '@gapo/objectives';
+import { scaledGram, type Gram } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
-import { batchGradients, sumOfShards, type BatchGradients, type GradientInput } from '../../workers/gradients.js';
+import { batchGradients, sumOfShards, type GradientInput } from '../../workers/gradients.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { GramSource } from '../weightSources/gramSources.js';
-import type { ScalarGradients, UpdateGradients, WeightedGradient } from '../weightSources/weightSource.js';
+import type { UpdateGradients, WeightedGradient } from '../weightSources/weightSource.js';
 import { weightedAdvantages, withColumn, type LossInputs, type LossSettings } from './lossInputs.js';
+import { directionOf, unitAdvantages, type ObjectiveGradients } from './unitAdvantages.js';
 
 /** The name of the pseudo-objective whose advantages are the weighted sum. */
 const combinedName = 'combined';
@@ -38,34 +38,29 @@ export class WorkerGradients implements UpdateGradients {
     this.#request = request;
   }
 
-  perObjective(): Promise<BatchGradients> {
+  perObjective(): Promise<ObjectiveGradients> {
     return this.#exact(objectiveNames(this.#context.config), this.#request.inputs.signal.advantages);
   }
 
-  async withScalar(): Promise<ScalarGradients> {
+  withScalar(): Promise<ObjectiveGradients> {
     const { advantages, scalar } = this.#request.inputs.signal;
     if (scalar === undefined) throw new RangeError('the learning signal has no advantage of all objectives');
-    const names = objectiveNames(this.#context.config);
-    const { objectives, regularizer, statistics } = await this.#exact(
-      [...names, scalarName],
-      withColumn(advantages, scalar),
-    );
-    const direction = at(objectives, names.length);
-    return { objectives: objectives.slice(0, names.length), direction, regularizer, statistics };
+    return this.#exact([...objectiveNames(this.#context.config), scalarName], withColumn(advantages, scalar));
   }
 
   async weighted(weights: ArrayLike<number>): Promise<WeightedGradient> {
     const advantages = weightedAdvantages(this.#request.inputs.signal.advantages, weights);
-    const { objectives, regularizer, statistics } = await this.#exact([combinedName], advantages);
-    const [direction = new Float32Array()] = objectives;
-    return { direction, regularizer, statistics };
+    const gradients = await this.#exact([combinedName], advantages);
+    const { regularizer, statistics } = gradients;
+    return { direction: directionOf(gradients, [1]), regularizer, statistics };
   }
 
   approximateGram(source: GramSource): Promise<Gram> {
     const { config, gradientCall, progress } = this.#context;
     const { inputs } = this.#request;
     const names = objectiveNames(config);
-    const { loss, ...input } = this.#input(names, inputs.signal.advantages);
+    const { units, scales } = unitAdvantages(inputs.signal.advantages, names.length);
+    const { loss, ...input } = this.#input(names, units);
     return this.#timed(async () => {
       progress.expect(inputs.batch.shards.length);
       const { tensors } = await sumOfShards(
@@ -74,7 +69,7 @@ export class WorkerGradients implements UpdateGradients {
         (answered) => [source.expected(names, answered)],
         () => progress.tick(),
       );
-      return source.gram(tensors, names);
+      return scaledGram(source.gram(tensors, names), scales);
     });
   }
 
@@ -82,14 +77,15 @@ export class WorkerGradients implements UpdateGradients {
     return this.#context.clock.time('combination', spanNames.stepCombination, work, this.#request.number);
   }
 
-  #exact(objectives: string[], advantages: Float32Array): Promise<BatchGradients> {
+  #exact(names: string[], advantages: Float64Array): Promise<ObjectiveGradients> {
     const { gradientCall, observer, progress, step } = this.#context;
     const { number: update, version, inputs } = this.#request;
-    return this.#timed(() => {
+    const { units, scales } = unitAdvantages(advantages, names.length);
+    return this.#timed(async () => {
       progress.expect(inputs.batch.shards.length);
-      return batchGradients(
+      const { objectives, ...rest } = await batchGradients(
         gradientCall,
-        this.#input(objectives, advantages),
+        this.#input(names, units),
         (shard, { seconds, worker, slowness }) => {
           const { number, start, end, firstToken, lastToken } = shard;
           const counts = { sequences: end - start, tokens: lastToken - firstToken };
@@ -97,6 +93,7 @@ export class WorkerGradients implements UpdateGradients {
           progress.tick();
         },
       );
+      return { units: objectives, scales, ...rest };
     });
   }
 

@@ -11,7 +11,7 @@ const names = ['a', 'b'];
 const gram = gramMatrix(gradients, names);
 
 test('advantages are weighted per objective', () => {
-  const advantages = Float32Array.from([1, 10, 2, 20, 3, 30]); // [rows, K]
+  const advantages = Float64Array.from([1, 10, 2, 20, 3, 30]); // [rows, K]
   assert.deepEqual([...weightedAdvantages(advantages, [2, 0.5])], [7, 14, 21]);
 });
 

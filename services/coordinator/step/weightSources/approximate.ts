@@ -3,9 +3,10 @@
  * exact gradients are computed as well, to measure the angle between the approximate and the exact direction.
  */
 import { at } from '@gapo/numeric';
-import { gradientNorms, gramMatrix, progressOf, type Combination, type Gram } from '@gapo/objectives';
+import { gradientNorms, progressOf, type Combination, type Gram } from '@gapo/objectives';
+import { directionOf, gramOf } from '../updates/unitAdvantages.js';
 import type { GramSource } from './gramSources.js';
-import { chosenWeights, directionOf, type Choice, type WeightSource } from './weightSource.js';
+import { chosenWeights, type Choice, type WeightSource } from './weightSource.js';
 
 /**
  * Creates a source that combines an approximate Gram matrix.
@@ -30,7 +31,7 @@ export function approximateWeights(source: GramSource, checkEvery: number, choic
       }
       const gradients = await update.perObjective();
       return update.combining(() => {
-        const gram = gramMatrix(gradients.objectives, names);
+        const gram = gramOf(gradients, names);
         const { combination } = rescaled(approximate, combine, initial, inner(gram, initial.weights, initial.weights));
         const { weights } = combination;
         const exact = combine(gram);

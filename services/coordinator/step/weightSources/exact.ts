@@ -1,6 +1,6 @@
 /** Weights from the exact gradients of each objective: K gradients per update. */
-import { gramMatrix } from '@gapo/objectives';
-import { chosenWeights, directionOf, type Choice, type WeightSource } from './weightSource.js';
+import { directionOf, gramOf } from '../updates/unitAdvantages.js';
+import { chosenWeights, type Choice, type WeightSource } from './weightSource.js';
 
 /** Creates a source that combines the exact gradients. */
 export function exactWeights(choice: Choice): WeightSource {
@@ -8,7 +8,7 @@ export function exactWeights(choice: Choice): WeightSource {
     async decide(update) {
       const gradients = await update.perObjective();
       return update.combining(() => {
-        const gram = gramMatrix(gradients.objectives, choice.names);
+        const gram = gramOf(gradients, choice.names);
         const combination = choice.combine(gram);
         const { regularizer, statistics } = gradients;
         const direction = directionOf(gradients, combination.weights);

@@ -3,22 +3,25 @@
  * measured.
  */
 import { at } from '@gapo/numeric';
-import { gradientNorms, gramMatrix, type Gram } from '@gapo/objectives';
+import { gradientNorms, type Gram } from '@gapo/objectives';
+import { directionOf, gramOf } from '../updates/unitAdvantages.js';
 import { chosenWeights, type Choice, type WeightSource } from './weightSource.js';
 
 /** Creates a source that follows the gradient of the single advantage: K + 1 gradients per update, in one backward pass. */
 export function scalarWeights(choice: Choice): WeightSource {
   return {
     async decide(update) {
-      const { objectives, direction, regularizer, statistics } = await update.withScalar();
+      const gradients = await update.withScalar();
       return update.combining(() => {
         const { names } = choice;
-        const whole = gramMatrix([...objectives, direction], [...names, 'the update']); // [K + 1, K + 1]
+        const whole = gramOf(gradients, [...names, 'the update']); // [K + 1, K + 1]
         const size = names.length;
         const gram = ofObjectives(whole, names);
         const combination = choice.combine(gram);
         const progress = Float64Array.from(names, (_, k) => at(whole.values, k * (size + 1) + size));
         const chosen = chosenWeights(choice, { ...combination, norms: gradientNorms(gram), progress }, gram);
+        const { regularizer, statistics } = gradients;
+        const direction = directionOf(gradients, [...names.map(() => 0), 1]);
         return { direction, regularizer, statistics, chosen, remembered: combination.memory };
       });
     },

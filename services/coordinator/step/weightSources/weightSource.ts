@@ -5,10 +5,10 @@
  * pseudo-objective with advantages Σ w_k A_k. The surrogate is linear in the advantages, so without clipping this equals
  * Σ w_k g_k. For a clipped token, the sign of the weighted advantage decides whether it counts.
  */
-import { pairCosines, weightedSum, type Combination, type Gram, type Memory } from '@gapo/objectives';
+import { pairCosines, type Combination, type Gram, type Memory } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import type { ChosenWeights } from '../../state/trainingState.js';
-import type { BatchGradients } from '../../workers/gradients.js';
+import type { ObjectiveGradients } from '../updates/unitAdvantages.js';
 import type { GramSource } from './gramSources.js';
 
 /** The direction of an update, before the regularizers. */
@@ -29,9 +29,9 @@ export interface Decision {
 /** The gradients of one update, as gradient workers compute them. */
 export interface UpdateGradients {
   /** Returns one exact gradient per objective. */
-  perObjective(): Promise<BatchGradients>;
-  /** Returns one exact gradient per objective, and the gradient of the single advantage for all. */
-  withScalar(): Promise<ScalarGradients>;
+  perObjective(): Promise<ObjectiveGradients>;
+  /** Returns one exact gradient per objective, and last the gradient of the single advantage for all: K + 1. */
+  withScalar(): Promise<ObjectiveGradients>;
   /** Returns the exact gradient of the weighted sum of the objectives. */
   weighted(weights: ArrayLike<number>): Promise<WeightedGradient>;
   /** Returns a cheap approximation of the Gram matrix of the exact gradients. */
@@ -39,9 +39,6 @@ export interface UpdateGradients {
   /** Runs work as part of the step's combination phase. */
   combining<T>(work: () => T): Promise<T>;
 }
-
-/** The gradient of the single advantage for all objectives, used as the direction, and the objectives' gradients. */
-export type ScalarGradients = WeightedGradient & Pick<BatchGradients, 'objectives'>;
 
 /** The gradient of a weighted sum of the objectives. */
 export type WeightedGradient = Pick<Decision, 'direction' | 'regularizer' | 'statistics'>;
@@ -84,9 +81,4 @@ export function chosenWeights(
     cosines: pairCosines(gram),
     ...(certificate && { residual: certificate.relativeResidual }),
   };
-}
-
-/** Returns Σ w_k g_k, [parameters]. */
-export function directionOf({ objectives }: BatchGradients, weights: Float64Array): Float32Array {
-  return weightedSum(objectives, weights, new Float32Array(objectives[0]?.length ?? 0));
 }

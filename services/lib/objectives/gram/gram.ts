@@ -111,6 +111,21 @@ export function gramFromMatrix(matrix: ArrayLike<number>, names: readonly string
   return { names: [...names], values };
 }
 
+/**
+ * The Gram matrix of the gradients s_i·g_i: entries s_i·s_j·⟨g_i, g_j⟩.
+ *
+ * @param scales s, length K, finite and positive
+ * @throws RangeError when a norm is outside 1e-140 .. 1e140 without being zero
+ */
+export function scaledGram({ names, values }: Gram, scales: ArrayLike<number>): Gram {
+  const size = names.length;
+  const scaled = values.map((value, entry) => at(scales, Math.floor(entry / size)) * at(scales, entry % size) * value);
+  for (const [i, name] of names.entries()) {
+    checkRange(f64(scaled, i * size + i), f64(values, i * size + i) !== 0, name);
+  }
+  return { names, values: scaled };
+}
+
 /** Euclidean norms ‖g_i‖, length K. */
 export function gradientNorms(gram: Gram): Float64Array {
   const size = gram.names.length;

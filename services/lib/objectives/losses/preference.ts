@@ -47,7 +47,7 @@ export interface PairObjective {
 /** The learning signal of a step's pairs. */
 export interface PairSignal {
   /** [2P, K], Σ over completions of weight · ∇ln π, divided by P, is the ascent direction of each objective: minus the gradient of its mean loss. */
-  readonly weights: Float32Array;
+  readonly weights: Float64Array;
   readonly objectives: readonly PairObjective[];
 }
 
@@ -58,7 +58,7 @@ export interface PairSignal {
  */
 export function pairSignal({ names, labels, logprobs, reference, beta, labelSmoothing }: PairInput): PairSignal {
   const count = labels.length;
-  const weights = new Float32Array(2 * count * names.length); // [2P, K]
+  const weights = new Float64Array(2 * count * names.length); // [2P, K]
   const logRatio = (completion: number): number => at(logprobs, completion) - at(reference, completion);
   const objectives = names.map((name, k): PairObjective => {
     const labelled = labels.flatMap((row, pair) => (row[k] === 0 ? [] : [{ pair, label: at(row, k) }]));
