@@ -39,6 +39,8 @@ await runService({
     const server = await serve({
       address: settings.LISTEN,
       services: coordinatorServices(() => opened.runs, platform),
+      // Not before the runs are open, which takes seconds with hundreds of them.
+      serving: false,
       admission: access && trainingAdmission(access),
       shutdownGraceMs: callsGraceMs,
     }).catch((error: unknown) => {
@@ -46,6 +48,7 @@ await runService({
     });
     const runs = await Runs.open(platform, settings.DATA_DIR, await openArchive(settings, log));
     opened.runs = runs;
+    server.setServing(true);
     void runs.continueRuns();
     return {
       address: server.address,

@@ -5,12 +5,14 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, watch } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { connectEvents, findNatsServer, startNatsServer, type CloudEvent } from '@gapo/events';
 import { required } from '@gapo/numeric';
-import { connect, type Client, type StepReport } from '@gapo/rpc';
+import { checkHealth, connect, type Client, type StepReport } from '@gapo/rpc';
+import { freePort } from '@gapo/service/testing';
 import {
   createRun,
   deadlineMs,
@@ -115,6 +117,30 @@ test('a run whose process is killed in a step continues with the next process, t
   }
   next.child.kill('SIGTERM');
   assert.equal(await next.exited, 0);
+});
+
+test('a coordinator that is still reading runs from its store answers that it is not ready', async (t) => {
+  const store = createServer(); // holds back its responses
+  t.after(() => store.closeAllConnections());
+  await new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve));
+  t.after(() => store.close());
+  const world = await startWorld(t);
+  const address = `127.0.0.1:${await freePort()}`;
+  const asked = once(store, 'request');
+  const { exited, log } = launch(t, {
+    ...world.env,
+    LISTEN: address,
+    CHECKPOINT_STORE: 's3://checkpoints/runs',
+    AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${(store.address() as AddressInfo).port}`,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'tester',
+    AWS_SECRET_ACCESS_KEY: 'a-secret-of-the-test',
+  });
+  await Promise.race([asked, exited.then((code) => assert.fail(`it exited with ${code}: ${log()}`))]);
+  assert.equal(await checkHealth(address, deadlineMs), 'NOT_SERVING');
+  const client = connect('gapo.training.v1.TrainingService', address);
+  t.after(() => client.close());
+  await assert.rejects(client.ListRuns({}, { deadlineMs }), { code: 'UNAVAILABLE' });
 });
 
 test('on SIGTERM the step in progress finishes, the run pauses with a checkpoint, and the process exits with 0', async (t) => {

@@ -44,8 +44,7 @@ await runService({
       log,
     };
     const scope = { namespace: settings.NAMESPACE, labelSelector: settings.LABEL_SELECTOR };
-    const server = await serve({ address: settings.LISTEN, services: [] });
-    server.setServing(false);
+    const server = await serve({ address: settings.LISTEN, services: [], serving: false });
     const stopping = new AbortController();
     const leadership = new Leadership(cluster, lease, log);
     const working = leadership.run(

@@ -114,7 +114,12 @@ export function columnOf(matrix: ArrayLike<number>, stride: number, column: numb
 }
 
 /** Writes one column of a [rows, stride] matrix. */
-export function setColumn(matrix: Float32Array | Float64Array, stride: number, column: number, values: ArrayLike<number>): void {
+export function setColumn(
+  matrix: Float32Array | Float64Array,
+  stride: number,
+  column: number,
+  values: ArrayLike<number>,
+): void {
   for (let row = 0; row < values.length; row++) matrix[row * stride + column] = at(values, row);
 }
 

@@ -53,6 +53,12 @@ test('health answers for the server and for its services, and follows setServing
   await waitForReady(server.address, deadlineMs);
 });
 
+test('a server whose services cannot be called yet is not ready', async (t) => {
+  const server = await serve({ address: '127.0.0.1:0', services: [], serving: false });
+  t.after(() => server.stop());
+  assert.equal(await checkHealth(server.address, deadlineMs), 'NOT_SERVING');
+});
+
 test('a busy port is one clear error', async (t) => {
   const { server } = await rewardServer(t, {});
   await assert.rejects(

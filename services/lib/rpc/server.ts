@@ -22,6 +22,11 @@ export interface ServeOptions {
   /** The services to serve. */
   services: readonly Implementation[];
   /**
+   * The health at first. Set it to false if the services cannot be called yet.
+   * @default true
+   */
+  serving?: boolean;
+  /**
    * Milliseconds that calls in progress have to finish when the server stops.
    * @default 10000
    */
@@ -48,7 +53,7 @@ export interface ServeOptions {
 export interface RunningServer {
   /** The address it listens on, with the actual port. */
   readonly address: string;
-  /** Sets the health of the server and of each of its services. Initially true. */
+  /** Sets the health of the server and of each of its services. */
   setServing(serving: boolean): void;
   /**
    * Stops the server: health turns NOT_SERVING, calls of `endOnStop` methods end with UNAVAILABLE, others have the grace period to finish
@@ -184,7 +189,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 
   const listener = files === undefined ? undefined : await bindWithTls(server, address, files, peers);
   const port = listener?.port ?? (await bind(server, address));
-  setServing(true);
+  setServing(options.serving ?? true);
 
   const end = async (): Promise<void> => {
     setServing(false);

@@ -30,7 +30,8 @@ export interface ReservedPorts {
  * @throws UserError if they are more than a block has, or every block is in use
  */
 export async function reservePorts(count: number, start = randomInt(blocks)): Promise<ReservedPorts> {
-  if (count >= blockSize) throw new UserError(`${count} free ports are needed at once; at most ${blockSize - 1} can be`);
+  if (count >= blockSize)
+    throw new UserError(`${count} free ports are needed at once; at most ${blockSize - 1} can be`);
   for (let i = 0; i < blocks; i++) {
     const base = firstPort + ((start + i) % blocks) * blockSize;
     const guard = await listening(base + blockSize - 1);

@@ -30,7 +30,10 @@ test('the largest advantage of each objective is 1 or −1, and a column of zero
 });
 
 test('any scale gives the same float32 numbers, also where float32 itself would overflow or underflow', () => {
-  const draw = fc.tuple(fc.array(number, { minLength: 1, maxLength: 40 }), fc.constantFrom(0.1, 3, 10, 100, 1e-60, 1e60));
+  const draw = fc.tuple(
+    fc.array(number, { minLength: 1, maxLength: 40 }),
+    fc.constantFrom(0.1, 3, 10, 100, 1e-60, 1e60),
+  );
   fc.assert(
     fc.property(draw, ([column, scale]) => {
       const plain = Float64Array.from(column);
