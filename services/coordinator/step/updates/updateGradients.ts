@@ -5,9 +5,9 @@ import { spanNames } from '@gapo/tracing';
 import { batchGradients, sumOfShards, type GradientInput } from '../../workers/gradients.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { GramSource } from '../weightSources/gramSources.js';
+import { directionOf, unitAdvantages, type ObjectiveGradients } from '../weightSources/unitAdvantages.js';
 import type { UpdateGradients, WeightedGradient } from '../weightSources/weightSource.js';
 import { weightedAdvantages, withColumn, type LossInputs, type LossSettings } from './lossInputs.js';
-import { directionOf, unitAdvantages, type ObjectiveGradients } from './unitAdvantages.js';
 
 /** The name of the pseudo-objective whose advantages are the weighted sum. */
 const combinedName = 'combined';

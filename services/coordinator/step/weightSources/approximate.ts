@@ -4,8 +4,8 @@
  */
 import { at } from '@gapo/numeric';
 import { gradientNorms, progressOf, type Combination, type Gram } from '@gapo/objectives';
-import { directionOf, gramOf } from '../updates/unitAdvantages.js';
 import type { GramSource } from './gramSources.js';
+import { directionOf, gramOf } from './unitAdvantages.js';
 import { chosenWeights, type Choice, type WeightSource } from './weightSource.js';
 
 /**

@@ -1,5 +1,5 @@
 /** Weights from the exact gradients of each objective: K gradients per update. */
-import { directionOf, gramOf } from '../updates/unitAdvantages.js';
+import { directionOf, gramOf } from './unitAdvantages.js';
 import { chosenWeights, type Choice, type WeightSource } from './weightSource.js';
 
 /** Creates a source that combines the exact gradients. */

@@ -4,7 +4,7 @@
  */
 import { at } from '@gapo/numeric';
 import { gradientNorms, type Gram } from '@gapo/objectives';
-import { directionOf, gramOf } from '../updates/unitAdvantages.js';
+import { directionOf, gramOf } from './unitAdvantages.js';
 import { chosenWeights, type Choice, type WeightSource } from './weightSource.js';
 
 /** Creates a source that follows the gradient of the single advantage: K + 1 gradients per update, in one backward pass. */

@@ -8,8 +8,8 @@
 import { pairCosines, type Combination, type Gram, type Memory } from '@gapo/objectives';
 import type { GradientStatistics } from '@gapo/rpc';
 import type { ChosenWeights } from '../../state/trainingState.js';
-import type { ObjectiveGradients } from '../updates/unitAdvantages.js';
 import type { GramSource } from './gramSources.js';
+import type { ObjectiveGradients } from './unitAdvantages.js';
 
 /** The direction of an update, before the regularizers. */
 export interface Decision {
