@@ -5,11 +5,11 @@
 import { at } from '@gapo/numeric';
 import type { EncodedItem } from '../encoding/itemEncoder.js';
 
-/** The smallest step of padded lengths. A smaller step pads less but splits a call into more, smaller runs. */
-const leastStep = 16;
+/** The smallest step of padded lengths. A smaller step pads less but splits a call into more, smaller runs; 4 and 16 are slower. */
+const leastStep = 8;
 
 /** Maximum number of padded lengths from one power of two to the next. */
-const stepsPerDoubling = 4;
+const stepsPerDoubling = 8;
 
 /**
  * Minimum number of rows in a run. The runtime has a different kernel for a single row, which sums in a different order,
@@ -17,7 +17,7 @@ const stepsPerDoubling = 4;
  */
 export const fewestRows = 2;
 
-/** Returns the length that a sequence is padded to, in tokens: 16, 32, 48 ... 128, 160, 192, 224, 256, 320 ... */
+/** Returns the length that a sequence is padded to, in tokens: 8, 16, 24 ... 128, 144, 160 ... 256, 288 ... */
 export function paddedLength(tokens: number, maxTokens: number): number {
   const powerBelow = 2 ** Math.floor(Math.log2(Math.max(1, tokens - 1)));
   const step = Math.max(leastStep, powerBelow / stepsPerDoubling);
