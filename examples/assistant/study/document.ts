@@ -173,8 +173,9 @@ function loudSection(methods: readonly LoudMethod[]): string {
 The reward of \`helpful\` is multiplied by the loudness (\`objectives[].scale\`). The divergence from the start is in the loss (\`kl.in: loss\`), since in the reward
 a louder reward would weigh it less, whatever the method; otherwise the conditions are the paper's. The table has the unscaled rewards, and how
 far each is from that with loudness 1, in units of the standard deviation over seeds there. Same steps are the first steps of each seed whose completions were
-the same as with loudness 1. A method whose update depends on the scale differs from step 2 on. The update of GAPO with p = 1, P-GAPO and GDPO does not depend on
-it, and gapo keeps scales out of float32 ([0042](decisions/0042-unit-advantages.md)), so that no rounding depends on them either.
+the same as with loudness 1. A method whose update depends on the scale differs from step 2 on. The update of GAPO with p = 1 and of P-GAPO does not depend on it,
+and gapo keeps scales out of float32 ([0042](decisions/0042-unit-advantages.md)), so that no rounding depends on them either. The update of GDPO depends on it
+only where all completions of a prompt score alike: there it divides rounding errors by the floor under the deviation, 0.0001 in units of the reward.
 
 ${table}`;
 }
