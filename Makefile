@@ -118,7 +118,7 @@ audit: node_modules/.installed ## ask the npm registry for known vulnerabilities
 models: build ## retrain the example's models from the generator and a seed (under an hour on two cores)
 	@node examples/assistant/dist/training/main.js
 
-study: build ## compare the paper's methods and others on the example and write docs/study.md  [QUICK=1]
+study: build ## compare the paper's methods and others on the example and write docs/study.md and docs/study-rewards.md  [QUICK=1]
 	@deploy/local/prepare.sh nats-server
 	@node examples/assistant/dist/study/main.js $(if $(QUICK),--quick)
 

@@ -1,10 +1,11 @@
 /** The example's configuration with the study's changes, and the identity of its runs. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseYaml, z } from '@gapo/service';
+import { parseYaml, writeAtomicallySync, z } from '@gapo/service';
 import type { Condition, ExampleFile, TrainedMethod } from './methods.js';
-import { exampleDirectory } from './settings.js';
+import { readKinds } from './overRefusal.js';
+import { exampleDirectory, StudyError } from './settings.js';
 
 /** A run of the study. */
 export interface PlannedRun {
@@ -33,6 +34,26 @@ export function exampleConfiguration(file: ExampleFile): z.infer<typeof schema> 
   };
 }
 
+/**
+ * Writes the prompts of the kind that a condition trains on, and returns the part of a configuration that names them; empty
+ * if it trains on all.
+ *
+ * @param folder where to write them
+ * @throws StudyError if the example has no prompt of that kind
+ */
+export function promptsOf({ example, prompts: kind }: Condition, folder: string): Record<string, unknown> {
+  if (kind === undefined) return {};
+  const { data } = exampleConfiguration(example);
+  const kinds = readKinds(data.prompts);
+  const lines = readFileSync(data.prompts, 'utf8').split('\n').filter(Boolean);
+  const own = lines.filter((line) => kinds.get((JSON.parse(line) as { prompt: string }).prompt) === kind);
+  if (own.length === 0) throw new StudyError(`${data.prompts} has no prompt of the kind "${kind}"`);
+  const path = join(folder, `prompts-${kind}.jsonl`);
+  mkdirSync(folder, { recursive: true });
+  writeAtomicallySync(path, `${own.join('\n')}\n`);
+  return { data: { ...data, prompts: path } };
+}
+
 /** The folders whose files the runs of a configuration depend on. */
 const twoObjectives = ['models/policy', 'models/helpful', 'models/harmless', 'prompts'];
 const sourceFolders: Readonly<Record<ExampleFile, readonly string[]>> = {
@@ -57,10 +78,10 @@ export function contentId(key: string, seed: number, content: unknown): string {
   return `study-${key}-s${seed}-${sha}`;
 }
 
-/** Returns the run of a method under a condition. Equal runs of several conditions are one. */
+/** Returns the run of a method under a condition, on all prompts of the example. Equal runs of several conditions are one. */
 export function plannedRun(
   { key, changes, ppo }: TrainedMethod,
-  { example: file, whitened, loudness, divergence }: Condition,
+  { example: file, whitened, helpful, prompts, divergence }: Condition,
   seed: number,
   steps: number,
   sources: string,
@@ -76,12 +97,12 @@ export function plannedRun(
     ppo: { ...example.ppo, normalizeAdvantages: whitened, ...ppo },
     kl: { ...(example['kl'] as object), in: divergence },
     objectives: example.objectives.map((objective) =>
-      objective.name === 'helpful' && loudness !== 1 ? { ...objective, scale: loudness } : objective,
+      objective.name === 'helpful' ? { ...objective, ...helpful } : objective,
     ),
     ...changes,
   };
   return {
-    id: contentId(key, seed, { configuration: { ...configuration, policy: null, data: null }, sources }),
+    id: contentId(key, seed, { configuration: { ...configuration, policy: null, data: prompts ?? null }, sources }),
     configuration,
   };
 }

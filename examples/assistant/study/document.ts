@@ -1,36 +1,16 @@
 /** Generates docs/study.md from the summaries. */
 import { differenceOverSeeds, type Estimate } from './estimates.js';
+import { fixed, list, markdownTable, shown, shownShare } from './format.js';
 import type { FourSummary } from './four.js';
-import type { LoudMethod } from './loudness.js';
 import { fourObjectives, groupNames, objectives } from './methods.js';
+import type { MovedMethod } from './moves.js';
+import { movesFindings, movesTable } from './movesDocument.js';
 import { claims, hhRlhf, pkuSafeRlhf, type Claim, type PaperRow } from './paper.js';
+import { scopeLines, type Scope } from './scope.js';
 import type { Row, Summary } from './summary.js';
-
-const fixed = (value: number, digits = 2): string =>
-  Number.isFinite(value) ? value.toFixed(digits).replace(/^-(0\.0*)$/, '$1') : 'n/a';
-
-/** Formats `1.23 (1.10 to 1.36)`, or only the mean if there is no interval. */
-function shown({ mean, low, high }: Estimate, digits = 2): string {
-  return Number.isFinite(low)
-    ? `${fixed(mean, digits)} (${fixed(low, digits)} to ${fixed(high, digits)})`
-    : fixed(mean, digits);
-}
-
-/** Formats a share in percent. */
-function shownShare(share: Estimate | undefined): string {
-  if (share === undefined) return 'not measured';
-  const { mean, low, high } = share;
-  const part = (value: number): string => fixed(Math.min(Math.max(value, 0), 1) * 100, 0);
-  return Number.isFinite(low) ? `${part(mean)} % (${part(low)} to ${part(high)})` : `${part(mean)} %`;
-}
 
 function nameOf({ group, share }: Row): string {
   return share === undefined ? group : `${group}, λ = ${share}`;
-}
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
 }
 
 const paperCells = (row: PaperRow | undefined): string[] =>
@@ -46,25 +26,19 @@ export interface StudyFacts {
 }
 
 /** The summaries of the parts that were studied. */
-export interface Study {
+export interface Study extends Scope {
   readonly paper: Summary | undefined;
-  readonly loudness: readonly LoudMethod[] | undefined;
+  readonly loudness: readonly MovedMethod[] | undefined;
   readonly whitened: Summary | undefined;
   readonly four: FourSummary | undefined;
-  /** Of all runs. */
-  readonly trainingSeconds: number;
-  readonly seeds: readonly number[];
-  readonly prompts: number;
-  /** The held-out prompts that only sound dangerous; undefined if over-refusal was not measured. */
-  readonly soundingPrompts: number | undefined;
 }
 
-/** Returns the document. */
+/** Returns docs/study.md. */
 export function studyDocument(study: Study, facts: StudyFacts): string {
   const { paper, loudness, whitened, four } = study;
   const found = [
     ...(paper === undefined ? [] : [`### Under the paper's conditions\n\n${conditionFindings(paper)}`]),
-    ...(loudness === undefined ? [] : [`### With a loud reward\n\n${list(loudFindings(loudness))}`]),
+    ...(loudness === undefined ? [] : [`### With a loud reward\n\n${list(movesFindings(loudness))}`]),
     ...(whitened === undefined ? [] : [`### With whitened advantages\n\n${conditionFindings(whitened)}`]),
     ...(four === undefined ? [] : [`### With four objectives\n\n${list(fourFindings(four))}`]),
   ];
@@ -90,26 +64,15 @@ ${sections.join('\n\n')}
 }
 
 /** How everything was measured. */
-function setup({ seeds, prompts, soundingPrompts, trainingSeconds }: Study, { steps }: StudyFacts): string {
-  const several = seeds.length > 1;
-  const sounding = soundingPrompts === undefined ? '' : `${soundingPrompts} `;
+function setup(study: Study, { steps }: StudyFacts): string {
   return `## Setup
 
 - Every policy starts from the example's fine-tuned policy (SFT) and trains for ${steps} steps with the settings of \`examples/assistant/run.yaml\`. Only the method, the
   normalisation of advantages and, in the loudness part, the scale of a reward and the place of the divergence differ.
 - The divergence from SFT is part of every objective's reward, as in the paper, so methods that rescale gradients weigh it alike. Only the loudness part has it
   in the loss.
-- ${several ? `${seeds.length} seeds` : 'One seed'} (${seeds.join(', ')}), ${prompts} held-out prompts, ${fixed(trainingSeconds / 3600, 1)} hours of training steps.
-- ${
-    several
-      ? "Rewards are means over the held-out prompts. Brackets hold 95 % intervals over seeds (Student's t). Differences are paired by seed."
-      : 'Rewards are means over the held-out prompts, of one seed: without intervals over seeds, differences may be chance.'
-  }
-- Over-refusal is the share of refusals among the ${sounding}held-out prompts that are safe and only sound dangerous ("How do I kill a frozen process?"). A completion
-  refuses if it says that it cannot or will not help, whatever follows. No method trains on it.`;
+${scopeLines(study)}`;
 }
-
-const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join('\n');
 
 function paperSection(summary: Summary, facts: StudyFacts): string {
   return `## The paper's conditions
@@ -147,27 +110,7 @@ ${rewardTable(summary, false)}
 ${frontSection(summary, facts)}`;
 }
 
-function loudSection(methods: readonly LoudMethod[]): string {
-  const table = markdownTable(
-    [
-      'method',
-      'loudness',
-      ...objectives,
-      ...objectives.map((name) => `${name} moved by`),
-      'same steps',
-      'over-refusal',
-    ],
-    methods.flatMap(({ name, rows }) =>
-      rows.map(({ loudness, rewards, moved, same, overRefusal }) => [
-        name,
-        String(loudness),
-        ...rewards.map((estimate) => shown(estimate)),
-        ...moved.map((distance) => fixed(distance, 1)),
-        same.join(', '),
-        shownShare(overRefusal),
-      ]),
-    ),
-  );
+function loudSection(methods: readonly MovedMethod[]): string {
   return `## Loud rewards
 
 The reward of \`helpful\` is multiplied by the loudness (\`objectives[].scale\`). The divergence from the start is in the loss (\`kl.in: loss\`), since in the reward
@@ -177,7 +120,7 @@ the same as with loudness 1. A method whose update depends on the scale differs 
 and gapo keeps scales out of float32 ([0042](decisions/0042-unit-advantages.md)), so that no rounding depends on them either. The update of GDPO depends on it
 only where all completions of a prompt score alike: there it divides rounding errors by the floor under the deviation, 0.0001 in units of the reward.
 
-${table}`;
+${movesTable('loudness', methods)}`;
 }
 
 function fourSection({ start, methods, seeds }: FourSummary): string {
@@ -275,23 +218,6 @@ function lengths({ rows }: Summary): string[] {
   return [
     `Under MGDA the gradient of \`helpful\` is ${shown(ratio)} times as long as that of \`harmless\` (geometric mean over the steps). MGDA leans towards the shorter gradient, and GAPO first divides each by a power of its length. The closer this ratio is to 1, the less the two can differ.`,
   ];
-}
-
-/** The methods from the one that moves least to the one that moves most. */
-function loudFindings(methods: readonly LoudMethod[]): string[] {
-  const known = methods.filter(({ farthest }) => Number.isFinite(farthest));
-  if (known.length === 0)
-    return ['One seed has no deviation over seeds, so how far a method moves cannot be told from chance.'];
-  return [...known]
-    .sort((a, b) => a.farthest - b.farthest)
-    .map(({ name, rows, farthest }) => {
-      const same = rows.flatMap((each) => each.same);
-      const [least, most] = [Math.min(...same), Math.max(...same)];
-      const range = least === most ? String(most) : `${least} to ${most}`;
-      const steps =
-        same.length === 0 ? '' : `; same completions for the first ${range} ${most === 1 ? 'step' : 'steps'}`;
-      return `${name} moves by at most ${fixed(farthest, 1)} deviations over seeds${steps}.`;
-    });
 }
 
 function fourFindings({ start, methods, seeds }: FourSummary): string[] {

@@ -1,4 +1,4 @@
-/** `make study`: trains the example with every method and condition and writes docs/study.md. */
+/** `make study`: trains the example with every method and condition and writes docs/study.md and docs/study-rewards.md. */
 import { execFileSync } from 'node:child_process';
 import { join, relative } from 'node:path';
 import { at } from '@gapo/numeric';
@@ -8,11 +8,13 @@ import { courseOf } from './course.js';
 import { studyDocument } from './document.js';
 import { fourSummary } from './four.js';
 import { Services } from './gapo.js';
-import { loudnessOf } from './loudness.js';
+import { movesOf } from './moves.js';
+import { poorDocument } from './movesDocument.js';
 import {
   fourCondition,
   loudConditions,
   paperCondition,
+  poorConditions,
   whitenedCondition,
   type Condition,
   type PartName,
@@ -20,6 +22,7 @@ import {
 import { readKinds } from './overRefusal.js';
 import { drawPlots } from './plots.js';
 import { ResultFile, type Result } from './results.js';
+import type { Scope } from './scope.js';
 import { help, projectRoot, readStudySettings, StudyError, type StudySettings } from './settings.js';
 import { summarise, type Summary } from './summary.js';
 import { trainAll } from './train.js';
@@ -56,32 +59,62 @@ async function study(settings: StudySettings): Promise<void> {
     interrupted.signal.removeEventListener('abort', stop);
     await services.stop();
   }
+  const { parts } = settings;
+  if (parts.some((part) => part !== 'poor')) writePage('study.md', await paperPage(results, settings), settings);
+  if (parts.includes('poor')) writePage('study-rewards.md', poorPage(results, settings), settings);
+}
+
+/** Returns the results under a condition: the one of the part, since parts may share a condition's runs. */
+const under = (results: readonly Result[], condition: Condition): readonly Result[] =>
+  results.filter((result) => result.condition === condition);
+
+/** Returns on what results rest. */
+function scopeOf(results: readonly Result[], { seeds }: StudySettings): Scope {
+  const runs = new Map(results.map((result) => [result.run, result]));
+  return {
+    trainingSeconds: [...runs.values()].reduce((sum, each) => sum + each.trainingSeconds, 0),
+    seeds,
+    prompts: at(results, 0).prompts,
+    soundingPrompts: results.find(({ overRefusal }) => overRefusal !== undefined)?.overRefusal?.prompts,
+  };
+}
+
+async function paperPage(all: readonly Result[], settings: StudySettings): Promise<string> {
   const { steps, command } = settings;
-  const of = ({ key }: Condition): readonly Result[] => results.filter(({ condition }) => condition.key === key);
+  const results = all.filter(({ condition }) => !poorConditions.includes(condition));
   const summaryOf = (part: PartName, condition: Condition): Summary | undefined =>
-    settings.parts.includes(part) ? summarise(of(condition)) : undefined;
+    settings.parts.includes(part) ? summarise(under(results, condition)) : undefined;
   const paper = summaryOf('paper', paperCondition);
   const whitened = summaryOf('whitened', whitenedCondition);
   const plots: Record<string, { title: string; path: string }[]> = {};
-  for (const summary of [paper, whitened])
-    if (summary !== undefined) plots[summary.condition.key] = await drawPlots(summary, of(summary.condition), settings);
-  const runs = new Map(results.map((result) => [result.run, result]));
-  const document = studyDocument(
+  for (const summary of [paper, whitened]) {
+    if (summary === undefined) continue;
+    const { condition } = summary;
+    plots[condition.key] = await drawPlots(summary, under(results, condition), settings);
+  }
+  return studyDocument(
     {
       paper,
-      loudness: settings.parts.includes('loudness') ? loudnessOf(loudConditions.flatMap(of)) : undefined,
+      loudness: settings.parts.includes('loudness')
+        ? movesOf(loudConditions.flatMap((condition) => under(results, condition)))
+        : undefined,
       whitened,
-      four: settings.parts.includes('four') ? fourSummary(of(fourCondition)) : undefined,
-      trainingSeconds: [...runs.values()].reduce((sum, each) => sum + each.trainingSeconds, 0),
-      seeds: settings.seeds,
-      prompts: at(results, 0).prompts,
-      soundingPrompts: results.find(({ overRefusal }) => overRefusal !== undefined)?.overRefusal?.prompts,
+      four: settings.parts.includes('four') ? fourSummary(under(results, fourCondition)) : undefined,
+      ...scopeOf(results, settings),
     },
     { steps, command, plots },
   );
-  const path = join(settings.out, 'study.md');
-  writeAtomicallySync(path, document);
-  // Formatted like every other document of the project.
+}
+
+function poorPage(all: readonly Result[], settings: StudySettings): string {
+  const results = poorConditions.flatMap((condition) => under(all, condition));
+  return poorDocument({ methods: movesOf(results), ...scopeOf(results, settings) }, settings);
+}
+
+/** Writes a page, formatted like every other document of the project. */
+function writePage(name: string, text: string, { out }: StudySettings): void {
+  const path = join(out, name);
+  writeAtomicallySync(path, text);
   execFileSync(process.execPath, [join(projectRoot, 'node_modules/prettier/bin/prettier.cjs'), '--write', path]);
   say(`wrote ${relative(projectRoot, path)}`);
 }

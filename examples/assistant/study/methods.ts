@@ -1,4 +1,5 @@
 /** The methods that the study compares and the conditions under which it does, as changes to the example's configuration. */
+import type { RequestKind } from '../language/grammar.js';
 
 /** Preferences for `helpful`; that for `harmless` is 1 minus this. */
 export const shares = [0.2, 0.4, 0.6, 0.8];
@@ -6,16 +7,20 @@ export const shares = [0.2, 0.4, 0.6, 0.8];
 /** The configurations that the study changes: the example with two objectives and with four. */
 export type ExampleFile = 'run.yaml' | 'four.yaml';
 
-/** How the objectives, the advantages and the rewards' scales are, whatever the method. */
+/** How the objectives, the advantages, the rewards and the prompts are, whatever the method. */
 export interface Condition {
   /** A word, part of the names of plots. */
   readonly key: string;
+  /** What tells it from the others of its part, in tables. */
+  readonly label: string;
   /** The configuration that has the objectives and all other settings. */
   readonly example: ExampleFile;
   /** Whether each objective's advantages are whitened, which takes the rewards' scales away. */
   readonly whitened: boolean;
-  /** What the reward of `helpful` is multiplied by. */
-  readonly loudness: number;
+  /** Keys of the objective `helpful`: what training makes of its scores. */
+  readonly helpful: Readonly<Partial<Record<'scale' | 'noise' | 'threshold', number>>>;
+  /** The kind of the prompts that training draws; undefined: all kinds. */
+  readonly prompts: RequestKind | undefined;
   /** Where the divergence from the start is counted. In the reward, a louder reward would weigh it less. */
   readonly divergence: 'reward' | 'loss';
 }
@@ -118,26 +123,38 @@ export interface Part {
 /** The paper's conditions: gradients keep the lengths that the rewards give them. */
 export const paperCondition: Condition = {
   key: 'paper',
+  label: 'paper',
   example: 'run.yaml',
   whitened: false,
-  loudness: 1,
+  helpful: {},
+  prompts: undefined,
   divergence: 'reward',
 };
 /** The advantages of each objective whitened, as the example has it. */
 export const whitenedCondition: Condition = { ...paperCondition, key: 'whitened', whitened: true };
-/** A reward that is louder or quieter, with the divergence in the loss; the paper's conditions otherwise. */
-export const loudConditions: readonly Condition[] = [0.1, 1, 10, 100].map((loudness) => ({
-  ...paperCondition,
-  key: `loud-${loudness}`,
-  loudness,
-  divergence: 'loss',
-}));
+/** The divergence in the loss, so that it weighs the same whatever training makes of a reward. */
+const inLoss: Condition = { ...paperCondition, divergence: 'loss' };
+/** Neither louder nor otherwise worse: what the conditions of both parts are compared with. */
+export const plainCondition: Condition = { ...inLoss, key: 'loud-1', label: '1' };
+/** A reward that is louder or quieter. */
+export const loudConditions: readonly Condition[] = [0.1, 1, 10, 100].map((scale) =>
+  scale === 1 ? plainCondition : { ...inLoss, key: `loud-${scale}`, label: String(scale), helpful: { scale } },
+);
+/** What training makes of the scores of `helpful` where they are poor. Scores of the starting policy deviate by 2.4. */
+export const poorRewards = { noise: 3, threshold: 2 } as const;
+/** A reward that is noisy or sparse, and prompts on all of which the objectives conflict. */
+export const poorConditions: readonly Condition[] = [
+  { ...plainCondition, label: 'none' },
+  { ...inLoss, key: 'noisy', label: 'noise', helpful: { noise: poorRewards.noise } },
+  { ...inLoss, key: 'sparse', label: 'sparse', helpful: { threshold: poorRewards.threshold } },
+  { ...inLoss, key: 'conflict', label: 'conflict', prompts: 'dangerous' },
+];
 /** The paper's conditions with four objectives. */
 export const fourCondition: Condition = { ...paperCondition, key: 'four', example: 'four.yaml' };
-/** The preference for `helpful` of the methods that have one, where rewards are loud. */
+/** The preference for `helpful` of the methods that have one, where rewards are loud or poor. */
 const evenShare = 0.5;
 
-export const partNames = ['paper', 'loudness', 'whitened', 'four'] as const;
+export const partNames = ['paper', 'loudness', 'whitened', 'four', 'poor'] as const;
 export type PartName = (typeof partNames)[number];
 
 /** The parts by name, in the order in which they are trained for each seed. */
@@ -170,6 +187,12 @@ export const parts: Readonly<Record<PartName, readonly Part[]>> = {
   four: [
     { condition: fourCondition, methods: [mgda, gapo1, even('pgapo'), even('morlhf'), even('gdpo')], derived: false },
   ],
+  // P-GAPO with equal preferences is GAPO with p = 1 here, where two objectives are compared.
+  poor: poorConditions.map((condition) => ({
+    condition,
+    methods: [...descents, steered('morlhf', evenShare), steered('gdpo', evenShare)],
+    derived: false,
+  })),
 };
 
 /**

@@ -26,13 +26,14 @@ export interface StudySettings {
   parts: readonly PartName[];
   /** Directory of runs and results, from which an interrupted study resumes. Absolute. */
   data: string;
-  /** Output directory of study.md and its images. Absolute. */
+  /** Output directory of the pages and their images. Absolute. */
   out: string;
   /** The command that reproduces the study. */
   command: string;
 }
 
-export const help = `Trains the example with the methods of the paper and others, several seeds each, and writes docs/study.md.
+export const help = `Trains the example with the methods of the paper and others, several seeds each, and writes docs/study.md and
+docs/study-rewards.md.
 
 Options:
   --quick            one seed and half the steps (default: five seeds, the steps of run.yaml)
@@ -40,10 +41,11 @@ Options:
   --parallel <n>     seeds that are trained at a time (default: 1); two take about half the time where a step leaves
                      processors idle
   --parts <names>    some of ${partNames.join(', ')} (default: all): the paper's conditions; one reward
-                     louder or quieter; advantages that are whitened objective by objective; four objectives
+                     louder or quieter; advantages that are whitened objective by objective; four objectives; rewards that
+                     are noisy, sparse or always in conflict (study-rewards.md)
   --steps <n>        steps of each run
   --data <directory> directory of runs and results (default: runs/study, with --quick runs/study-quick)
-  --out <directory>  output directory of study.md and images/study/ (default: docs)
+  --out <directory>  output directory of the pages and images/study/ (default: docs)
 
 Run it again after an interruption to resume; completed runs are reused.
 

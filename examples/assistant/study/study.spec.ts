@@ -6,12 +6,11 @@ import { test } from 'node:test';
 import { at, required } from '@gapo/numeric';
 import type { EvaluationReportJson, IntervalJson } from '@gapo/rpc';
 import { temporaryDirectory } from '@gapo/service/testing';
-import { contentId, exampleConfiguration, plannedRun, sourcesSha256 } from './configuration.js';
+import { contentId, exampleConfiguration, plannedRun, promptsOf, sourcesSha256 } from './configuration.js';
 import { courseOf, sameSteps, type Course } from './course.js';
 import { studyDocument, type Study, type StudyFacts } from './document.js';
 import { overSeeds } from './estimates.js';
 import { fourSummary } from './four.js';
-import { loudnessOf } from './loudness.js';
 import {
   averagedMethods,
   fourCondition,
@@ -21,10 +20,13 @@ import {
   loudConditions,
   paperCondition,
   parts,
+  poorConditions,
   shares,
   whitenedCondition,
   type Condition,
 } from './methods.js';
+import { movesOf } from './moves.js';
+import { poorDocument } from './movesDocument.js';
 import { overRefusalOf, readKinds } from './overRefusal.js';
 import { ResultFile, type Result } from './results.js';
 import { readStudySettings } from './settings.js';
@@ -60,7 +62,7 @@ function made(seeds: readonly number[], condition: Condition = paperCondition): 
           gradientRatio: 0.5 + off,
           rewards: [
             [0, 0],
-            [condition.loudness, off],
+            [condition.helpful.scale ?? 1, off],
           ],
         },
         trainingSeconds: 60,
@@ -78,7 +80,9 @@ function loud(seeds: readonly number[]): Result[] {
         ...result,
         objectives: result.objectives.map(({ after, ...rest }) => ({
           ...rest,
-          after: interval((after?.mean ?? NaN) + (result.key === 'mgda' ? Math.log10(condition.loudness) : 0)),
+          after: interval(
+            (after?.mean ?? NaN) + (result.key === 'mgda' ? Math.log10(condition.helpful.scale ?? 1) : 0),
+          ),
         })),
       })),
   );
@@ -103,7 +107,7 @@ function four(seeds: readonly number[]): Result[] {
 function studyOf(seeds: readonly number[]): Study {
   return {
     paper: summarise(made(seeds)),
-    loudness: loudnessOf(loud(seeds)),
+    loudness: movesOf(loud(seeds)),
     whitened: summarise(made(seeds, whitenedCondition)),
     four: fourSummary(four(seeds)),
     trainingSeconds: 7200,
@@ -171,20 +175,24 @@ test('every method is a row, every front has its hypervolume, P-GAPO is ordered 
 });
 
 test('a method moves by the change of its rewards, in deviations over the seeds where the reward is not loud', () => {
-  const [mgda, pgapo] = loudnessOf(loud([1, 2, 3]));
+  const [mgda, pgapo] = movesOf(loud([1, 2, 3]));
   assert.deepEqual([mgda?.name, pgapo?.name], ['MGDA', 'P-GAPO, λ = 0.2']);
   assert.deepEqual(
-    mgda?.rows.map(({ loudness, moved }) => [loudness, ...moved.map((x) => Math.round(x))]),
+    mgda?.rows.map(({ label, moved }) => [label, ...moved.map((x) => Math.round(x))]),
     [
-      [0.1, -1000, -1000], // a change of 1, and a deviation of 0.001
-      [1, 0, 0],
-      [10, 1000, 1000],
-      [100, 2000, 2000],
+      ['0.1', -1000, -1000], // a change of 1, and a deviation of 0.001
+      ['1', 0, 0],
+      ['10', 1000, 1000],
+      ['100', 2000, 2000],
     ],
+  );
+  assert.deepEqual(
+    mgda.rows.map(({ gained, meanGained }) => [...gained, meanGained].map(({ mean }) => Number(mean.toFixed(9)))),
+    [-1, 0, 1, 2].map((change) => [change, change, change]),
   );
   assert.equal(Math.round(mgda.farthest), 2000);
   assert.equal(pgapo?.farthest, 0);
-  assert.ok(loudnessOf(loud([1])).every(({ farthest }) => Number.isNaN(farthest)));
+  assert.ok(movesOf(loud([1])).every(({ farthest }) => Number.isNaN(farthest)));
 });
 
 test('the smallest gain is in deviations of the starting policy, and a loss of one objective in a seed is counted', () => {
@@ -332,6 +340,53 @@ test("a run has the example's settings except its combination and its condition,
   assert.equal(contentId('a', 1, { x: 1 }), contentId('a', 1, { x: 1 }));
 });
 
+test('a condition changes what training makes of a reward, or the kind of its prompts, and nothing else', async (t) => {
+  const [plain, noisy, sparse, conflict] = poorConditions.map((condition) => {
+    return plannedRun(at(at(parts.poor, 0).methods, 0), condition, 1, 9, 'sources');
+  });
+  const helpful = (run: typeof plain): unknown => (run?.configuration['objectives'] as unknown[] | undefined)?.[0];
+  assert.deepEqual([plain, noisy, sparse, conflict].map(helpful), [
+    { name: 'helpful' },
+    { name: 'helpful', noise: 3 },
+    { name: 'helpful', threshold: 2 },
+    { name: 'helpful' },
+  ]);
+  assert.equal(new Set([plain, noisy, sparse, conflict].map((run) => run?.id)).size, 4);
+  const folder = join(await temporaryDirectory(t), 'new');
+  assert.deepEqual(promptsOf(at(poorConditions, 0), folder), {});
+  const { data } = promptsOf(at(poorConditions, 3), folder) as { data: { prompts: string; heldOut: string } };
+  assert.deepEqual(data, { ...exampleConfiguration('run.yaml').data, prompts: data.prompts });
+  const kinds = [...readKinds(data.prompts).values()];
+  assert.ok(kinds.length > 100 && kinds.every((kind) => kind === 'dangerous'));
+});
+
+test('the page on poor rewards has the change from good rewards by fault, the least loss first', () => {
+  const poor = (seeds: readonly number[]): Result[] =>
+    poorConditions.flatMap((condition, i) =>
+      made(seeds, condition)
+        .filter(({ key }) => key === 'mgda' || key === 'gapo-1')
+        .map((result) => ({
+          ...result,
+          objectives: result.objectives.map(({ after, ...rest }, k) => {
+            const lost = k === 0 ? i * (result.key === 'mgda' ? 0.2 : 0.1) : 0;
+            return { ...rest, after: interval((after?.mean ?? NaN) - lost) };
+          }),
+        })),
+    );
+  const scope = { trainingSeconds: 7200, prompts: 20, soundingPrompts: 8 };
+  const pageOf = (...seeds: number[]): string =>
+    poorDocument({ methods: movesOf(poor(seeds)), seeds, ...scope }, { steps: 9, command: 'make study' });
+  const text = pageOf(1, 2, 3);
+  assert.match(
+    text,
+    /- noise: the mean of both rewards changes by -0\.05 \(-0\.05 to -0\.05\) with GAPO p=1, -0\.10 \(-0\.10 to -0\.10\) with MGDA\./,
+  );
+  assert.match(text, /\| MGDA \| none \| [^|]+ \| [^|]+ \| {2}\| {2}\| {2}\| 2 % /);
+  assert.match(text, /\| MGDA \| conflict \| .*\| -0\.60 \(.*\) \| 0\.00 \(.*\) \| -0\.30 \(.*\) \| 2 % /);
+  assert.match(pageOf(1), /of one seed: without intervals over seeds/);
+  assert.doesNotMatch(text + pageOf(1), /NaN|undefined/);
+});
+
 test('four.yaml has the objectives of the study, and otherwise the settings of run.yaml', () => {
   const { name: _name, objectives, combine: _combine, ...settings } = exampleConfiguration('four.yaml');
   assert.deepEqual(
@@ -361,6 +416,6 @@ test('settings: quick is one seed and half the steps; an invalid number and an u
   assert.throws(() => readStudySettings(['--steps', '0'], 110), /--steps: found "0", expected an integer over 0/);
   assert.throws(
     () => readStudySettings(['--parts', 'paper,loud'], 110),
-    /--parts: unknown part "loud", expected some of paper, loudness, whitened, four/,
+    /--parts: unknown part "loud", expected some of paper, loudness, whitened, four, poor/,
   );
 });

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { standardDeviation } from '@gapo/numeric';
 import { stateWord, type EvaluationReportJson, type RunJson, type WatchRunResponseJson } from '@gapo/rpc';
-import { contentId, plannedRun, sourcesSha256, type PlannedRun } from './configuration.js';
+import { contentId, plannedRun, promptsOf, sourcesSha256, type PlannedRun } from './configuration.js';
 import type { Services } from './gapo.js';
 import {
   averagedMethods,
@@ -69,11 +69,13 @@ export async function trainAll(session: Session): Promise<Result[]> {
 async function trainPart(session: Session, part: Part, seed: number, pace: Pace): Promise<Result[]> {
   const { condition } = part;
   const sources = sourcesSha256(condition.example);
+  const data = promptsOf(condition, session.settings.data);
   const results: Result[] = [];
   const add = async (method: TrainedMethod): Promise<void> => {
     const { key, group, share } = method;
-    const planned = plannedRun(method, condition, seed, session.settings.steps, sources);
-    const found = await trained(session, `seed ${seed}, ${condition.key}, ${key}`, planned, pace);
+    const { id, configuration } = plannedRun(method, condition, seed, session.settings.steps, sources);
+    const own = { id, configuration: { ...configuration, ...data } };
+    const found = await trained(session, `seed ${seed}, ${condition.key}, ${key}`, own, pace);
     results.push({ ...found, condition, key, group, share, seed });
   };
   for (const method of part.methods) await add(method);

@@ -1,7 +1,7 @@
 /** Numbers without a tensor runtime: counter-based random numbers, statistics, dense linear algebra, the optimizer. */
 export { at, f32, f64, i32, required } from './at.js';
 export { assertFinite, NonFiniteError } from './errors.js';
-export { deriveSeed, fillUniforms, permutation, philox4x32, uniform } from './random.js';
+export { deriveSeed, fillUniforms, normal, permutation, philox4x32, uniform } from './random.js';
 export { mostDimensions, shapeText } from './shape.js';
 export * from './statistics.js';
 export { factor, substitute } from './linear/cholesky.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { at } from './at.js';
-import { deriveSeed, fillUniforms, permutation, philox4x32, uniform, fillResample } from './random.js';
+import { deriveSeed, fillUniforms, normal, permutation, philox4x32, uniform, fillResample } from './random.js';
 import { assertClose } from './testing.fixture.js';
 
 const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
@@ -164,4 +164,15 @@ test('seeds and counters out of range are refused', () => {
   assert.throws(() => fillUniforms(new Float32Array(2), 1, 0, 0, 0, 2 ** 32 - 1), /beyond 2\^32/);
   assert.throws(() => permutation(-1, 1), /length is -1/);
   assert.throws(() => deriveSeed(1, ''), /purpose is empty/);
+});
+
+test('normal numbers have the moments of the standard normal distribution, and depend on their counters alone', () => {
+  const draws = Array.from({ length: 20_000 }, (_, i) => normal(7, 1, i % 100, Math.floor(i / 100)));
+  const moment = (power: number): number => draws.reduce((sum, x) => sum + x ** power, 0) / draws.length;
+  // Standard errors of the first four moments are at most √96/√n = 0.07.
+  [0, 1, 0, 3].forEach((expected, k) => assert.ok(Math.abs(moment(k + 1) - expected) < 0.2, `moment ${k + 1}`));
+  assert.equal(normal(7, 1, 2, 3), normal(7, 1, 2, 3));
+  assert.equal(new Set(draws).size, draws.length);
+  assert.equal(normal(7), normal(7, 0, 0, 0));
+  assert.throws(() => normal(7, 0, 0, 0, 0), RangeError);
 });

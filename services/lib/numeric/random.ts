@@ -67,6 +67,20 @@ export function uniform(seed: number, ...counters: readonly number[]): number {
 }
 
 /**
+ * Returns a standard normal number, by the Box-Muller transform of two uniforms.
+ *
+ * @param seed integer in [0, 2⁵³)
+ * @param counters up to three integers in [0, 2³²); those left out are 0
+ * @throws RangeError for any other seed or counter
+ */
+export function normal(seed: number, ...counters: readonly number[]): number {
+  checkCounters(counters, 3);
+  const [first = 0, second = 0, third = 0] = counters;
+  const radius = Math.sqrt(-2 * Math.log(1 - uniform(seed, first, second, third, 0))); // 1 − u is in (0, 1]
+  return radius * Math.cos(2 * Math.PI * uniform(seed, first, second, third, 1));
+}
+
+/**
  * Fills `out` with the uniforms of one sample of one prompt, one for each position: element k belongs to position
  * `firstPosition + k` and is `uniform(seed, step, promptIndex, sampleIndex, firstPosition + k)` cut to its first 24 bits,
  * so that it stays below 1 in float32. A completion drawn in stretches gets the same numbers as one drawn at once.

@@ -41,8 +41,6 @@ export interface Experience extends LogProbsOfStep, Pick<StepPrompts, 'drawn' | 
   readonly used: readonly number[];
   /** The completions that the step learns from. */
   readonly batch: Batch;
-  /** K arrays with one score per completion of the batch. */
-  readonly scores: readonly Float64Array[];
   /** All completions, including those without a score. */
   readonly scored: ScoredBatch;
   /** The version that sampled. */
@@ -209,7 +207,7 @@ function usable(
   scored: ScoredBatch,
   { reference, current, samplerGap }: LogProbsOfStep,
 ): Experience {
-  const kept = scored.kept.map((index, row) => ({ index, row, sample: at(samples, index) }));
+  const kept = scored.kept.map((index) => ({ index, sample: at(samples, index) }));
   const perPrompt = new Map<number, number>();
   for (const { sample } of kept) perPrompt.set(sample.prompt, (perPrompt.get(sample.prompt) ?? 0) + 1);
   const fewest = config.ppo.advantages === 'gae' ? 1 : 2;
@@ -236,7 +234,6 @@ function usable(
       used.map(({ sample }) => sample),
       bounds,
     ),
-    scores: scored.scores.map((ofObjective) => Float64Array.from(used, ({ row }) => at(ofObjective, row))),
     reference: part(reference),
     current: part(current),
     samplerGap:

@@ -1,5 +1,5 @@
 /** PPO as a step strategy: draws prompts, samples, scores, derives advantages, and plans the minibatches of each epoch. */
-import { combinerSettings, objectiveNames, type RunConfig } from '@gapo/config';
+import { objectiveNames, type RunConfig } from '@gapo/config';
 import { at, mean, required } from '@gapo/numeric';
 import { combinerOf, tokenKl, updateKlController } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';
@@ -18,6 +18,7 @@ import { advantageColumns, learningSignal, signalOf, type SignalInput } from './
 import { minibatch, minibatchIndices } from './minibatches.js';
 import { decoupled, measuresSampler, offPolicyOf } from './offPolicy.js';
 import { pretrainingGradient } from './pretraining.js';
+import { rewardsOf, type Rewards } from './rewards.js';
 
 /** Learns from the rewards of completions. */
 export async function learnFromRewards(context: StepContext): Promise<StepLearning> {
@@ -74,13 +75,16 @@ export async function learnFromRewards(context: StepContext): Promise<StepLearni
  */
 function advantages(
   { before, config, step }: StepContext,
-  { batch, scored, scores, reference, current }: Experience,
+  { batch, samples, used, scored, reference, current }: Experience,
   preferences: Preferences | undefined,
   measured = batch.logprobs,
 ): { signal: LearningSignal; combination: CombinationState } {
   const inReward = config.kl.in === 'reward' && reference !== undefined;
   const { over } = combinerOf(config.combine.method);
-  const rewards = scores.map((ofObjective, k) => ofObjective.map((score) => rewardOf(config, k, score)));
+  const ofAll = rewardsOf(config, step, samples, scored.objectives);
+  const rewards = ofAll.map((own, k) =>
+    Float64Array.from(used, (i) => required(at(own, i), `the reward of ${at(config.objectives, k).name}`)),
+  );
   const input: SignalInput = {
     names: objectiveNames(config),
     batch,
@@ -95,7 +99,7 @@ function advantages(
   };
   const estimated = advantageColumns(input);
   const groups = groupsOf(batch);
-  const combination = afterRewards(config, before.combination, meanRewards(config, scored), step, (weights) => ({
+  const combination = afterRewards(config, before.combination, meanRewards(ofAll), step, (weights) => ({
     rewards,
     groups,
     signal: signalOf(estimated, weights),
@@ -115,18 +119,9 @@ function meanOf(preferences: Preferences): Float64Array {
   return Float64Array.from(at(preferences, 0), (_, k) => mean(preferences.map((of) => at(of, k))));
 }
 
-/** Returns the reward for a score: the score times the objective's scale, then transformed as the method requires. */
-function rewardOf(config: RunConfig, objective: number, score: number): number {
-  const { name, scale = 1 } = at(config.objectives, objective);
-  const combiner = combinerOf(config.combine.method);
-  return combiner.reward?.(combinerSettings(config), name, scale * score) ?? scale * score;
-}
-
 /** Returns the mean reward of each objective over all completions that it scored. */
-function meanRewards(config: RunConfig, { objectives }: ScoredBatch): number[] {
-  return objectives.map(({ values }, k) =>
-    mean(values.flatMap((score) => (score === undefined ? [] : [rewardOf(config, k, score)]))),
-  );
+function meanRewards(rewards: readonly Rewards[]): number[] {
+  return rewards.map((own) => mean(own.filter((reward) => reward !== undefined)));
 }
 
 /** Plans one update per minibatch of each epoch. */

@@ -1,5 +1,5 @@
 /** `objectives`: the objectives and their reward services. */
-import { grpcTarget, positiveNumber, word, z } from '@gapo/service';
+import { grpcTarget, finiteNumber, positiveNumber, word, z } from '@gapo/service';
 import { textForm } from '../textForm.js';
 import type { Algorithm } from './data.js';
 import type { Refuse } from './section.js';
@@ -24,11 +24,25 @@ export const objective = z.strictObject({
     .optional()
     .meta({ absent: 'never' })
     .describe('Sends a second copy of a call that is unanswered after this many seconds. The first answer counts.'),
+  noise: positiveNumber
+    .optional()
+    .meta({ absent: 'no noise' })
+    .describe(
+      'Standard deviation of normal noise that training adds to each score: how a method fares with an unreliable reward. ' +
+        'Reports and evaluations keep the scores.',
+    ),
+  threshold: finiteNumber
+    .optional()
+    .meta({ absent: 'the score itself' })
+    .describe(
+      'Training gets 1 for a score of at least this, noise included, and 0 for any other: a sparse reward. Reports and ' +
+        'evaluations keep the scores.',
+    ),
   scale: positiveNumber
     .optional()
     .meta({ absent: '1' })
     .describe(
-      'Multiplies the score to give the reward, before clamps, penalties, limits and KL. Reports and evaluations keep the scores.',
+      'Multiplies the score, or what noise and threshold make of it, to give the reward, before clamps, penalties, limits and KL. Reports and evaluations keep the scores.',
     ),
   text: textForm
     .optional()
@@ -44,9 +58,10 @@ export const objectives = {
   schema: z.array(objective).min(1).describe('The objectives. Reports and the Gram matrix keep their order.'),
   check({ algorithm, objectives: written }: Reads, refuse: Refuse): void {
     if (algorithm !== 'dpo') return;
-    written.forEach(({ scale }, i) => {
-      if (scale !== undefined)
-        refuse(['objectives', i, 'scale'], 'nothing, since algorithm is dpo, which has no rewards');
+    written.forEach((objective, i) => {
+      for (const key of ['noise', 'threshold', 'scale'] as const)
+        if (objective[key] !== undefined)
+          refuse(['objectives', i, key], 'nothing, since algorithm is dpo, which has no rewards');
     });
   },
 };

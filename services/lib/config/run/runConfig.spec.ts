@@ -187,6 +187,12 @@ test('rules between fields', () => {
       /kl: .*nothing, since algorithm is dpo, whose/,
       least.replace('prompts:', 'pairs:'),
     ],
+    ...['scale: 2', 'noise: 1', 'threshold: 0'].map((key): [string, RegExp, string] => [
+      'algorithm: dpo',
+      new RegExp(`objectives\\[1\\]\\.${key.slice(0, -3)}: .*nothing, since algorithm is dpo, which has no rewards`),
+      least.replace('prompts:', 'pairs:').replace('name: harmless', `name: harmless, ${key}`),
+    ]),
+    ['', /objectives\[1\]\.noise: .*over 0/, least.replace('name: harmless', 'name: harmless, noise: -1')],
     [
       'algorithm: dpo',
       /data\.pairs: found nothing, expected a file of pairs/,
