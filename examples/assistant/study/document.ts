@@ -1,5 +1,5 @@
 /** Generates docs/study.md from the summaries. */
-import { differenceOverSeeds, type Estimate } from './estimates.js';
+import { differenceOverSeeds } from './estimates.js';
 import { fixed, list, markdownTable, shown, shownShare } from './format.js';
 import type { FourSummary } from './four.js';
 import { fourObjectives, groupNames, objectives } from './methods.js';

@@ -8,8 +8,6 @@ import { courseOf } from './course.js';
 import { studyDocument } from './document.js';
 import { fourSummary } from './four.js';
 import { Services } from './gapo.js';
-import { movesOf } from './moves.js';
-import { poorDocument } from './movesDocument.js';
 import {
   fourCondition,
   loudConditions,
@@ -19,6 +17,8 @@ import {
   type Condition,
   type PartName,
 } from './methods.js';
+import { movesOf } from './moves.js';
+import { poorDocument } from './movesDocument.js';
 import { readKinds } from './overRefusal.js';
 import { drawPlots } from './plots.js';
 import { ResultFile, type Result } from './results.js';

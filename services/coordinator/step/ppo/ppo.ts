@@ -1,5 +1,5 @@
 /** PPO as a step strategy: draws prompts, samples, scores, derives advantages, and plans the minibatches of each epoch. */
-import { objectiveNames, type RunConfig } from '@gapo/config';
+import { objectiveNames } from '@gapo/config';
 import { at, mean, required } from '@gapo/numeric';
 import { combinerOf, tokenKl, updateKlController } from '@gapo/objectives';
 import { spanNames } from '@gapo/tracing';

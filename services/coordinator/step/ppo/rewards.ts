@@ -24,7 +24,7 @@ export function rewardsOf(
   samples: readonly Pick<Sample, 'prompt' | 'sample'>[],
   scored: readonly Pick<ObjectiveScores, 'values'>[],
 ): Rewards[] {
-  const { reward } = combinerOf(config.combine.method);
+  const combiner = combinerOf(config.combine.method);
   return config.objectives.map((objective, k) => {
     const seed = deriveSeed(config.seed, `noise on ${objective.name}`);
     return at(scored, k).values.map((score, i) => {
@@ -32,7 +32,7 @@ export function rewardsOf(
       const { prompt, sample } = at(samples, i);
       const noise = objective.noise === undefined ? 0 : objective.noise * normal(seed, step, prompt, sample);
       const own = trainingScore(objective, score + noise);
-      return reward?.(combinerSettings(config), objective.name, own) ?? own;
+      return combiner.reward?.(combinerSettings(config), objective.name, own) ?? own;
     });
   });
 }
