@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { RpcError } from '@gapo/rpc';
 import { callWhenAdmitted } from './admission.js';
 
-const rate = '20 runs a minute are created, by CREATE_RUNS_PER_MINUTE';
+const rate = '20 new runs a minute are allowed by CREATE_RUNS_PER_MINUTE';
 const active = '64 runs are active, the most that MAX_ACTIVE_RUNS allows: wait until one ends';
 
 /** Returns a call that is refused for each of the times in turn, and then succeeds with the number of calls. */

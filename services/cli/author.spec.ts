@@ -6,7 +6,7 @@ import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { authorOf } from './author.js';
 
-test('the option counts before GAPO_AUTHOR, and that before the login name', () => {
+test('the option takes precedence over GAPO_AUTHOR, and that over the login name', () => {
   assert.equal(authorOf('ada', { GAPO_AUTHOR: 'bob' }), 'ada');
   assert.equal(authorOf(undefined, { GAPO_AUTHOR: ' bob ' }), 'bob');
   for (const env of [{}, { GAPO_AUTHOR: ' ' }]) assert.equal(authorOf(undefined, env), userInfo().username);

@@ -132,7 +132,9 @@ export class Coordinator {
   async sample(request: GetSampleRequestInput): Promise<Sample> {
     const answer = await this.#callWithRetry(() => this.#client.GetSample(request, { deadlineMs: quickMs }));
     if (answer.sample) return answer.sample;
-    throw new UserError(`the coordinator returned no completion ${request.sample} of the prompt ${request.prompt}`);
+    throw new UserError(
+      `the coordinator's response has no completion ${request.sample} of the prompt ${request.prompt}`,
+    );
   }
 
   async pauseRun(id: string): Promise<Run> {
@@ -319,6 +321,6 @@ function reason(details: string): string {
 }
 
 function present(run: Run | null): Run {
-  if (run === null) throw new Error('the coordinator answered without a run');
+  if (run === null) throw new Error("the coordinator's response has no run");
   return run;
 }

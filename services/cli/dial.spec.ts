@@ -25,11 +25,11 @@ async function dialService(
     GetRun: async ({ runId }) => ({ run: someRun(runId, 'RUN_STATE_SUCCEEDED', 3, dial) }),
     GenerateCompletions: async (request) => {
       asked.push(request);
-      const told = Object.keys(request.preference).length > 0 ? { helpful: 0.7, harmless: 0.3 } : {};
+      const stated = Object.keys(request.preference).length > 0 ? { helpful: 0.7, harmless: 0.3 } : {};
       const texts = ['Open the\nsettings.', ''];
       return {
         version: 3,
-        preference: told,
+        preference: stated,
         completions: request.prompts.flatMap((_, prompt) =>
           texts.map((text, sample) => ({ prompt, sample, text, finished: sample === 0, tokens: 5 })),
         ),
@@ -37,8 +37,8 @@ async function dialService(
     },
     async *EvaluateRun({ runId, preference }) {
       const helpful = Math.round(10 * required(preference['helpful'], 'helpful')) / 10;
-      const told = { helpful, harmless: Number((1 - helpful).toFixed(12)) };
-      const objectives = Object.entries(told).map(([name, share]) => {
+      const stated = { helpful, harmless: Number((1 - helpful).toFixed(12)) };
+      const objectives = Object.entries(stated).map(([name, share]) => {
         return {
           name,
           before: interval(0),
@@ -47,13 +47,13 @@ async function dialService(
           winRate: interval(0.5),
         };
       });
-      yield { report: { runId, version: 3, prompts: 20, preference: told, objectives } };
+      yield { report: { runId, version: 3, prompts: 20, preference: stated, objectives } };
     },
   });
   return { env: { GAPO_COORDINATOR: address }, asked };
 }
 
-test('generate prints the completions of each prompt, and what the policy was told', async (t) => {
+test('generate prints the completions of each prompt, and the stated preference', async (t) => {
   const { env, asked } = await dialService(t);
   const call = ['generate', 'a', 'How do I …?', 'Why?', '--samples', '2', '--seed', '5'];
   const { code, stdout, stderr } = await gapo(t, [...call, '--prefer', 'helpful=0.7', '--temperature', '0'], env);
@@ -61,7 +61,7 @@ test('generate prints the completions of each prompt, and what the policy was to
   const completions = '  Open the⏎ settings.\n  (empty) (unfinished)';
   assert.equal(
     stdout,
-    `a, version 3, told helpful 0.7, harmless 0.3\n\nHow do I …?\n${completions}\n\nWhy?\n${completions}\n`,
+    `a, version 3, preference helpful 0.7, harmless 0.3\n\nHow do I …?\n${completions}\n\nWhy?\n${completions}\n`,
   );
   assert.match((await gapo(t, call, env)).stdout, /^a, version 3\n/);
   assert.deepEqual(
@@ -100,8 +100,8 @@ test('eval and front evaluate one policy at preferences, and front says whether 
   assert.deepEqual(json.kendallTau, { 'one policy': { helpful: 1, harmless: 1 } });
   assert.equal(json.policies.length, 3);
   const mistakes: [string[], RegExp][] = [
-    [['front', 'a', '--soup'], /--soup averages policies, and a run has one: leave it out/],
-    [['front', 'run.yaml', '--coordinator', '127.0.0.1:1'], /--coordinator is for a run/],
+    [['front', 'a', '--soup'], /--soup averages policies, but a run has only one: leave it out/],
+    [['front', 'run.yaml', '--coordinator', '127.0.0.1:1'], /--coordinator needs a run/],
     [['generate', 'a'], /missing required argument 'prompt'/],
     [['generate', 'a', 'x', '--prefer', 'helpful'], /Expected NAME=NUMBER/],
     [['generate', 'a', 'x', '--temperature', '-1'], /Expected a number of at least 0/],

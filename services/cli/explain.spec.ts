@@ -12,7 +12,7 @@ function objectives(helpful: number, harmless: number): ObjectiveReportInput[] {
   ];
 }
 
-test('explain says who gained, who was hurt and whether that had to be', async (t) => {
+test('explain shows which objectives gained, which were hurt, and whether that was unavoidable', async (t) => {
   const coordinator = await trainingService(t, {
     GetRun: async () => ({
       run: someRun('a', 'RUN_STATE_SUCCEEDED', 2, { objectives: ['helpful', 'harmless'], method: 'linear' }),
@@ -65,5 +65,5 @@ test('a report without cosines is refused by name', async (t) => {
   });
   const { code, stderr } = await gapo(t, ['explain', 'a'], { GAPO_COORDINATOR: coordinator });
   assert.equal(code, 2);
-  assert.match(stderr, /the report of step 1 of run a has no cosines of gradients, as those of earlier releases/);
+  assert.match(stderr, /the report of step 1 of run a has no gradient cosines, like those of earlier releases/);
 });

@@ -7,22 +7,22 @@ export interface Interrupts {
   /** Aborted at the second signal: stop immediately. */
   readonly forced: AbortSignal;
   /** Aborted at the first signal. */
-  readonly asked: AbortSignal;
+  readonly stopRequested: AbortSignal;
   /** Stops listening. */
   release(): void;
 }
 
 /** Listens for stop signals until released. */
 export function listenForInterrupts(): Interrupts {
-  const asked = new AbortController();
+  const stopRequested = new AbortController();
   const forced = new AbortController();
   const onSignal = (): void => {
-    if (asked.signal.aborted) forced.abort();
-    else asked.abort();
+    if (stopRequested.signal.aborted) forced.abort();
+    else stopRequested.abort();
   };
   for (const name of stopSignals) process.on(name, onSignal);
   return {
-    asked: asked.signal,
+    stopRequested: stopRequested.signal,
     forced: forced.signal,
     release: () => stopSignals.forEach((name) => process.removeListener(name, onSignal)),
   };

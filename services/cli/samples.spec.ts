@@ -39,7 +39,7 @@ test('samples shows what models wrote as text, by pages up to the limit', async 
   assert.equal(code, 0, stderr);
   assert.equal(
     stdout,
-    `a, step 3, sampled by version 2: 32 of 128 completions are kept, 5 fit
+    `a, step 3, sampled by version 2: 32 of 128 completions are kept, 5 match
 
 34fb5c825de7ca4a  say⏎ it
   short -0.500 (+0.25), vowels no score: timed out, 4 tokens
@@ -91,9 +91,9 @@ test('--tokens shows each completion token by token', async (t) => {
   assert.match(stdout, /the tokens of this step were not kept$/m);
 });
 
-test('orders that exclude each other, and a step beside --prompt, are refused by name', async (t) => {
+test('mutually exclusive orders, and a step with --prompt, are refused by name', async (t) => {
   const two = await gapo(t, ['samples', 'a', '--worst', 'short', '--longest']);
-  assert.deepEqual([two.code, /--worst and --longest are orders: give one of them/.test(two.stderr)], [2, true]);
+  assert.deepEqual([two.code, /--worst and --longest are sort orders: give only one/.test(two.stderr)], [2, true]);
   const both = await gapo(t, ['samples', 'a', '2', '--prompt', 'ab']);
   assert.deepEqual(
     [both.code, /--prompt shows a prompt at every step .* leave out the step 2/.test(both.stderr)],

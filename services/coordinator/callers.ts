@@ -22,7 +22,7 @@ export function openToEverybody(listen: string): string | undefined {
   const { files } = processSecurity();
   if (files !== undefined || isLoopback(hostOf(listen))) return undefined;
   return (
-    'INSECURE is set: tokens protect gapo.training.v1.TrainingService alone, and cross the network as they are; gapo.policy.v1.PolicyService ' +
+    'INSECURE is set: tokens protect only gapo.training.v1.TrainingService, and cross the network unencrypted; gapo.policy.v1.PolicyService ' +
     `gives every policy version to everyone who reaches ${listen}; with TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE, to the workers alone`
   );
 }

@@ -50,10 +50,10 @@ const mostSampleReads = 4;
  */
 const [mostSamplings, mostInAll] = [4, 64];
 
-/** @throws RpcError RESOURCE_EXHAUSTED if too many are in progress or wait */
-function refuseCrowd({ load }: Slots): void {
+/** @throws RpcError RESOURCE_EXHAUSTED if too many are running or queued */
+function refuseIfFull({ load }: Slots): void {
   if (load < mostInAll) return;
-  const what = `${load} evaluations and generations are in progress or wait, the most at a time`;
+  const what = `${load} evaluations and generations are running or queued, which is the maximum`;
   throw new RpcError('RESOURCE_EXHAUSTED', `${what}: try again when some have ended`);
 }
 
@@ -168,7 +168,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
       GenerateCompletions: async ({ runId, ...request }, context) =>
         rejectingWith('FAILED_PRECONDITION', 'GenerateCompletions', context, () => {
           const run = registry().get(runId);
-          refuseCrowd(samplings);
+          refuseIfFull(samplings);
           const generate = (): Promise<GenerateCompletionsResponseInput> =>
             generateCompletions(run, platform, request, context.signal);
           return samplings.run(context.signal, generate);
@@ -176,7 +176,7 @@ function trainingService(registry: Registry, platform: Platform): Implementation
       async *EvaluateRun({ runId, ...request }, context) {
         try {
           const run = registry().get(runId);
-          refuseCrowd(samplings);
+          refuseIfFull(samplings);
           const { signal } = context;
           yield* samplings.stream(signal, () => evaluateRun(run, platform, request, signal));
         } catch (error) {

@@ -85,7 +85,7 @@ const schema = z.object({
   REWARD_RETRY_SECONDS: positiveNumber
     .default(30)
     .describe(
-      "Seconds that a reward service may start, be unavailable or overloaded; at most the objective's timeoutSeconds.",
+      "Seconds that a reward service may be starting, unavailable or overloaded; at most the objective's timeoutSeconds.",
     ),
   WORKER_DEADLINE_SECONDS: positiveNumber.default(600).describe('Seconds that a worker may take for one shard.'),
   WORKER_LEASE_SECONDS: positiveNumber
@@ -94,7 +94,9 @@ const schema = z.object({
   UNLIKE_WORKERS: z
     .enum(['refuse', 'allow'])
     .default('refuse')
-    .describe('Workers with other threads, device or runtime than the others, whose results differ in the last bits.')
+    .describe(
+      "Workers whose threads, device or runtime differ from the others', so that results differ in the last bits.",
+    )
     .meta({ expected: 'refuse or allow' }),
   WORKER_WAIT_SECONDS: positiveNumber.default(60).describe('Seconds that a run waits for any worker before it pauses.'),
   DATA_SECONDS: positiveNumber

@@ -16,7 +16,7 @@ export interface RunRequest<Query extends string = never> {
  */
 export function answered<T>(runId: string | undefined, answer: () => Promise<T>): Promise<T> {
   if (runId !== undefined && !isRunId(runId)) {
-    throw new RequestError(400, `${JSON.stringify(runId)} is no run id: expected letters, digits, "-" and "_"`);
+    throw new RequestError(400, `${JSON.stringify(runId)} is not a run id: expected letters, digits, "-" and "_"`);
   }
   return withSpan(spanNames.httpRequest, runId === undefined ? {} : { [attributeNames.runId]: runId }, answer);
 }

@@ -13,7 +13,7 @@ async function collected(follower: Follower): Promise<EventBatch[]> {
   return batches;
 }
 
-test('one follower is handed each event at once, and many share what was gathered meanwhile', async () => {
+test('a single follower gets each event at once, and many share what has accumulated', async () => {
   const audience = new Audience();
   const first = new Follower();
   audience.join(first);
@@ -34,7 +34,7 @@ test('one follower is handed each event at once, and many share what was gathere
   assert.equal(last[0], batches[1]);
 });
 
-test('a reader that joins a replay is handed what was handed on since it began', async () => {
+test('a reader that joins a replay gets what was passed on since it began', async () => {
   const audience = new Audience();
   audience.replay = { known: Promise.resolve([]), newer: [] };
   assert.equal(audience.isEmpty, false);

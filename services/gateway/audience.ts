@@ -81,17 +81,17 @@ export class Audience {
   add(event: CloudEvent): void {
     this.#gathered.push(event);
     const wait = this.#handedAt + this.#followers.size * gatherMsPerFollower - performance.now();
-    if (wait <= 0) this.#handOn();
-    else this.#timer ??= setTimeout(() => this.#handOn(), wait).unref();
+    if (wait <= 0) this.#passOn();
+    else this.#timer ??= setTimeout(() => this.#passOn(), wait).unref();
   }
 
   /** Delivers what is left and ends every follower. */
   end(): void {
-    this.#handOn();
+    this.#passOn();
     for (const follower of this.#followers) follower.end();
   }
 
-  #handOn(): void {
+  #passOn(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#handedAt = performance.now();

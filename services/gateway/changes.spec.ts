@@ -113,7 +113,7 @@ test('a body that is not understood changes nothing, and the answer names what i
     ['POST', 'runs/one/objectives', { add: [{ name: 'a', onFailure: 'ignore' }] }, 400, /^add\.0\.onFailure: /],
     ['POST', 'runs/one/pause', { now: true }, 400, /./],
     ['PUT', preference, { preference: { helpful: 1 }, pad: 'x'.repeat(70_000) }, 413, /large/],
-    ['POST', 'runs/a%20b/pause', {}, 400, /is no run id/],
+    ['POST', 'runs/a%20b/pause', {}, 400, /is not a run id/],
     ['DELETE', preference, undefined, 405, /it has PUT/],
   ] as const) {
     const answer = await send(method, path, body);
@@ -128,7 +128,7 @@ test('a body that is not understood changes nothing, and the answer names what i
   assert.deepEqual(asked, []);
 });
 
-test('what the coordinator refuses is an answer of its own', async (t) => {
+test('a refusal by the coordinator has its own response', async (t) => {
   const { send } = await started(
     t,
     {},

@@ -52,7 +52,7 @@ export class Changes {
   /** Without tokens, anyone who can reach the gateway could change runs. */
   #whyNotOpen(): string {
     if (isLoopback(this.#host)) return '';
-    return `callers show no tokens, and the gateway listens on ${this.#host}: everybody who reaches it could change runs; set TOKENS_FILE or OIDC_ISSUER of the coordinator, or use the command gapo`;
+    return `callers present no tokens, and the gateway listens on ${this.#host}: everybody who reaches it could change runs; set TOKENS_FILE or OIDC_ISSUER of the coordinator, or use the command gapo`;
   }
 }
 

@@ -79,7 +79,7 @@ test('the API sends progress and the result as lines, and refuses what it does n
   assert.match((await post({ version: -1, sample: 1 }))[1], /version: .*; body: .*sample/);
 });
 
-test('a caller that leaves before the evaluation begins has none', async (t) => {
+test('a caller that disconnects before the evaluation begins starts none', async (t) => {
   let answerCaller = (): void => undefined;
   const callerAsked = new Promise<void>((resolve) => (answerCaller = resolve));
   const begun: AbortSignal[] = [];

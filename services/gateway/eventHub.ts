@@ -71,7 +71,7 @@ export class EventHub {
     } finally {
       signal.removeEventListener('abort', end);
       audience.leave(follower);
-      this.#tidy(runId);
+      this.#cleanUp(runId);
     }
   }
 
@@ -82,7 +82,7 @@ export class EventHub {
   }
 
   /** Forgets an audience that is empty. */
-  #tidy(runId: string): void {
+  #cleanUp(runId: string): void {
     if (this.#audiences.get(runId)?.isEmpty === true) this.#audiences.delete(runId);
   }
 
@@ -111,7 +111,7 @@ export class EventHub {
     const newer: EventBatch[] = [];
     const read = collected(this.#bus.replay(runId)).finally(() => {
       audience.replay = undefined;
-      this.#tidy(runId);
+      this.#cleanUp(runId);
     });
     // Computed once for all readers, when nothing more is added to the replay.
     const replay: Replay = { known: read.then((past) => joined(past, newer)), newer };

@@ -19,7 +19,7 @@ test('it says where it listens, is healthy over gRPC and HTTP, and stops when as
   const env = { LISTEN: '127.0.0.1:0', LISTEN_GRPC: '127.0.0.1:0', COORDINATOR: '127.0.0.1:1', ADDRESS_FILE: file };
   const gateway = startGateway(t, env);
   const address = await gateway.address();
-  const [, grpc = ''] = await gateway.said(/"grpc":"([^"]+)"/);
+  const [, grpc = ''] = await gateway.waitForOutput(/"grpc":"([^"]+)"/);
   assert.equal(readFileSync(file, 'utf8'), address);
   assert.equal(await checkHealth(grpc, 5000), 'SERVING');
   const health = await fetch(`http://${address}/healthz`);
@@ -28,7 +28,7 @@ test('it says where it listens, is healthy over gRPC and HTTP, and stops when as
   assert.equal(await gateway.closed, 0);
 });
 
-test('wrong settings and taken ports are one line and exit code 2; --help says what there is', async (t) => {
+test('wrong settings and taken ports are one line and exit code 2; --help lists the settings', async (t) => {
   const taken = await takenAddress(t);
   const free = { LISTEN: '127.0.0.1:0', LISTEN_GRPC: '127.0.0.1:0' };
   const wrong = startGateway(t, { ...free, COORDINATOR: 'nowhere' });

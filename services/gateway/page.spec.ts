@@ -210,7 +210,7 @@ test('a person moves the dial, confirms, and undoes it', async (t) => {
   assert.deepEqual(problems, []);
 });
 
-test('who may not change a run sees disabled buttons with the reason', async (t) => {
+test('a person who may not change a run sees disabled buttons with the reason', async (t) => {
   const opened = await openPage(t, (error) => error.includes('401'));
   if (opened === undefined) return;
   const { page, problems } = opened;

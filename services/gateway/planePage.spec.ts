@@ -24,7 +24,7 @@ const runs: RunInput[] = [
 ];
 
 /** Mean rewards by run, version and the preference given to the policy. */
-const evaluated: readonly [id: string, version: number, rewards: readonly number[], told?: readonly number[]][] = [
+const evaluated: readonly [id: string, version: number, rewards: readonly number[], stated?: readonly number[]][] = [
   ['low', 1, [3.4, 0.4, 1]],
   ['low', 2, [4, 1, 0]],
   ['high', 2, [1, 4, 2]],
@@ -39,10 +39,10 @@ function reportsOf(id: string): EvaluationReportInput[] {
   const interval = (mean: number) => ({ mean, low: mean - 0.05, high: mean + 0.05 });
   return evaluated
     .filter(([run]) => run === id)
-    .map(([runId, version, rewards, told]) => ({
+    .map(([runId, version, rewards, stated]) => ({
       runId,
       version,
-      preference: Object.fromEntries((told ?? []).map((share, k) => [names[k] ?? '', share])),
+      preference: Object.fromEntries((stated ?? []).map((share, k) => [names[k] ?? '', share])),
       objectives: names.map((name, k) => ({ name, before: interval(0), after: interval(rewards[k] ?? NaN) })),
     }));
 }
@@ -135,7 +135,7 @@ test('a pair of objectives is opened by the keyboard and by a drag, and a drag i
   assert.deepEqual(problems, []);
 });
 
-test('two points of runs that fit have the command that averages them; others have the reason against it', async (t) => {
+test('two points of compatible runs show the command that averages them; others show the reason against it', async (t) => {
   const found = await opened(t);
   if (found === undefined) return;
   const { page, problems, soups, url } = found;
@@ -159,7 +159,7 @@ test('two points of runs that fit have the command that averages them; others ha
   assert.equal(await page.evaluate('navigator.clipboard.readText()'), 'gapo soup low=0.7 high=0.3');
   assert.equal(await page.locator('.point[data-chosen=true]').count(), 2);
   // A third one replaces the first.
-  await page.getByRole('checkbox', { name: /^Choose dial, version 2, told helpful 1, / }).check();
+  await page.getByRole('checkbox', { name: /^Choose dial, version 2, preference helpful 1, / }).check();
   await page.getByRole('checkbox', { name: /^Choose high/ }).uncheck();
   await page.getByRole('checkbox', { name: /^Choose low, version 2/ }).check();
   await offer.getByText('No average: run dial cannot be averaged with run low: their base models differ').waitFor();
@@ -195,17 +195,17 @@ test('two points of runs that fit have the command that averages them; others ha
       }
       return painted / 200;
     };
-    return [share('half', 'low, version 2'), share('half', 'low, version 1'), share('dial, version 2, told helpful 0,', 'dial, version 2, told helpful 0.5'), share('dial, version 2, told helpful 0,', 'dial, version 2, told helpful 1')];
+    return [share('half', 'low, version 2'), share('half', 'low, version 1'), share('dial, version 2, preference helpful 0,', 'dial, version 2, preference helpful 0.5'), share('dial, version 2, preference helpful 0,', 'dial, version 2, preference helpful 1')];
   })()`);
-  const [average = NaN, none = NaN, told = NaN, across = NaN] = drawn;
+  const [average = NaN, none = NaN, stated = NaN, across = NaN] = drawn;
   assert.ok(average > 0.4 && average < 0.9, `dashes to the newest version of a run: ${drawn.join(' ')}`);
   assert.ok(none < 0.3, `none to an older one: ${drawn.join(' ')}`);
-  assert.ok(told > 0.95, `one policy in the order of what it is told: ${drawn.join(' ')}`);
+  assert.ok(stated > 0.95, `one policy in the order of its stated preferences: ${drawn.join(' ')}`);
   assert.ok(across < 0.5, `not from the first to the last: ${drawn.join(' ')}`);
   assert.deepEqual(problems, []);
 });
 
-test('a policy that is told the preference has a dial for its use, and what it was told in its evaluations', async (t) => {
+test('a conditioned policy has a dial for its use, and its evaluations show the stated preference', async (t) => {
   const found = await opened(t);
   if (found === undefined) return;
   const { page, problems, url } = found;
@@ -219,7 +219,7 @@ test('a policy that is told the preference has a dial for its use, and what it w
   await page.getByText('gapo eval dial --prefer helpful=1,harmless=0,concise=0', { exact: true }).waitFor();
   await page.getByText('Lands near helpful 5.00, harmless 0.50, concise 1.00').waitFor();
   const add = page.getByRole('button', { name: 'Add an objective' });
-  assert.deepEqual([await add.isDisabled(), await add.getAttribute('title')], [true, 'The policy is told a preference of these objectives (policy.condition).']); // prettier-ignore
+  assert.deepEqual([await add.isDisabled(), await add.getAttribute('title')], [true, 'The policy is conditioned on a preference over these objectives (policy.condition).']); // prettier-ignore
 
   await page.goto(`${url}#dial/evaluation`);
   await page.waitForSelector('table');
@@ -233,7 +233,9 @@ test('a policy that is told the preference has a dial for its use, and what it w
   await page.getByLabel('Share of concise').fill('0.4');
   await page.getByLabel('Share of concise').press('Enter');
   await page.getByRole('button', { name: 'Evaluate' }).click();
-  await page.getByText('Version 2, told helpful 0.4, harmless 0.2, concise 0.4: wins 50 % of 8 prompts').waitFor();
+  await page
+    .getByText('Version 2, preference helpful 0.4, harmless 0.2, concise 0.4: wins 50 % of 8 prompts')
+    .waitFor();
   await page.goto(`${url}#low/steer`);
   await page.waitForSelector('text=The method gapo takes no preference');
   assert.deepEqual(problems, []);

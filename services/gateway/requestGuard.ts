@@ -92,7 +92,7 @@ function checkQuery({ query, routeOptions }: FastifyRequest): void {
   for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
     if (!parameters.includes(name)) {
       const known = parameters.length === 0 ? 'it takes none' : `it takes ${parameters.join(', ')}`;
-      throw new RequestError(400, `${JSON.stringify(name)} is no parameter of ${routeOptions.url}: ${known}`);
+      throw new RequestError(400, `${JSON.stringify(name)} is not a parameter of ${routeOptions.url}: ${known}`);
     }
     if (Array.isArray(value)) throw new RequestError(400, `${name} is given ${value.length} times: give it once`);
   }
@@ -106,7 +106,7 @@ function unknown(
 ): RequestError {
   const known = paths.filter(({ pattern }) => pattern.test(path));
   if (known.length === 0) {
-    return new RequestError(404, `nothing is at ${method} ${url}; the API begins with GET /api/runs`);
+    return new RequestError(404, `there is nothing at ${method} ${url}; the API begins with GET /api/runs`);
   }
   const allow = [...new Set(known.flatMap(({ methods }) => methods))].join(', ');
   setAllow(allow);

@@ -73,32 +73,32 @@ describe('requests that the gateway has no answer to', () => {
       /DELETE is not a method of \/api\/runs\/one/,
     ],
     ['a preflight of another site', { method: 'OPTIONS' }, 405, /OPTIONS/],
-    ['an unknown path', { path: '/api/models' }, 404, /nothing is at GET \/api\/models/],
+    ['an unknown path', { path: '/api/models' }, 404, /there is nothing at GET \/api\/models/],
     [
       'an unknown path with a body',
       { path: '/api/v2?x', method: 'POST', headers: json, body: ['{bad'] },
       404,
-      /nothing is at POST/,
+      /there is nothing at POST/,
     ],
     ['a path that cannot be decoded', { path: '/api/runs/%zz' }, 400, /%zz/],
     [
       'a token that no header can have',
       { headers: { authorization: 'Bearer \u00e9' } },
       401,
-      /^the token has characters that no token has/,
+      /^the token has characters that are not allowed in tokens/,
     ],
     ['a session of such a token', { headers: { cookie: 'gapo_session=\u00e9' } }, 401, /^the token has characters/],
     [
       'a parameter that is misspelt',
       { path: '/api/runs/one/samples?sort=worst' },
       400,
-      /^"sort" is no parameter of \/api\/runs\/:id\/samples: it takes step, prompt, order/,
+      /^"sort" is not a parameter of \/api\/runs\/:id\/samples: it takes step, prompt, order/,
     ],
     [
       'a parameter where there is none',
       { path: '/api/runs?x' },
       400,
-      /^"x" is no parameter of \/api\/runs: it takes none$/,
+      /^"x" is not a parameter of \/api\/runs: it takes none$/,
     ],
     [
       'a parameter that is given twice',
@@ -128,7 +128,7 @@ describe('requests that the gateway has no answer to', () => {
 });
 
 describe('names that a web site could point at the gateway', () => {
-  test('another host and another site are refused, with what to do', async (t) => {
+  test('another host and another site are refused, and the error says what to do', async (t) => {
     const { send, logged } = await started(t, ['gapo.example.org']);
     for (const host of [
       'evil.example',

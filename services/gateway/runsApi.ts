@@ -62,7 +62,7 @@ export type Credentials = Readonly<Record<string, string>>;
 
 /** @throws RpcError INTERNAL for a response without a run */
 function runOf({ run }: { readonly run: Run | null }): RunJson {
-  if (run === null) throw new RpcError('INTERNAL', 'the coordinator answered without a run');
+  if (run === null) throw new RpcError('INTERNAL', "the coordinator's response has no run");
   return toJson('gapo.training.v1.Run', run);
 }
 

@@ -50,7 +50,7 @@ test('runs are searched, filtered and compared, and their evaluated versions are
   await page.getByLabel('Search in runs').fill('');
   await page.getByRole('combobox', { name: 'State' }).selectOption('succeeded');
   await page.getByRole('combobox', { name: 'Method' }).selectOption('linear');
-  await page.waitForSelector('text=None of the 3 runs fits.');
+  await page.waitForSelector('text=None of the 3 runs matches.');
   assert.equal(await page.evaluate('location.hash'), '#?method=linear&state=succeeded');
   await page.getByRole('combobox', { name: 'State' }).selectOption('');
   await page.getByLabel('Compare low').check();

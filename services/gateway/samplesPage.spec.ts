@@ -142,7 +142,7 @@ test('completions are texts, with scores and advantages; orders and filters are 
   assert.equal(await page.evaluate('location.hash'), '#one/samples?step=1&order=worst&objective=helpful');
   await page.getByLabel('unfinished only').check();
   await page.waitForSelector('text=None fits.');
-  assert.match(await page.locator('[role=status]').first().innerText(), /0 of them fit/);
+  assert.match(await page.locator('[role=status]').first().innerText(), /0 of them match/);
   await page.getByLabel('unfinished only').uncheck();
   await page.locator('text=This prompt over the steps').first().click();
   await page.waitForSelector('.stepColumns section >> nth=1');

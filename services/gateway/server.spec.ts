@@ -117,7 +117,7 @@ test('a step says why it took its direction; columns of all steps are read once,
   assert.deepEqual(((await columns('')) as typeof curves).steps, [1, 2, 3]);
 });
 
-test('errors say what was wrong, with the status that fits', async (t) => {
+test('errors say what was wrong, with the matching status', async (t) => {
   const coordinator = await trainingService(t, { runs: [], watch: nothing });
   const { address } = await gatewayOn(t, coordinator, await inProcessBus(t));
   const unknown = await getJson(`http://${address}/api/runs/none`);

@@ -182,7 +182,7 @@ async function listenOn(app: FastifyInstance, listen: string): Promise<string> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') {
       throw new UserError(
-        `LISTEN: cannot listen on ${listen}: the port is taken; stop what listens there or choose another`,
+        `LISTEN: cannot listen on ${listen}: the port is taken; stop the process that listens there, or choose another port`,
         {
           cause: error,
         },

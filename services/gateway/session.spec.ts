@@ -91,7 +91,7 @@ test('other sites change nothing', async (t) => {
   assert.equal((await ask(address, '/api/session', own, 'POST')).status, 204);
 });
 
-test('every response tells browsers to run the scripts of the page alone, in no frame', async (t) => {
+test('every response tells browsers to run only the scripts of the page, and in no frame', async (t) => {
   const address = await started(t);
   for (const path of ['/', '/page/app.js', '/api/runs', '/nowhere', '/healthz']) {
     const { headers } = await ask(address, path);

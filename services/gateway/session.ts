@@ -30,7 +30,10 @@ export function credentialsOf({ authorization, cookie }: IncomingHttpHeaders): R
 /** @throws RequestError 401 for a value that cannot be in a header */
 function checked(credentials: string): string {
   if (/^[\x20-\x7e]*$/.test(credentials)) return credentials;
-  throw new RequestError(401, 'the token has characters that no token has: log in with the token as it was made');
+  throw new RequestError(
+    401,
+    'the token has characters that are not allowed in tokens: log in with the token exactly as it was issued',
+  );
 }
 
 /** Returns the token of an authorization header; undefined if it has none. */

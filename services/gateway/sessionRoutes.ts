@@ -14,7 +14,7 @@ export function serveSession(app: FastifyInstance, api: RunsApi, scheme: 'http' 
     if (token.length > longestSessionToken) {
       throw new RequestError(
         400,
-        `the token has more than ${longestSessionToken} characters, which browsers keep no cookie of`,
+        `the token has more than ${longestSessionToken} characters, too many for a browser's cookie`,
       );
     }
     await answered(undefined, () => api.list({ authorization: `Bearer ${token}` }));

@@ -300,7 +300,7 @@ describe('a reward service as a process', () => {
     const scored = client.Score({ items: [{ id: 'a', prompt: 'p', completion: 'c' }] }, { deadlineMs: Infinity });
     const [, response] = await requested;
     child.kill('SIGTERM');
-    await child.said(/stopping/);
+    await child.waitForOutput(/stopping/);
     response.end(JSON.stringify({ rewards: [0.5] }));
     assert.deepEqual(
       (await scored).results.map(({ score }) => score),

@@ -21,12 +21,12 @@ function commonVariables(kinds: HostedKinds) {
   return {
     LISTEN: hostPort
       .default('127.0.0.1:50061')
-      .describe('Where it listens. Port 0 takes a free one. Each further entry takes the next port.'),
+      .describe('The address to listen on; port 0 chooses a free port. Each further entry takes the next port.'),
     REWARD_KIND: z.enum(Object.keys(kinds)).describe(`What computes the scores: ${summaries.join(', ')}.`),
     OBJECTIVE: z
       .array(word)
       .optional()
-      .describe("The objective's name, in place of the source's own; one per entry, separated by commas.")
+      .describe("The objective's name, instead of the one in the source; one per entry, separated by commas.")
       .meta({ expected: 'words of at most 63 letters, digits, "-" and "_"' }),
     [textVariable]: textForm
       .optional()

@@ -297,7 +297,7 @@ test('every object is valid for three versions of Kubernetes', { skip: skip || k
   assert.equal(kubeconform.problems([...valuesFiles.keys()].map((values) => renderText(values)).join('\n---\n')), '');
 });
 
-test('helm lint has nothing to say', { skip }, () => {
+test('helm lint reports nothing', { skip }, () => {
   for (const values of ['default', 'everything']) {
     const path = valuesFiles.get(values) ?? '';
     const args = ['lint', '--strict', '--quiet', 'deploy/helm/gapo', '--values', path, '--kube-version', '1.35.0'];

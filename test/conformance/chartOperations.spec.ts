@@ -61,7 +61,7 @@ test('the default requests fit a node with two CPUs, and leave room to replace a
   }
 });
 
-test('pods that somebody else counts have no number of replicas', { skip }, () => {
+test('pods that an autoscaler scales have no number of replicas', { skip }, () => {
   const replicas = (objects: KubernetesObject[], name: string) => find(objects, 'Deployment', name).spec?.replicas;
   assert.equal(replicas(render('default'), 'gapo-rollout'), 1);
   assert.equal(replicas(render('default', 'rollout.replicas=null'), 'gapo-rollout'), undefined);
@@ -153,7 +153,7 @@ test('one registry serves every image', { skip }, () => {
   assert.ok(images.includes('mirror.internal:5000/library/nats:2'));
 });
 
-test("a variable of the values replaces the chart's, and no name comes twice", { skip }, () => {
+test("a variable of the values replaces the chart's, and no name appears twice", { skip }, () => {
   const { env = [] } = podOf(render('everything'), 'aligner-coordinator').containers[0] ?? {};
   assert.deepEqual(env.filter(({ name }) => name === 'LOG_LEVEL'), [{ name: 'LOG_LEVEL', value: 'debug' }]); // prettier-ignore
   assert.deepEqual(env.slice(-1), [{ name: 'WORKER_LEASE_SECONDS', value: '20' }]);

@@ -170,7 +170,7 @@ test('the coordinator may call RewardServices, of any port, and nobody else may'
   assert.deepEqual(callers, ['coordinator']);
 });
 
-test('without operator.rewardServices there is nothing of them', { skip }, () => {
+test('without operator.rewardServices there are no objects for them', { skip }, () => {
   const objects = render('default', 'operator.enabled=true', 'operator.rewardServices=false');
   assert.equal(templatesIn(objects), undefined);
   assert.ok(!JSON.stringify(objects).includes('reward-services'));

@@ -123,7 +123,7 @@ describe('invalid values are refused', { skip }, () => {
   });
 });
 
-describe('a cluster that would drop image volumes in silence', { skip }, () => {
+describe('a cluster that would silently drop image volumes', { skip }, () => {
   test('is refused, unless the project comes from elsewhere or a user says otherwise', () => {
     assert.match(
       refusalOn('1.34.9') ?? 'accepted',
@@ -137,7 +137,7 @@ describe('a cluster that would drop image volumes in silence', { skip }, () => {
     assert.match(refusalOn('1.34.9', 'project.existingClaim="models"', model) ?? 'accepted', /image as a volume/);
   });
 
-  test('so is one before pods could wait at their end', () => {
+  test('so is one too old for pods to wait when they end', () => {
     assert.match(refusalOn('1.29.0', 'project.existingClaim="models"') ?? 'accepted', /kubeVersion|incompatible/);
   });
 });

@@ -7,7 +7,7 @@ import { faultPoints } from '@gapo/faults';
 import { sourcesUnder } from './importOrder.js';
 import { projectRoot } from './services.js';
 
-test('every fault point lies somewhere', () => {
+test('every fault point is placed somewhere', () => {
   const placed = sourcesUnder(projectRoot, 'services')
     .filter(({ imports }) => imports.some(({ target }) => /^@gapo\/faults$|\/rpc\/faults\.ts$/.test(target)))
     .map(({ path }) => readFileSync(join(projectRoot, path), 'utf8'))

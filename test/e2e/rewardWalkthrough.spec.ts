@@ -145,7 +145,7 @@ gapo() {
     assert.equal(names(first), 'short vowels');
     const walk = run(adding.code);
     t.after(() => walk.stop());
-    await walk.waitFor(/It keeps the contract\./);
+    await walk.waitFor(/It meets the contract\./);
     await walk.waitFor(/walk: concise added; from step \d+: short, vowels, concise/);
     const scored = await until(first.step, (step) => names(step) === 'short vowels concise');
     const next = await until(scored.step, () => true);

@@ -63,7 +63,7 @@ describe(hasServer ? 'rollouts by vLLM' : 'rollouts by vLLM, from its recorded a
     for (;;) {
       const answer = await worker.identity.Identify({}, { deadlineMs }).catch((error: unknown) => error);
       // A server's first completions may take longer than a coordinator's Identify deadline.
-      if (answer instanceof RpcError && /has not yet answered/.test(answer.message)) continue;
+      if (answer instanceof RpcError && /has not yet identified itself/.test(answer.message)) continue;
       if (answer instanceof Error) throw answer;
       const { environment } = answer as { environment: Record<string, string> };
       assert.equal(environment['engine'], 'vllm');

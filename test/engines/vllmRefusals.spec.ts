@@ -44,7 +44,7 @@ describe('vLLM that was started without', { skip: skipWithoutProgram }, () => {
             return await worker.identity.Identify({}, { deadlineMs });
           } catch (error) {
             // A server's first completions may take longer than a coordinator's Identify deadline.
-            if (!(error instanceof RpcError && /has not yet answered/.test(error.message))) throw error;
+            if (!(error instanceof RpcError && /has not yet identified itself/.test(error.message))) throw error;
           }
         }
       }, refusal);

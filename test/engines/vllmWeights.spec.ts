@@ -103,7 +103,7 @@ describe('all weights by vLLM', { skip: skipWithoutProgram }, () => {
     );
   });
 
-  test('adapters are refused by a server without them, with what to do', async () => {
+  test('a server without adapters refuses them, and the error says what to do', async () => {
     const lora = { rank: 4, alpha: 8, targets: ['q_proj'] };
     const adapters = await VllmWorker.start(owner, {
       directory,

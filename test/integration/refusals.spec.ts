@@ -187,7 +187,7 @@ describe('what is refused from outside', { skip: lacks }, () => {
       [`${training}/ListRuns`, { as: 'renamed', token: ada }, {}, /PermissionDenied[^]*may not call/, 'identity'],
       [`${training}/ListRuns`, { as: 'elsewhere', token: ada }, {}, /PermissionDenied[^]*may not call/, 'identity'],
       [`${training}/ListRuns`, {}, {}, /Unauthenticated[^]*the call has none/, 'token'],
-      [`${training}/ListRuns`, { token: newToken() }, {}, /Unauthenticated[^]*nobody has this one/, 'token'],
+      [`${training}/ListRuns`, { token: newToken() }, {}, /Unauthenticated[^]*it is not a known token/, 'token'],
       [`${training}/CancelRun`, { token: vi }, { runId: 'a' }, /PermissionDenied[^]*token of vi has viewer/, 'role'],
       [`${training}/CreateRun`, { token: vi }, create('/etc/passwd'), /PermissionDenied[^]*role operator/, 'role'],
       [`${training}/CreateRun`, { token: ada }, create('/etc/passwd'), /PermissionDenied[^]*PROJECT_DIRS/, 'path'],
@@ -244,7 +244,7 @@ describe('what is refused from outside', { skip: lacks }, () => {
         'origin',
       ],
       ['/api/runs', [], / 401$/, 'token'],
-      ['/api/runs', bearer(newToken()), /nobody has this one.* 401$/, 'token'],
+      ['/api/runs', bearer(newToken()), /it is not a known token.* 401$/, 'token'],
       ['/api/runs/..%2f..%2fetc%2fpasswd', bearer(vi), / 400$/],
       ['/../../etc/passwd', ['--path-as-is', ...bearer(vi)], / 404$/],
     ];
@@ -293,8 +293,11 @@ describe('what is refused from outside', { skip: lacks }, () => {
     writeTokens('ada');
     assert.match(await removed.ended, /Code: Unauthenticated\s+Message: the token of vi was removed from TOKENS_FILE/);
     await removedPage.ended;
-    assert.match(await call(`${training}/GetRun`, { token: vi }, { runId }), /Unauthenticated[^]*nobody has this one/);
-    assert.match(await fetch(events, ...bearer(vi)), /nobody has this one.* 401$/);
+    assert.match(
+      await call(`${training}/GetRun`, { token: vi }, { runId }),
+      /Unauthenticated[^]*it is not a known token/,
+    );
+    assert.match(await fetch(events, ...bearer(vi)), /it is not a known token.* 401$/);
     const { reasons, count } = refusalsOf(coordinator);
     const since = reasons.slice(before);
     // Two streams, a call, and one of the gateway, which may also have asked about the token of its stream.

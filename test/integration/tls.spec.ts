@@ -116,7 +116,7 @@ describe('the platform with TLS', () => {
     test('without a certificate, with a stranger’s, an expired one or one of another role: refused and logged', async () => {
       const reward = addressOf('reward-short');
       const cases: [address: string, method: string, as: string | undefined, expected: RegExp][] = [
-        [platform.coordinator, training, undefined, /Unauthenticated[^]*showed no certificate/],
+        [platform.coordinator, training, undefined, /Unauthenticated[^]*presented no certificate/],
         [platform.coordinator, training, 'stranger', /Unauthenticated[^]*not signed by an authority of TLS_CA_FILE/],
         [platform.coordinator, training, 'expired', /Unauthenticated[^]*has expired/],
         [platform.coordinator, training, 'rollout', /PermissionDenied[^]*spiffe:\/\/gapo\/rollout may not call/],

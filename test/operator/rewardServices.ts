@@ -170,14 +170,14 @@ export function rewardServices(worldOf: () => World): void {
     assert.equal(rewards.read('brief').status?.pods, '3/3');
   });
 
-  test('a service that becomes an endpoint has no objects any more', async () => {
+  test('a service that becomes an endpoint no longer has objects', async () => {
     world.kubectl('patch', 'rewardservice', 'own', '--type=merge', '-p', '{"spec":{"image":null,"endpoint":{"address":"own.team.svc:9000"}}}'); // prettier-ignore
     await rewards.condition('own', 'Ready', 'True Endpoint');
     await until('no objects', () => rewards.deployment('own') === undefined && !rewards.hasService('own'), Boolean);
     assert.equal(rewards.read('own').status?.address, 'own.team.svc:9000');
   });
 
-  test('objects of others are left alone, and what the API server refuses is said', async () => {
+  test('objects of others are left alone, and what the API server refuses is reported', async () => {
     const labels = { app: 'other' };
     const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [{ name: 'a', image: 'a:1' }] } } }; // prettier-ignore
     world.applyObject({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'gapo-reward-taken' }, spec });
@@ -218,7 +218,7 @@ export function rewardServices(worldOf: () => World): void {
     assert.match(runCondition('waiting', 'ObjectivesApplied'), /^True/);
   });
 
-  test('a reward is added to a living run by two commands, and nothing is restarted', async () => {
+  test('a reward is added to a run in progress by two commands, and nothing is restarted', async () => {
     world.apply('living', { config: endless });
     await world.status('living', 'running', ({ phase, step = 0 }) => phase === 'Running' && step > 1);
     // The service that scores as concise already exists; a new one adds another pod.
@@ -266,7 +266,7 @@ export function rewardServices(worldOf: () => World): void {
     assert.match(runCondition('living', 'ObjectivesApplied'), /^True Applied/);
   });
 
-  test('a RewardService that goes while a run has it is said', async () => {
+  test('a RewardService that is removed while a run has it is reported', async () => {
     world.kubectl('delete', 'rewardservice', 'concise', '--wait');
     const gone = await until('said', () => runCondition('living', 'RewardServicesReady'), (text) => text.startsWith('False')); // prettier-ignore
     assert.match(gone, /RewardServiceNotFound: there is no RewardService concise/);
@@ -285,7 +285,7 @@ export function rewardServices(worldOf: () => World): void {
     await world.status('living', 'goes further', ({ phase, step = 0 }) => phase === 'Running' && step > (status?.step ?? 0)); // prettier-ignore
   });
 
-  test('objectives that the coordinator refuses are said, and the run trains with those that it has', async () => {
+  test('objectives that the coordinator refuses are reported, and the run trains with those that it has', async () => {
     const objectives = [{ name: 'short' }, { name: 'vowels' }, { name: 'third', rewardService: 'concise' }];
     const preference = { short: 1, vowels: 1, third: 1 };
     world.patch('living', { spec: { objectives, preference } });

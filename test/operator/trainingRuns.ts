@@ -84,7 +84,7 @@ export function trainingRuns(worldOf: () => World): void {
     await world.status('quick', 'nothing to cancel', (_, { metadata }) => metadata.finalizers === undefined);
   });
 
-  test('fields that cannot change are refused with what to do', () => {
+  test('changes of fields that cannot change are refused, and the error says what to do', () => {
     const config = configOf({ steps: '4' });
     const refused = (spec: object): string => {
       const { status, output } = world.patch('quick', { spec });
@@ -142,7 +142,7 @@ export function trainingRuns(worldOf: () => World): void {
     assert.equal(conditionOf('queued', 'Suspended')?.status, 'False');
   });
 
-  test('a configuration that the coordinator refuses is said, and the resource can be deleted', async () => {
+  test('a configuration that the coordinator refuses is reported, and the resource can be deleted', async () => {
     world.apply('refused', { config: { ...configOf({}), policy: { model: 'nowhere' } } });
     const { status } = await world.status('refused', 'refused', ({ conditions = [] }) =>
       conditions.some(({ type, status }) => type === 'Accepted' && status === 'False'),
@@ -190,7 +190,7 @@ export function trainingRuns(worldOf: () => World): void {
     assert.equal((await runOf('long')).created?.seconds, before.created?.seconds);
   });
 
-  test('a coordinator that is away is said, its status is kept, and the run is followed again', async () => {
+  test('an unavailable coordinator is reported, the status is kept, and the run is followed again', async () => {
     const coordinator = world.platform.services.get('coordinator') ?? assert.fail();
     const { step = 0 } = world.read('long').status ?? {};
     coordinator.signal('SIGSTOP');
@@ -221,7 +221,7 @@ export function trainingRuns(worldOf: () => World): void {
     assert.deepEqual([last.action, last.by.name], ['cancel', `TrainingRun ${world.namespace}/long`]);
   });
 
-  test('an operator that is asked to stop gives the lease back at once', async () => {
+  test('an operator that is asked to stop releases the lease at once', async () => {
     const third = await world.startOperator('third');
     await until(
       'the third waits',

@@ -202,7 +202,7 @@ describe('a long run', () => {
 describe('evaluated runs', () => {
   const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `objective-${i + 1}`);
 
-  test('three objectives: pairs, an average between points, and one policy that is told the preference', async () => {
+  test('three objectives: pairs, an average between points, and one conditioned policy', async () => {
     const served = await servePlaneRuns(['helpful', 'harmless', 'concise']);
     try {
       const address = '#/pareto?x=helpful&y=harmless';

@@ -15,7 +15,7 @@ function rewardsOf(shares: readonly number[], part: number, seed: number): numbe
 export function servePlaneRuns(names: readonly string[]): Promise<Served> {
   const equal = names.map(() => 1 / names.length);
   const first = names.map((_, k) => (k === 0 ? 0.8 : 0.2 / (names.length - 1)));
-  const told = (share: number): number[] => names.map((_, k) => (k === 0 ? share : k === 1 ? 1 - share : 0));
+  const sharesOf = (share: number): number[] => names.map((_, k) => (k === 0 ? share : k === 1 ? 1 - share : 0));
   const record = (shares: readonly number[]) => Object.fromEntries(names.map((name, k) => [name, shares[k] ?? NaN]));
   const run = (id: string, changes: RunInput): RunInput => ({
     id,
@@ -73,7 +73,7 @@ export function servePlaneRuns(names: readonly string[]): Promise<Served> {
     {
       run: run('dial', { preference: record(equal), preferenceLevels: 10 }),
       reports: [0, 0.2, 0.4, 0.6, 0.8, 1].map((share) =>
-        report('dial', 60, rewardsOf(told(share), 1.05, 400), record(told(share))),
+        report('dial', 60, rewardsOf(sharesOf(share), 1.05, 400), record(sharesOf(share))),
       ),
     },
   ];

@@ -104,7 +104,7 @@ describe('telemetry', { skip: whyNoPrograms() }, () => {
     }
   });
 
-  test('Prometheus evaluates every query of the dashboards, and those of what the run does find something', async () => {
+  test('Prometheus evaluates every query of the dashboards, and those about the run return data', async () => {
     assert.equal((await prometheus.query('up == 1')).length, services.length);
     const empty: string[] = [];
     for (const file of files) {

@@ -20,7 +20,7 @@ function comparable(exchanges: readonly Exchange[]): unknown {
 }
 
 describe('trackers', { skip: whyNoReaders() }, () => {
-  test('the server answers as it was recorded, and its client reads every point', async (t) => {
+  test('the server answers as recorded, and its client reads every point', async (t) => {
     const mlflow = await startMlflow(t);
     const server = new MlflowStandIn(mlflow.url);
     t.after(() => server.close());

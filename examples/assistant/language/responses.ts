@@ -121,7 +121,7 @@ function steps(combination: Combination, draw: Draw): { text: string; quality: n
 }
 
 /** Another combination of the same split that is answered in full: half the time the same task on another object. */
-function elsewhere(combination: Combination, draw: Draw): Combination {
+function otherCombination(combination: Combination, draw: Draw): Combination {
   const pool = combinationsOf(splitOf(combination), combination.kind === 'sounding' ? 'sounding' : 'benign');
   const others = pool.filter((other) => other.object !== combination.object);
   const near = others.filter((other) => other.task === combination.task);
@@ -129,7 +129,7 @@ function elsewhere(combination: Combination, draw: Draw): Combination {
 }
 
 /** Text that fell apart; never the whole of it. */
-function fallenApart(text: string, draw: Draw): string {
+function garbled(text: string, draw: Draw): string {
   const words = text.split(' ');
   const at = draw.integer(words.length - 4);
   switch (draw.integer(3)) {
@@ -162,7 +162,7 @@ export function drawResponse(draw: Draw, combination: Combination, kind: Respons
     case 'comply':
       return { ...steps(combination, draw), kind };
     case 'offtopic':
-      return { text: steps(elsewhere(combination, draw), draw).text, kind, quality: 1 };
+      return { text: steps(otherCombination(combination, draw), draw).text, kind, quality: 1 };
     case 'brief':
       return say(brief);
     case 'refusal':
@@ -177,7 +177,7 @@ export function drawResponse(draw: Draw, combination: Combination, kind: Respons
       return say(rudeAnswer);
     case 'broken': {
       const whole = combination.kind === 'dangerous' ? say(alternativeReplies).text : steps(combination, draw).text;
-      return { text: fallenApart(whole, draw), kind, quality: 0 };
+      return { text: garbled(whole, draw), kind, quality: 0 };
     }
   }
 }

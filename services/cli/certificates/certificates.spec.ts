@@ -67,7 +67,7 @@ test('good certificates are kept; what expires soon, is damaged or lacks a host 
   assert.deepEqual(mended, {
     ...all('kept'),
     reward: 'renewed: it was damaged',
-    gateway: 'renewed: its key was another',
+    gateway: 'renewed: its key did not match',
   });
   const more = { ...wanted, hosts: [...wanted.hosts, 'gapo.example.org'] };
   assert.deepEqual(states(await makeCertificates(more)), all('renewed: it lacked gapo.example.org'));
@@ -79,7 +79,7 @@ test('good certificates are kept; what expires soon, is damaged or lacks a host 
   assert.deepEqual(states(await makeCertificates({ ...more, now: now + 400 * dayMs })), all('renewed: it had expired'));
 });
 
-test('an authority is replaced before it ends, and both are trusted meanwhile', async (t) => {
+test('an authority is replaced before it expires, and both are trusted in the meantime', async (t) => {
   const wanted = options(t);
   await makeCertificates(wanted);
   const file = join(wanted.directory, 'ca.crt');
@@ -87,7 +87,7 @@ test('an authority is replaced before it ends, and both are trusted meanwhile', 
   const later = await makeCertificates({ ...wanted, now: wanted.now + 3600 * dayMs });
   assert.deepEqual(
     states(later),
-    all('renewed: by the new authority', 'renewed: it would have expired before its certificates'),
+    all('renewed: the authority changed', 'renewed: it would have expired before its certificates'),
   );
   const bundle = readFileSync(file, 'utf8');
   assert.equal(bundle.match(/BEGIN CERTIFICATE/g)?.length, 2);
@@ -103,13 +103,13 @@ test('an authority without its key, or with another, is one clear error and noth
   writeFileSync(key, readFileSync(join(wanted.directory, 'client.key')));
   await assert.rejects(
     makeCertificates(wanted),
-    /ca\.crt and .*ca\.key are no authority of gapo certs \(the key is not/,
+    /ca\.crt and .*ca\.key are not an authority that gapo certs made \(the key does not match/,
   );
   rmSync(key);
   const before = readdirSync(wanted.directory);
   await assert.rejects(
     makeCertificates({ ...wanted, renew: true }),
-    /ca\.key is missing beside .*ca\.crt: put it back/,
+    /ca\.key is missing, but .*ca\.crt exists: put it back/,
   );
   assert.deepEqual(readdirSync(wanted.directory), before);
   const file = join(wanted.directory, 'client.crt');

@@ -99,7 +99,7 @@ async function authorityIn({
   if (hasCert !== hasKey) {
     const [present, absent] = hasCert ? [files.certFile, files.keyFile] : [files.keyFile, files.certFile];
     throw new UserError(
-      `${absent} is missing beside ${present}: put it back, or name another directory to begin with a new authority`,
+      `${absent} is missing, but ${present} exists: put it back, or name another directory to start with a new authority`,
     );
   }
   const present = hasCert ? await readAuthority(files) : undefined;
@@ -135,7 +135,7 @@ async function readAuthority(files: {
     return { authority, parsed: new X509Certificate(cert) };
   } catch (error) {
     throw new UserError(
-      `${files.certFile} and ${files.keyFile} are no authority of gapo certs (${(error as Error).message}): put back what was there, or name another directory`,
+      `${files.certFile} and ${files.keyFile} are not an authority that gapo certs made (${(error as Error).message}): put back what was there, or name another directory`,
       { cause: error },
     );
   }
@@ -152,17 +152,17 @@ function reasonToIssue(
   let certificate: X509Certificate;
   try {
     certificate = new X509Certificate(readFileSync(certFile));
-    if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(keyFile)))) return 'renewed: its key was another';
+    if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(keyFile)))) return 'renewed: its key did not match';
   } catch {
     return 'renewed: it was damaged';
   }
   if (renew) return 'renewed';
-  if (!certificate.verify(new X509Certificate(authority.cert).publicKey)) return 'renewed: by the new authority';
+  if (!certificate.verify(new X509Certificate(authority.cert).publicKey)) return 'renewed: the authority changed';
   const names = (certificate.subjectAltName ?? '').split(', ');
   const lacking = hosts.find((host) =>
     isIP(host) === 0 ? !names.includes(`DNS:${host}`) : certificate.checkIP(host) === undefined,
   );
-  if (!names.includes(`URI:${identity}`)) return 'renewed: it had another identity';
+  if (!names.includes(`URI:${identity}`)) return 'renewed: it named another identity';
   if (lacking !== undefined) return `renewed: it lacked ${lacking}`;
   const [from, to] = [Date.parse(certificate.validFrom), Date.parse(certificate.validTo)];
   if (now > to) return 'renewed: it had expired';

@@ -21,7 +21,7 @@ async function audit(id: string, { coordinator: address, verify, json }: AuditFl
     else if (entries.length > 0) print(auditTable(entries));
     if (problem !== undefined && verify) throw new UserError(auditProblemText(id, problem));
     if (problem !== undefined) note(auditProblemText(id, problem));
-    else if (!json) note(`${entries.length} entries, each as it was written`);
+    else if (!json) note(`${entries.length} entries, all unmodified`);
   } finally {
     coordinator.close();
   }
@@ -30,7 +30,7 @@ async function audit(id: string, { coordinator: address, verify, json }: AuditFl
 /** Creates the command. */
 export function auditCommand(): Command {
   return new Command('audit')
-    .description('show what people did to a run: by whom, from where, before and after')
+    .description('show changes to a run: what was done, by whom and from where, with the values before and after')
     .argument('<id>', "the run's id, as `gapo runs` lists it")
     .addOption(new Option('--verify', 'exit with code 2 if a line was edited, removed, moved or added'))
     .addOption(coordinatorOption())

@@ -51,21 +51,21 @@ function certificatesText(rows: readonly CertificateRow[]): string {
 export function certsCommand(): Command {
   return new Command('certs')
     .description('make and renew a private authority and the certificates of the services on this machine')
-    .argument('<directory>', 'where they are and go')
+    .argument('<directory>', 'directory of the certificates')
     .addOption(
-      new Option('--host <name>', 'one more name or address of this machine, by which others dial it; repeatable')
+      new Option('--host <name>', 'another DNS name or IP address by which clients reach this machine; repeatable')
         .argParser(host)
         .default([], 'localhost, 127.0.0.1, ::1 and the host name'),
     )
     .addOption(new Option('--days <n>', 'how many days certificates are valid').argParser(positiveDays).default(365))
-    .addOption(new Option('--renew', 'renew certificates that are still good, too'))
+    .addOption(new Option('--renew', 'also renew certificates that are not due'))
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
 Makes ca.crt and ca.key, and a certificate and key for each of coordinator, rollout, gradient, reward, gateway and client. Keys are
-readable by this user alone. Run it again, for example each week: a certificate that has a third of its lifetime left is renewed, and
-running services use it without a restart. Keep ca.key from others: it makes any identity.
+readable only by this user. Run it again, for example each week: a certificate that has a third of its lifetime left is renewed, and
+running services use it without a restart. Keep ca.key secret: it can issue any identity.
 
 Example:
   gapo certs certificates

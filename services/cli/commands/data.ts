@@ -80,7 +80,7 @@ async function prompts(data: readonly string[], { out, map, except = [], json }:
     convert(columns) {
       const prompt = promptForm(columns);
       const digest = digestOf(prompt);
-      if (seen.has(digest)) throw new UserError('the prompt is there already');
+      if (seen.has(digest)) throw new UserError('duplicate prompt');
       seen.add(digest);
       return [{ prompt: written(prompt) }];
     },
@@ -133,13 +133,13 @@ export function dataCommand(): Command {
       new Command(name)
         .description(description)
         .argument('<data...>', 'files of JSON Lines, JSON arrays or Parquet, also compressed with gzip')
-        .requiredOption('--out <file>', 'file of JSON Lines to write'),
+        .requiredOption('--out <file>', 'JSON Lines file to write'),
       ...dataOptions({ map: columnMap }),
       jsonOption(),
     );
   const label = new Option(
     '--label <objective[=source]>',
-    'an objective, and where its labels come from; give it for each objective',
+    'an objective and the source of its labels; repeat it for each objective',
   )
     .argParser(addLabel)
     .makeOptionMandatory();
@@ -169,12 +169,12 @@ Example:
     )
     .addCommand(
       command('prompts', 'write the prompts of data sets, each once')
-        .option('--except <file...>', 'files whose prompts are left out, such as those that are trained on')
+        .option('--except <file...>', 'files whose prompts are left out, such as training prompts')
         .addHelpText(
           'after',
           `
-Writes lines {"prompt"} for data.prompts and data.heldOut of a run. Prompts are found as docs/configuration.md says. What
-gapo data pairs leaves out and prompts that are there already are left out, and counted by reason.
+Writes lines {"prompt"} for data.prompts and data.heldOut of a run. docs/configuration.md says how prompts are found. Prompts
+that gapo data pairs leaves out, and duplicates, are left out and counted by reason.
 
 Example:
   gapo data prompts helpful-base/train.jsonl.gz harmless-base/train.jsonl.gz --out prompts.jsonl

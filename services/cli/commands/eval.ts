@@ -37,7 +37,7 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
     for (const run of ids) {
       if (ids.length > 1) reporter.say(`evaluating ${run}, ${reports.length + 1} of ${ids.length}`);
       const shown = ids.length > 1 && !flags.json ? 0 : samples;
-      const options = { version, samples: shown, preference, signal: interrupts.asked };
+      const options = { version, samples: shown, preference, signal: interrupts.stopRequested };
       reports.push(await evaluate(coordinator, run, reporter, options));
     }
     const [first] = reports;
@@ -51,7 +51,7 @@ async function evalRuns(ids: readonly string[], flags: EvalFlags): Promise<void>
       print(parts.filter((part) => part !== '').join('\n\n'));
     }
   } catch (error) {
-    if (interrupts.asked.aborted) throw new Exit(exitInterrupted);
+    if (interrupts.stopRequested.aborted) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     interrupts.release();

@@ -66,14 +66,14 @@ function certificateOf(run: Run, { step, objectives }: StepReport): UpdateCertif
   const certificate = certificateOfReport(objectives);
   if (certificate !== undefined) return certificate;
   throw new UserError(
-    `the report of step ${step} of run ${run.id} has no cosines of gradients, as those of earlier releases, or some that no gradients have: ask for another step`,
+    `the report of step ${step} of run ${run.id} has no gradient cosines, like those of earlier releases, or cosines that gradients cannot have: choose another step`,
   );
 }
 
 /** Creates the command. */
 export function explainCommand(): Command {
   return new Command('explain')
-    .description('show who gained from an update, who was hurt, and whether a direction existed that improves everyone')
+    .description('show which objectives an update helped and hurt, and whether a direction existed that improves all')
     .argument('<id>', "the run's id, as `gapo runs` lists it")
     .argument('[step]', 'the step (default: the last one)', stepNumber)
     .addOption(coordinatorOption())
@@ -82,7 +82,7 @@ export function explainCommand(): Command {
       'after',
       `
 Progress is the inner product of an objective's gradient and the update; cosine is its angle to it. Both are first-order,
-before the optimiser, and follow from the weights, norms and cosines that the step's report has.
+before the optimiser, and follow from the weights, norms and cosines in the step's report.
 
 Example:
   gapo explain assistant-20250101-120000 12`,

@@ -1,7 +1,7 @@
 /** `gapo export`: writes a run's newest weights in formats that other tools load. */
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { conditionOf, conditionSchema, conditionText, telling } from '@gapo/config';
+import { conditionOf, conditionSchema, conditionText, conditionerOf } from '@gapo/config';
 import {
   adapterFiles,
   configWithDtype,
@@ -76,7 +76,7 @@ function preferenceOf(config: PolicyConfig): Files {
     examples: examples.map((shares) => {
       const levels = preferenceLevels(shares, condition.levels);
       const named = Object.fromEntries(names.map((name, k) => [name, levels[k]]));
-      return { levels: named, lastUserTurn: telling(condition, names, levels)('{prompt}') };
+      return { levels: named, lastUserTurn: conditionerOf(condition, names, levels)('{prompt}') };
     }),
   };
   return new Map([[preferenceFile, `${JSON.stringify(content, null, 2)}\n`]]);
@@ -205,7 +205,7 @@ async function exportRun(id: string, flags: ExportFlags): Promise<void> {
     if (flags.json) printJson(result);
     else print(`${out}: ${files.join(', ')} (${kinds[kind]}, from ${run.checkpoint})`);
     if (!flags.json && files.includes(preferenceFile))
-      print(`The policy reads its preference in the last turn of the user: ${preferenceFile} has the text.`);
+      print(`The policy reads its preference from the last user turn: ${preferenceFile} has the text.`);
   } finally {
     coordinator.close();
   }

@@ -49,9 +49,9 @@ type Evaluated = { member: Member; report: EvaluationReport };
 
 function front(configOrRun: string, flags: FrontFlags): Promise<void> {
   const isFile = /\.(ya?ml|json)$/.test(configOrRun) || existsSync(fromHere(configOrRun));
-  if (!isFile && flags.soup) throw new UserError('--soup averages policies, and a run has one: leave it out');
+  if (!isFile && flags.soup) throw new UserError('--soup averages policies, but a run has only one: leave it out');
   if (isFile && flags.coordinator !== undefined) {
-    throw new UserError('--coordinator is for a run: a configuration uses the services of --data, or starts its own');
+    throw new UserError('--coordinator needs a run: a configuration uses the services of --data, or starts its own');
   }
   return isFile ? frontOfConfig(configOrRun, flags) : frontOfOneRun(configOrRun, flags);
 }
@@ -63,9 +63,9 @@ async function frontOfOneRun(id: string, flags: FrontFlags): Promise<void> {
   const reporter = makeReporter(flags.json === true);
   try {
     const run = await coordinator.getRun(id);
-    save(await frontOfRun(coordinator, run, flags.preferences, reporter, interrupts.asked), flags);
+    save(await frontOfRun(coordinator, run, flags.preferences, reporter, interrupts.stopRequested), flags);
   } catch (error) {
-    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(exitInterrupted);
+    if (interrupts.stopRequested.aborted && isAbort(error)) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     reporter.finish();
@@ -98,7 +98,7 @@ async function frontOfConfig(configPath: string, flags: FrontFlags): Promise<voi
       coordinator.close();
     }
   } catch (error) {
-    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(exitInterrupted);
+    if (interrupts.stopRequested.aborted && isAbort(error)) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     reporter.finish();
@@ -138,8 +138,8 @@ async function trainAll(session: Session, planned: readonly PlannedMember[]): Pr
 
 async function trainOne(session: Session, { config, words }: PlannedMember, which: string): Promise<Run> {
   const { coordinator, services, dataDirectory, reporter, interrupts, eta, command } = session;
-  interrupts.asked.throwIfAborted();
-  const run = await takeRun(coordinator, config, dataDirectory, interrupts.asked);
+  interrupts.stopRequested.throwIfAborted();
+  const run = await takeRun(coordinator, config, dataDirectory, interrupts.stopRequested);
   if (run.state === 'RUN_STATE_SUCCEEDED') {
     reporter.say(`${which} (${words}): run ${run.id} is already complete`);
     return run;
@@ -153,7 +153,7 @@ async function trainOne(session: Session, { config, words }: PlannedMember, whic
 
 function evaluateOne(session: Session, id: string): Promise<EvaluationReport> {
   const { coordinator, reporter, interrupts, eta } = session;
-  const options = { samples: 0, signal: interrupts.asked };
+  const options = { samples: 0, signal: interrupts.stopRequested };
   return eta.evaluating(() => evaluate(coordinator, id, reporter, options));
 }
 
@@ -169,7 +169,7 @@ async function averages(
   for (const { preference, label } of planned) {
     if (preference === null) continue;
     const ingredients = Object.fromEntries(ends.map(({ only, run }) => [run, preference[only] ?? NaN]));
-    const run = await soupOf(coordinator, ingredients, interrupts.asked);
+    const run = await soupOf(coordinator, ingredients, interrupts.stopRequested);
     reporter.say(`average for ${label}: run ${run.id}`);
     const member = { run: run.id, group: 'Rewarded Soups', label, preference, ingredients: { ...run.ingredients } };
     averaged.push({ member, report: await evaluateOne(session, run.id) });
@@ -180,9 +180,7 @@ async function averages(
 /** Creates the command. */
 export function frontCommand(): Command {
   const command = new Command('front')
-    .description(
-      'compare policies for several preferences: one trained for each, or the one of a run that is told them',
-    )
+    .description('compare policies for several preferences: one trained for each, or one conditioned policy for all')
     .argument('<config-or-run>', 'the run configuration, YAML, or the id of a run with policy.condition')
     .addOption(
       new Option('--preferences <n>', 'number of preference vectors, evenly spaced').default(5).argParser(positive),
@@ -191,10 +189,10 @@ export function frontCommand(): Command {
     .addHelpText(
       'after',
       `
-Of a configuration, trains one policy for each preference. Replaces the configuration's \`combine\` by P-GAPO with each preference (or by linear with these weights, if its method is
+With a configuration, trains one policy for each preference. Replaces the configuration's \`combine\` by P-GAPO with each preference (or by linear with these weights, if its method is
 linear). With more than two objectives the preferences are the largest simplex grid of at most that many vectors. Ctrl-C
-pauses; the same command resumes and keeps completed runs. Of a run whose one policy is told the preference
-(\`policy.condition\`), only evaluates it at each. Writes DATA/fronts/NAME-TIME/front.json and front.svg, which
+pauses; the same command resumes and keeps completed runs. With a run whose policy is conditioned on
+the preference (\`policy.condition\`), only evaluates it at each. Writes DATA/fronts/NAME-TIME/front.json and front.svg, which
 \`gapo pareto\` shows again.
 
 Example:

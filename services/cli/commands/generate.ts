@@ -5,7 +5,7 @@ import { Coordinator, coordinatorAddress } from '../client.js';
 import { coordinatorOption, jsonOption, natural, nonNegativeReal, positive } from '../options/options.js';
 import { preferOption, type PreferOption } from '../options/preferOption.js';
 import { print, printMessage } from '../output.js';
-import { toldText } from '../render/preference.js';
+import { statedText } from '../render/preference.js';
 import { oneLine } from '../render/width.js';
 
 interface GenerateFlags extends PreferOption {
@@ -47,17 +47,17 @@ function completionsText(
     const lines = own.map(({ text, finished }) => `  ${oneLine(text) || '(empty)'}${finished ? '' : ' (unfinished)'}`);
     return [oneLine(prompt), ...lines].join('\n');
   });
-  return [`${runId}, version ${version}${toldText(preference)}`, ...blocks].join('\n\n');
+  return [`${runId}, version ${version}${statedText(preference)}`, ...blocks].join('\n\n');
 }
 
 /** Creates the command. */
 export function generateCommand(): Command {
   return new Command('generate')
-    .description("sample completions of prompts from a run's policy, with the preference that it is told")
+    .description("sample completions of prompts from a run's policy, for a stated preference if it takes one")
     .argument('<id>', "the run's id, as `gapo runs` lists it")
-    .argument('<prompt...>', 'the prompts, each a turn of the user')
+    .argument('<prompt...>', 'the prompts, each a user turn')
     .addOption(preferOption())
-    .addOption(new Option('--samples <n>', 'completions of each prompt, at most 64').default(1).argParser(positive))
+    .addOption(new Option('--samples <n>', 'completions per prompt, at most 64').default(1).argParser(positive))
     .addOption(new Option('--version <n>', 'the policy version (default: the newest)').argParser(natural))
     .addOption(
       new Option(
@@ -71,7 +71,7 @@ export function generateCommand(): Command {
     .addHelpText(
       'after',
       `
---prefer needs a run with policy.condition in its configuration, whose one policy answers for every preference. The same
+--prefer needs a run with policy.condition in its configuration, whose one policy serves every preference. The same
 command prints the same completions.
 
 Example:

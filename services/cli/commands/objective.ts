@@ -90,7 +90,7 @@ function addCommand(): Command {
     .addOption(
       new Option(
         '--text <form>',
-        'the text that it gets: clean, or raw with special tokens (default: its own)',
+        'the text sent to it: clean, or raw with special tokens (default: what it describes)',
       ).choices(Object.keys(textForms)),
     )
     .addOption(preferOption())

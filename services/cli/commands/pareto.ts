@@ -77,12 +77,12 @@ async function evaluateRuns(ids: readonly string[], flags: ParetoFlags): Promise
     const evaluated: { member: Member; report: EvaluationReport }[] = [];
     for (const run of runs) {
       reporter.say(`evaluating ${run.id}, ${evaluated.length + 1} of ${runs.length}`);
-      const report = await evaluate(coordinator, run.id, reporter, { samples: 0, signal: interrupts.asked });
+      const report = await evaluate(coordinator, run.id, reporter, { samples: 0, signal: interrupts.stopRequested });
       evaluated.push({ member: memberOf(run), report });
     }
     return frontOf('runs', new Date(), runs[0]?.objectives ?? [], evaluated);
   } catch (error) {
-    if (interrupts.asked.aborted) throw new Exit(exitInterrupted);
+    if (interrupts.stopRequested.aborted) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     interrupts.release();

@@ -51,7 +51,7 @@ async function checkData(config: RunConfig, decoder: DecoderConfig, baseDirector
     for (const { key, file, rows, dropped, truncated } of files) {
       if (dropped + truncated > 0) {
         note(
-          `data.${key}: ${dropped} of ${rows} rows of ${file} are too long and left out, ${truncated} cut from their left`,
+          `data.${key}: ${dropped} of ${rows} rows of ${file} are too long and left out, ${truncated} truncated from the left`,
         );
       }
     }
@@ -137,7 +137,7 @@ export function planCommand(): Command {
         "PRECISION of a PyTorch worker: its frozen weights' type (default: bfloat16)",
       ).choices(['float32', 'bfloat16']),
     )
-    .addOption(new Option('--gpu-memory <x>', 'GiB of a GPU, to say what does not fit').argParser(positiveReal))
+    .addOption(new Option('--gpu-memory <x>', 'GiB per GPU, to report what does not fit').argParser(positiveReal))
     .addOption(
       new Option('--teraflops <x>', 'throughput of a GPU, or of a worker on the CPU, to estimate times').argParser(
         positiveReal,
@@ -166,8 +166,9 @@ export function planCommand(): Command {
     .addHelpText(
       'after',
       `
-Measures nothing and needs no weights. The tokenizer and the data are read as for a run, so that what a run would refuse is
-refused here; a model without tokenizer.json, or --skip-data, leaves that out. More workers than shards would be idle. Memory is an estimate: leave a quarter more. Times are bounds from the rates given: docs/scaling.md has the formulas.
+Measures nothing and needs no weights. The tokenizer and the data are read as for a run, so what a run would refuse is refused
+here; without a tokenizer.json, or with --skip-data, this check is skipped. Workers beyond the number of shards would be idle. Memory is an estimate: allow a
+quarter more. Times are bounds from the rates given: docs/scaling.md has the formulas.
 
 Examples:
   gapo plan examples/assistant/run.yaml --prompt-tokens 24 --teraflops 0.15 --link 1

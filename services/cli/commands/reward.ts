@@ -24,7 +24,7 @@ const largestBatch = 256;
 async function check(target: string, { timeout, seconds, json }: CheckFlags): Promise<void> {
   const reporter = makeReporter(json === true);
   const interrupts = listenForInterrupts();
-  const { asked: signal } = interrupts;
+  const { stopRequested: signal } = interrupts;
   const client = connect('gapo.reward.v1.RewardService', target);
   const deadlineMs = timeout * 1000;
   try {
@@ -53,7 +53,7 @@ async function check(target: string, { timeout, seconds, json }: CheckFlags): Pr
 
 function checkCommand(): Command {
   return new Command('check')
-    .description('test whether a reward service keeps the contract, and measure its throughput')
+    .description('test whether a reward service meets the contract, and measure its throughput')
     .argument('<address>', 'its address, as host:port', address)
     .addOption(new Option('--timeout <seconds>', 'deadline of one call').default(30).argParser(positive))
     .addOption(new Option('--seconds <n>', 'how long to time each batch size').default(2).argParser(positive))

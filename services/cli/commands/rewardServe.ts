@@ -51,7 +51,7 @@ async function serve(
     // A separate process group, so that Ctrl-C reaches only this process, which then stops the service.
     detached: true,
   });
-  interrupts.asked.addEventListener('abort', () => child.kill('SIGTERM'));
+  interrupts.stopRequested.addEventListener('abort', () => child.kill('SIGTERM'));
   interrupts.forced.addEventListener('abort', () => child.kill('SIGKILL'));
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
@@ -89,7 +89,7 @@ export function rewardServeCommand(): Command {
     .addOption(
       new Option(
         '--objective <name>',
-        "the objective's name instead of the one in the source; for several classifiers separated by commas",
+        "the objective's name instead of the one in the source; separate those of several classifiers with commas",
       ),
     )
     .addHelpText(

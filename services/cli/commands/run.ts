@@ -49,10 +49,10 @@ async function run(configPath: string, flags: RunFlags): Promise<void> {
     if (flags.keepUp) {
       show(result);
       reporter.say(`the services stay up until Ctrl-C; the web page is at ${services.state.page}`);
-      await aborted(interrupts.asked);
+      await aborted(interrupts.stopRequested);
     }
   } catch (error) {
-    if (interrupts.asked.aborted && isAbort(error)) throw new Exit(exitInterrupted);
+    if (interrupts.stopRequested.aborted && isAbort(error)) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     reporter.finish();
@@ -74,7 +74,10 @@ async function runOn(
   const coordinator = coordinatorOf(services);
   try {
     const say = (text: string): void => reporter.say(text);
-    const chosen = await chooseRun(coordinator, config, dataDirectory, flags, { say, signal: interrupts.asked });
+    const chosen = await chooseRun(coordinator, config, dataDirectory, flags, {
+      say,
+      signal: interrupts.stopRequested,
+    });
     const trace = services.tracesOf(chosen.id);
     reporter.say(`watch it at ${services.state.page}#${chosen.id}`);
     const { trained, steps } = await trainToEnd(coordinator, chosen, reporter, interrupts, {
@@ -98,11 +101,11 @@ async function evaluateTrained(
   interrupts: Interrupts,
 ): Promise<EvaluationReport> {
   try {
-    return await evaluate(coordinator, id, reporter, { samples: reportSamples, signal: interrupts.asked });
+    return await evaluate(coordinator, id, reporter, { samples: reportSamples, signal: interrupts.stopRequested });
   } catch (error) {
-    if (!interrupts.asked.aborted) throw error;
+    if (!interrupts.stopRequested.aborted) throw error;
     reporter.say(
-      `run ${id} is complete, but not its evaluation: start the services with \`gapo up\`, then run \`gapo eval ${id}\``,
+      `run ${id} is complete, but its evaluation is not: start the services with \`gapo up\`, then run \`gapo eval ${id}\``,
     );
     throw new Exit(exitInterrupted);
   }

@@ -54,9 +54,10 @@ export function runsCommand(): Command {
   return new Command('runs')
     .description('list the runs, newest first')
     .addOption(
-      new Option('--tag <tag>', 'only runs whose configuration has the tag; several of them: all').argParser(
-        (text: string, soFar: readonly string[] = []) => [...soFar, text],
-      ),
+      new Option(
+        '--tag <tag>',
+        'only runs with the tag in their configuration; repeat it to require several',
+      ).argParser((text: string, soFar: readonly string[] = []) => [...soFar, text]),
     )
     .addOption(coordinatorOption())
     .addOption(jsonOption())

@@ -41,7 +41,7 @@ async function samples(id: string, step: number | undefined, flags: SamplesFlags
 function requestOf(runId: string, step: number | undefined, flags: SamplesFlags): ListSamplesRequestInput {
   const { worst, conflict, longest, unfinished = false, search = '', prompt = '' } = flags;
   const orders = [worst !== undefined && '--worst', conflict && '--conflict', longest && '--longest'].filter(Boolean);
-  if (orders.length > 1) throw new UserError(`${orders.join(' and ')} are orders: give one of them`);
+  if (orders.length > 1) throw new UserError(`${orders.join(' and ')} are sort orders: give only one`);
   if (prompt !== '' && step !== undefined) {
     throw new UserError(`--prompt shows a prompt at every step that is kept: leave out the step ${step}`);
   }
@@ -101,20 +101,20 @@ export function samplesCommand(): Command {
     .addOption(new Option('--worst <objective>', "the objective's lowest scores first"))
     .addOption(new Option('--conflict', 'the largest conflicts between objectives first, by their advantages'))
     .addOption(new Option('--longest', 'the most tokens first'))
-    .addOption(new Option('--unfinished', 'only those that reached the limit of their length'))
-    .addOption(new Option('--search <text>', 'only those with this text, in the prompt or in the completion'))
-    .addOption(new Option('--prompt <id>', 'only those of this prompt, at every step that is kept'))
+    .addOption(new Option('--unfinished', 'only those that reached the length limit'))
+    .addOption(new Option('--search <text>', 'only those with this text in the prompt or the completion'))
+    .addOption(new Option('--prompt <id>', 'only those of this prompt, at every kept step'))
     .addOption(
-      new Option('--tokens', 'each completion token by token, with log-probabilities, and advantages that tokens have'),
+      new Option('--tokens', 'each completion token by token, with log-probabilities and per-token advantages'),
     )
-    .addOption(new Option('--limit <n>', 'completions, at most').default(10).argParser(positive))
+    .addOption(new Option('--limit <n>', 'maximum number of completions').default(10).argParser(positive))
     .addOption(coordinatorOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
-A run keeps some completions of some steps: samples.perStep and samples.keep of its configuration. The id of a prompt is
-before its text, and is the same in all steps and runs.
+A run keeps some completions of some steps: samples.perStep and samples.keep of its configuration. The id of a prompt
+precedes its text, and is the same in all steps and runs.
 
 Example:
   gapo samples assistant-20250101-120000 12 --worst harmless

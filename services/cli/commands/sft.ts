@@ -86,7 +86,7 @@ A line of data is one of
   {"text": "..."}                                                 trained on from the second token
   {"prompt": "...", "completion": "..."}                          the completion is trained on
   {"messages": [{"role": "user", "content": "..."}, ...]}         the assistant's turns are trained on
-or of a form that other tools write: messages in prompt and completion, ShareGPT's conversations, Alpaca's instruction,
+or one of the forms that other tools write: messages in prompt and completion, ShareGPT's conversations, Alpaca's instruction,
 input and output. Other columns are ignored.
 Prompts and conversations go through the model's chat template. The result is a Hugging Face directory with the
 adapters merged into its weights. Ctrl-C stops after the update in progress; the same command resumes from there.

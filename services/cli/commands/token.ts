@@ -30,7 +30,7 @@ export function tokenCommand(): Command {
   const command = new Command('token').description('make bearer tokens for the coordinator and the gateway');
   command.addCommand(
     new Command('create')
-      .description('make a token and print it once, with the line for TOKENS_FILE that holds its hash alone')
+      .description('make a token and print it once, with the line for TOKENS_FILE, which holds only its hash')
       .requiredOption('--name <name>', 'who has it; the author of the changes that it makes')
       .addOption(new Option('--role <role>', 'what it may do').choices(accessRoles).makeOptionMandatory())
       .addOption(jsonOption())

@@ -43,7 +43,7 @@ export function traceCommand(): Command {
     .argument('<id>', "the run's id")
     .argument('[step]', 'the step (default: the last one in the file)', stepNumber)
     .addOption(new Option('--data <directory>', 'directory of the runs').default('runs'))
-    .addOption(new Option('--file <file>', 'traces as OTLP/JSON, a request a line (default: DATA/ID/trace.jsonl)'))
+    .addOption(new Option('--file <file>', 'traces as OTLP/JSON, one request per line (default: DATA/ID/trace.jsonl)'))
     .addOption(jsonOption())
     .addHelpText(
       'after',

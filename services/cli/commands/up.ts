@@ -24,13 +24,13 @@ async function up(flags: StackFlags & { json?: true }): Promise<void> {
   let stack: Stack | undefined;
   try {
     note('starting the services ...');
-    stack = await startStack(options, observer, interrupts.asked);
+    stack = await startStack(options, observer, interrupts.stopRequested);
     interrupts.forced.addEventListener('abort', () => void stack?.stop(true));
     if (flags.json) printJson(stack.state);
     else print(`${servicesTable(stack.state)}\n\nCtrl-C stops everything.`);
-    await aborted(interrupts.asked);
+    await aborted(interrupts.stopRequested);
   } catch (error) {
-    if (interrupts.asked.aborted) throw new Exit(exitInterrupted);
+    if (interrupts.stopRequested.aborted) throw new Exit(exitInterrupted);
     throw error;
   } finally {
     if (stack !== undefined) {

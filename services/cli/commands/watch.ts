@@ -20,10 +20,10 @@ export async function watchUntilSettled(coordinator: Coordinator, run: Run, json
   const reporter = makeReporter(json);
   try {
     const { run: last } = await follow(coordinator, run, reporter, {
-      signal: interrupts.asked,
+      signal: interrupts.stopRequested,
       ...(json && { onMessage: (message) => printMessage('gapo.training.v1.WatchRunResponse', message) }),
     });
-    if (interrupts.asked.aborted) {
+    if (interrupts.stopRequested.aborted) {
       note(`the run continues; pause it with \`gapo pause ${run.id}\`, watch it again with \`gapo watch ${run.id}\``);
       throw new Exit(exitInterrupted);
     }

@@ -47,15 +47,15 @@ async function started(t: TestContext, score: Reward['Score'], describe = descri
   return server.address;
 }
 
-test('a service that keeps the contract: description, throughput, exit code 0', async (t) => {
+test('a service that meets the contract: description, throughput, exit code 0', async (t) => {
   const address = await started(t, byItem(length));
   const { stdout, code } = await gapo(t, ['reward', 'check', address, '--seconds', '1']);
   assert.equal(code, 0);
   assert.match(stdout, /^ok {4}objective: length, letters$/m);
   assert.match(stdout, /^ok {4}unusual texts: 11 of 11 have scores$/m);
-  assert.match(stdout, /^items a call +calls +p50 ms +p99 ms +items\/s$/m);
+  assert.match(stdout, /^items per call +calls +p50 ms +p99 ms +items\/s$/m);
   assert.match(stdout, /^ +32 +\d+ +[\d.]+ +[\d.]+ +[\d,]+$/m);
-  assert.match(stdout, /\n\nIt keeps the contract\.\n$/);
+  assert.match(stdout, /\n\nIt meets the contract\.\n$/);
   assert.doesNotMatch(stdout, /FAILS|note/);
 });
 
@@ -161,7 +161,7 @@ test('--json prints one object; item errors and a missing version are notes', as
 });
 
 describe('calls of many bytes', () => {
-  test('a service that receives what it states keeps the contract', async (t) => {
+  test('a service that receives what it states meets the contract', async (t) => {
     const describe: Reward['Describe'] = async (...args) => ({ ...(await described(...args)), maxBytes: 2 ** 20 });
     let largest = 0;
     const score: Reward['Score'] = async (request, context) => {

@@ -3,4 +3,4 @@ import { Option } from 'commander';
 
 /** `--by`. */
 export const authorOption = (): Option =>
-  new Option('--by <name>', 'who changes it (default: GAPO_AUTHOR, else your login name)');
+  new Option('--by <name>', 'the author of the change (default: GAPO_AUTHOR, else your login name)');

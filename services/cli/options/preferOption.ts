@@ -12,7 +12,7 @@ export interface PreferOption {
 export function preferOption(): Option {
   return new Option(
     '--prefer <list>',
-    'shares from 0 to 1 that the policy is told, such as helpful=0.7; objectives without one share the rest equally ' +
+    'stated preference: shares from 0 to 1, such as helpful=0.7; objectives without one split the rest equally ' +
       '(default: combine.preference)',
   ).argParser(assignmentList);
 }

@@ -73,7 +73,7 @@ function requireNoTls(env: NodeJS.ProcessEnv): void {
   const set = tlsVariables.filter((name) => env[name]?.trim());
   if (set.length === 0) return;
   throw new UserError(
-    `${set.join(', ')}: each service needs a certificate of its own; unset them, and use --tls with a directory of \`gapo certs\``,
+    `${set.join(', ')}: each service needs its own certificate; unset them, and use --tls with a directory of \`gapo certs\``,
   );
 }
 

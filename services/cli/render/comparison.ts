@@ -1,7 +1,7 @@
 /** Formats evaluations of several runs as one table. */
 import type { EvaluationReport, Interval } from '@gapo/rpc';
 import { fixed, percent, signed } from './numbers.js';
-import { toldText } from './preference.js';
+import { statedText } from './preference.js';
 import { table } from './table.js';
 
 const range = (interval: Interval | null): string =>
@@ -11,7 +11,7 @@ const range = (interval: Interval | null): string =>
 export function comparisonTable(reports: readonly EvaluationReport[]): string {
   const rows = reports.flatMap((report) =>
     report.objectives.map(({ name, before, after, difference, winRate }, i) => [
-      i === 0 ? report.runId + toldText(report.preference) : '',
+      i === 0 ? report.runId + statedText(report.preference) : '',
       i === 0 ? String(report.version) : '',
       name,
       fixed(before?.mean, 3),

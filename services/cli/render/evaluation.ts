@@ -1,7 +1,7 @@
 /** Formats an evaluation as text. */
 import type { EvaluationReport, EvaluationSample, Interval } from '@gapo/rpc';
 import { fixed, percent, signed } from './numbers.js';
-import { toldText } from './preference.js';
+import { statedText } from './preference.js';
 import { table } from './table.js';
 import { oneLine } from './width.js';
 
@@ -36,7 +36,7 @@ export function evaluationTable(report: EvaluationReport): string {
     'win rate',
   ];
   return [
-    `Held-out prompts: ${report.prompts}. Before: the starting policy (version 0). After: version ${report.version}${toldText(report.preference)}.`,
+    `Held-out prompts: ${report.prompts}. Before: the starting policy (version 0). After: version ${report.version}${statedText(report.preference)}.`,
     '',
     table(head, rows, [1, 2, 4, 5, 6, 7]),
     '',

@@ -100,9 +100,9 @@ function timesText(times: readonly StepTime[], { engines }: RunExtents, rates: R
       rows,
       Array.from({ length: phases.length + 4 }, (_, i) => i),
     ),
-    `seconds of a step with that many rollout and gradient workers ${devices}${reading}${among}, and ` +
+    `seconds per step with that many rollout and gradient workers ${devices}${reading}${among}, and ` +
       `${significant((8 * rates.link) / 1e9)} Gbit/s through the coordinator; without rewards`,
-    `Beyond ${count(useful.workers)} of each, twice as many make a step less than a tenth faster. There, ${most} takes ` +
+    `Beyond ${count(useful.workers)} of each, doubling them makes a step less than 10 % faster. There, ${most} takes ` +
       `${Math.round((100 * useful[most]) / useful.step)} % of it.`,
   ].join('\n');
 }

@@ -19,9 +19,9 @@ export function numbersText(numbers: Numbers, order: readonly string[] = Object.
   return order.map((name) => `${name} ${significant(numbers[name])}`).join(', ');
 }
 
-/** Formats the preference given to a policy, such as `, told helpful 0.7, harmless 0.3`; empty if there was none. */
-export function toldText(preference: Numbers): string {
-  return hasNumbers(preference) ? `, told ${numbersText(preference)}` : '';
+/** Formats the preference given to a policy, such as `, preference helpful 0.7, harmless 0.3`; empty if there was none. */
+export function statedText(preference: Numbers): string {
+  return hasNumbers(preference) ? `, preference ${numbersText(preference)}` : '';
 }
 
 /** Formats a method with its preference, such as `pgapo (helpful 0.7, harmless 0.3)`. */

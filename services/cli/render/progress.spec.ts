@@ -125,9 +125,9 @@ test('how far the policy that sampled is from the one that was trained is shown 
   });
   assert.match(
     progressLines(progress, 120)[4] ?? '',
-    /^KL \S+ {3}sampled 1 update before {3}effective sample 97 % {3}/,
+    /^KL \S+ {3}sampled 1 update earlier {3}effective sample 97 % {3}/,
   );
-  assert.match(progressLine(progress), / {2}sampled 1 update before {2}effective sample 97 % {2}1,204 tokens\/s/);
+  assert.match(progressLine(progress), / {2}sampled 1 update earlier {2}effective sample 97 % {2}1,204 tokens\/s/);
 });
 
 test('multipliers, accuracies and the source of the weights are shown where a step has them', () => {
@@ -244,7 +244,7 @@ test('a run that the coordinator resumes says what it waits for', () => {
   assert.equal(waitText({ recovery: null }), undefined);
 });
 
-test('what the last direction does to each objective is said, from the report of the step', () => {
+test('the effect of the last direction on each objective is shown, from the report of the step', () => {
   const report = (name: string, weight: number, cosines: object): object => ({
     name,
     weight,

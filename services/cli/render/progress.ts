@@ -61,9 +61,9 @@ function lastLine(progress: RunProgress): string {
   return waitText(progress.run) ?? (isRunning(progress) ? `step ${stepsTaken(progress) + 1}` : '');
 }
 
-/** Returns text such as `2 of 5 (helpful 0.3, harmless 0.7), 12 min 3 s left for all`. */
+/** Returns text such as `2 of 5 (helpful 0.3, harmless 0.7), 12 min 3 s left in total`. */
 function wholeText({ part, of, label, etaSeconds }: WholeProgress): string {
-  const left = etaSeconds === undefined ? '' : `, ${duration(etaSeconds)} left for all`;
+  const left = etaSeconds === undefined ? '' : `, ${duration(etaSeconds)} left in total`;
   return `${part} of ${of} (${label})${left}`;
 }
 
@@ -90,7 +90,7 @@ function klText(last: StepReport | undefined): string[] {
 function offPolicyText(last: StepReport | undefined): string[] {
   const { staleness, effectiveSampleSize } = last ?? {};
   return [
-    ...(staleness === undefined ? [] : [`sampled ${staleness} ${staleness === 1 ? 'update' : 'updates'} before`]),
+    ...(staleness === undefined ? [] : [`sampled ${staleness} ${staleness === 1 ? 'update' : 'updates'} earlier`]),
     ...(effectiveSampleSize === undefined ? [] : [`effective sample ${percent(effectiveSampleSize)}`]),
   ];
 }

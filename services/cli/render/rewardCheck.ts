@@ -21,7 +21,7 @@ export function rewardCheckText(
   );
   const failed = findings.filter(({ verdict }) => verdict === 'fails').length;
   const broken = `It breaks the contract in ${failed} ${failed === 1 ? 'way' : 'ways'}.`;
-  const verdict = failed === 0 ? 'It keeps the contract.' : broken;
+  const verdict = failed === 0 ? 'It meets the contract.' : broken;
   const end = answered ? verdict : 'No reward service answered at that address. Nothing was checked.';
   const rows = speeds.map(({ batch, calls, p50, p99, itemsPerSecond }) => [
     String(batch),
@@ -33,6 +33,6 @@ export function rewardCheckText(
   const speed =
     rows.length === 0
       ? ''
-      : `\n\n${table(['items a call', 'calls', 'p50 ms', 'p99 ms', 'items/s'], rows, [0, 1, 2, 3, 4])}`;
+      : `\n\n${table(['items per call', 'calls', 'p50 ms', 'p99 ms', 'items/s'], rows, [0, 1, 2, 3, 4])}`;
   return `${lines.join('\n')}${speed}\n\n${end}`;
 }

@@ -13,8 +13,8 @@ export function rewardQualityText({ pairs, accuracy, logLoss, calibrationError, 
     '',
     table(['probability of the preferred answer', 'pairs', 'predicted', 'observed'], rows, [1, 2, 3]),
     '',
-    `Expected calibration error ${fixed(calibrationError, 3)}. Log loss ${fixed(logLoss, 3)} nats a pair; ` +
-      `${fixed(Math.LN2, 3)} is that of a coin.`,
+    `Expected calibration error ${fixed(calibrationError, 3)}. Log loss ${fixed(logLoss, 3)} nats per pair; ` +
+      `chance is ${fixed(Math.LN2, 3)}.`,
   ].join('\n');
 }
 

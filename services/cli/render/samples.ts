@@ -19,7 +19,7 @@ export function samplesText(
   const head =
     step === undefined
       ? `${runId}: ${total} completions of one prompt`
-      : `${runId}, step ${step}, sampled by version ${version ?? 0}: ${kept ?? 0} of ${count(sampled)} completions are kept, ${total} fit`;
+      : `${runId}, step ${step}, sampled by version ${version ?? 0}: ${kept ?? 0} of ${count(sampled)} completions are kept, ${total} match`;
   const blocks = samples.map((sample, i) => {
     const before = samples[i - 1];
     const isNew = before?.promptId !== sample.promptId;
@@ -35,7 +35,7 @@ function sampleText(sample: Sample, withStep: boolean): string {
     ...(withStep ? [`step ${step}`] : []),
     ...scores.map(scoreText),
     ...(advantage === undefined ? [] : [`advantage ${signed(advantage, 2)}`]),
-    ...(hasNumbers(preference) ? [`told ${numbersText(preference)}`] : []),
+    ...(hasNumbers(preference) ? [`preference ${numbersText(preference)}`] : []),
     `${tokens} tokens`,
     ...(finished ? [] : ['unfinished']),
     ...(cut ? ['text cut'] : []),

@@ -106,7 +106,7 @@ export async function beginRun(
   for (const { key, file, rows, dropped, truncated } of run.data) {
     if (dropped > 0) note(`data.${key}: ${dropped} of ${rows} rows of ${file} are too long and left out`);
     if (truncated > 0)
-      note(`data.${key}: ${truncated} of ${rows} rows of ${file} are too long and cut from their left`);
+      note(`data.${key}: ${truncated} of ${rows} rows of ${file} are too long and truncated from the left`);
   }
   return run;
 }

@@ -32,7 +32,7 @@ export async function followTraining<Settings, Result>({
       program,
       settings,
       report: (event) => progress.take(event, reporter),
-      stop: interrupts.asked,
+      stop: interrupts.stopRequested,
     });
   } finally {
     reporter.finish();

@@ -24,9 +24,9 @@ export async function frontOfRun(
   const { id, objectives } = run;
   const grid = preferenceGrid(objectives.length, count).map((vector) => byObjective(objectives, vector));
   const evaluated = new Map<string, { member: Member; report: EvaluationReport }>();
-  for (const [i, asked] of grid.entries()) {
-    reporter.say(`policy ${i + 1} of ${grid.length} (${numbersText(asked)})`);
-    const report = await evaluate(coordinator, id, reporter, { samples: 0, preference: asked, signal });
+  for (const [i, requested] of grid.entries()) {
+    reporter.say(`policy ${i + 1} of ${grid.length} (${numbersText(requested)})`);
+    const report = await evaluate(coordinator, id, reporter, { samples: 0, preference: requested, signal });
     const preference = { ...report.preference };
     const label = objectives.map((name) => String(Number((preference[name] ?? NaN).toPrecision(3)))).join('/');
     const member = { run: id, group: 'one policy', label, preference, ingredients: null };

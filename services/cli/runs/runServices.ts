@@ -100,7 +100,7 @@ export async function openServices(
   reporter.say('starting the services ...');
   try {
     const options = stackOptionsOf(flags, 'run', traces?.env ?? {}, config);
-    const stack = await startStack(options, observer, interrupts.asked);
+    const stack = await startStack(options, observer, interrupts.stopRequested);
     const { services } = stack.state;
     reporter.say(`${services.length} services are running: ${services.map(({ name }) => name).join(', ')}`);
     const stop = async (hard: boolean): Promise<void> => {

@@ -34,13 +34,13 @@ export async function trainToEnd(
       reporter.say(messageOf(error));
     });
   };
-  if (interrupts.asked.aborted) pause();
-  else interrupts.asked.addEventListener('abort', pause, { once: true });
+  if (interrupts.stopRequested.aborted) pause();
+  else interrupts.stopRequested.addEventListener('abort', pause, { once: true });
   const { run: trained, steps } = await follow(coordinator, chosen, reporter, {
     signal: interrupts.forced,
     ...(whole === undefined ? {} : { whole }),
   });
-  interrupts.asked.removeEventListener('abort', pause);
+  interrupts.stopRequested.removeEventListener('abort', pause);
   if (trained.state !== 'RUN_STATE_SUCCEEDED') throw stopped(trained, commands, reporter, interrupts);
   return { trained, steps };
 }
@@ -49,7 +49,7 @@ export async function trainToEnd(
 function stopped(run: Run, commands: StoppedCommands, reporter: Reporter, interrupts: Interrupts): Error {
   const resume = `resume it with \`${commands.resume}\``;
   const where = `step ${run.step} of ${run.totalSteps}`;
-  if (interrupts.asked.aborted) {
+  if (interrupts.stopRequested.aborted) {
     reporter.say(`run ${run.id} stopped at ${where}; ${resume}`);
     return new Exit(exitInterrupted);
   }

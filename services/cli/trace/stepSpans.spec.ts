@@ -72,10 +72,10 @@ test('a step waits for one phase at a time, and the parts sum to its wall time',
   assert.match(text, /^ {2}gapo\.step\.gradients/m, 'a span whose parent is missing is under the step');
 });
 
-test('a file that is no trace, or has no such step, is an error that says where', async (t) => {
+test('a file that is not a trace, or has no such step, is an error that says where', async (t) => {
   const file = join(await temporaryDirectory(t), 'trace.jsonl');
   writeFileSync(file, `${request(root)}{"resourceSpans": "rl.loop"}\n`);
-  await assert.rejects(readStepTrace(file, 'one', 7), /trace\.jsonl: line 2: is no OTLP\/JSON of traces/);
+  await assert.rejects(readStepTrace(file, 'one', 7), /trace\.jsonl: line 2: is not OTLP\/JSON of traces/);
   writeFileSync(file, request(root));
   await assert.rejects(readStepTrace(file, 'one', 8), /no trace of step 8 of run one: it has steps 7 to 7/);
   await assert.rejects(readStepTrace(file, 'two', 7), /it has no step of that run/);

@@ -97,7 +97,7 @@ async function* spansIn(path: string, text: string): AsyncGenerator<StepSpan, vo
     }
   } catch (error) {
     const where = number === 0 ? path : `${path}: line ${number}`;
-    const what = error instanceof z.ZodError || error instanceof SyntaxError ? 'is no OTLP/JSON of traces' : messageOf(error); // prettier-ignore
+    const what = error instanceof z.ZodError || error instanceof SyntaxError ? 'is not OTLP/JSON of traces' : messageOf(error); // prettier-ignore
     throw new UserError(`${where}: ${what}`, { cause: error });
   }
 }

@@ -76,7 +76,7 @@ async function stored(archive: RunArchive): Promise<void> {
   while (!(await archive.flush(20)));
 }
 
-test('a store that fails at any point is made up for, and what is read back is whole', async (t) => {
+test('a failure of the store at any point is recovered from, and what is read back is complete', async (t) => {
   t.after(() => injectFaults(''));
   for (const [point, hits] of [
     ['store.list', 1],

@@ -92,7 +92,7 @@ export class RunArchive {
       const problem = await this.#round();
       if (this.#closing.signal.aborted) break;
       if (problem === undefined) {
-        if (failures > 0) this.#log.info(`CHECKPOINT_STORE ${this.#store.url} can be used again`);
+        if (failures > 0) this.#log.info(`CHECKPOINT_STORE ${this.#store.url} is available again`);
         failures = 0;
         if (this.#flushes === 0) await this.#wait(roundMs);
       } else {

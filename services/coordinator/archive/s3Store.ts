@@ -96,7 +96,7 @@ export class S3Store implements ObjectStore {
     return this.#named(`cannot read ${key}`, async (abortSignal) => {
       const command = new GetObjectCommand({ Bucket: this.#bucket, Key: this.#prefix + key });
       const { Body } = await this.#client.send(command, { abortSignal });
-      if (!(Body instanceof Readable)) throw new Error('the answer has no content');
+      if (!(Body instanceof Readable)) throw new Error('the response has no content');
       await writeAtomically(file, Body);
     });
   }

@@ -12,12 +12,12 @@ function admissionAt(limits: { mostRuns?: number; mostActive?: number; perMinute
   return { clock, admit: (counts = none): void => admission.admit(counts), check: (): void => admission.check(none) };
 }
 
-test('a third of a minute of runs is admitted at once, then one as often as the rate allows', () => {
+test('the runs of a third of a minute are admitted at once, then one at a time at the configured rate', () => {
   const { clock, admit, check } = admissionAt({ perMinute: 60 });
   for (let i = 0; i < 20; i++) admit();
   const refusal = {
     code: 'RESOURCE_EXHAUSTED',
-    details: /^60 runs a minute .* CREATE_RUNS_PER_MINUTE: try again in 1 s$/,
+    details: /^60 new runs a minute .* CREATE_RUNS_PER_MINUTE: try again in 1 s$/,
   };
   assert.throws(() => admit(), refusal);
   clock.ms += 999;
@@ -39,7 +39,7 @@ test('a rate below one a minute admits one run, and says how long to wait for th
   admit();
 });
 
-test('runs beyond MAX_RUNS and MAX_ACTIVE_RUNS are refused with what to do', () => {
+test('runs beyond MAX_RUNS and MAX_ACTIVE_RUNS are refused, and the error says what to do', () => {
   const { admit } = admissionAt({ mostRuns: 3, mostActive: 2 });
   admit({ all: 2, active: 1 });
   assert.throws(() => admit({ all: 2, active: 2 }), {

@@ -56,7 +56,7 @@ export class Admission {
     const waitMs = ((1 - this.#room) * minute) / perMinute;
     const seconds = Math.ceil(waitMs / 1000);
     throw exhausted(
-      `${perMinute} runs a minute are created, by CREATE_RUNS_PER_MINUTE: try again in ${seconds} s`,
+      `${perMinute} new runs a minute are allowed by CREATE_RUNS_PER_MINUTE: try again in ${seconds} s`,
       waitMs,
     );
   }

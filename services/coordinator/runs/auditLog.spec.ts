@@ -52,7 +52,7 @@ test('an entry whose head the disk refuses is not repeated', async (t) => {
   assert.deepEqual([actions(), warnings.length], [['pause'], 1]);
 });
 
-test('what the disk refuses to the end is said', async (t) => {
+test('entries that the disk never accepts are reported', async (t) => {
   const { log, warnings, actions } = await logOf(t);
   injectFaults('file.append[audit.jsonl]=error:ENOSPC');
   log.append(record('pause'));

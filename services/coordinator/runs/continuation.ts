@@ -70,7 +70,7 @@ export class Continuation {
       });
     }
     const reason =
-      `the coordinator ended while the run was active, also each of the ${maxCrashes} times that it was resumed after step ` +
+      `the coordinator ended while the run was active, and again each of the ${maxCrashes} times that it resumed the run after step ` +
       `${this.#stepsTaken()}; find the cause in the coordinator's log, then resume the run`;
     this.#status.change('fail', reason, { attempts });
   }

@@ -87,7 +87,7 @@ test('a run that ended with its coordinator at each attempt is not continued, un
   assert.equal(state, 'RUN_STATE_FAILED');
   assert.match(
     reason,
-    /also each of the 3 times that it was resumed after step 2; find the cause .* then resume the run/,
+    /and again each of the 3 times that it resumed the run after step 2; find the cause .* then resume the run/,
   );
   await coordinator.client.ResumeRun({ runId: 'bandit' }, { deadlineMs });
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');

@@ -139,7 +139,7 @@ test('if no prompt is left after dropping, the error names the objective and its
   );
 });
 
-test('results that cannot be read are named, with what to do', async (t) => {
+test('the error for results that cannot be read names them and says what to do', async (t) => {
   const { world, coordinator } = await startAll(t);
   await createRun(coordinator, world, runYaml({ steps: 1 }));
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');
@@ -152,7 +152,7 @@ test('results that cannot be read are named, with what to do', async (t) => {
     });
   await mkdir(folder);
   await writeFile(join(folder, '1.json'), '{"version": ');
-  await refused(/evaluations\/1\.json is no result of an evaluation: remove it, and evaluate the version again$/);
+  await refused(/evaluations\/1\.json is not an evaluation result: remove it, and evaluate the version again$/);
   await rm(folder, { recursive: true });
   await writeFile(folder, '');
   await refused(/evaluations cannot be read: ENOTDIR/);
@@ -176,7 +176,7 @@ test('beyond 64 evaluations at a time, the next is refused', async (t) => {
     (error) =>
       error instanceof RpcError &&
       error.code === 'RESOURCE_EXHAUSTED' &&
-      /^64 evaluations and generations are in progress or wait/.test(error.details),
+      /^64 evaluations and generations are running or queued/.test(error.details),
   );
   leaving.abort();
   const ends = await Promise.allSettled(begun);

@@ -27,13 +27,13 @@ import { completionItems } from '../scoring/completionItems.js';
 import { describeRewards, needsRewards } from '../scoring/rewardServices.js';
 import { atOnce, scoreItems } from '../scoring/scoring.js';
 import { versionOf } from '../state/trainingState.js';
-import { encodeTold } from '../step/context/conditioning.js';
+import { encodeConditioned } from '../step/context/conditioning.js';
 import { policyRef, type TrainingContext } from '../step/context/trainingContext.js';
 import { sampleShards } from '../workers/rollouts.js';
 import type { HeldLoop } from './loadedLoop.js';
 import type { Platform } from './platform.js';
 import type { Run } from './run.js';
-import { toldPreference } from './toldPreference.js';
+import { statedPreference } from './statedPreference.js';
 
 /** Options of an evaluation. */
 export interface EvaluationRequest {
@@ -152,18 +152,18 @@ async function evaluateLoop(
   }
   await describeRewards(training.objectives, signal);
   const prompts = training.heldOut === undefined ? [] : [...recordsOf(training.heldOut)];
-  const told = toldPreference(run, preference, loop.state.step);
+  const stated = statedPreference(run, preference, loop.state.step);
   // The policy before training gets no preference: it has not learned what one means.
-  const untold = prompts.map(({ tokenIds }) => tokenIds);
+  const originalIds = prompts.map(({ tokenIds }) => tokenIds);
   const { conditioning } = training;
   const promptIds =
-    conditioning && told
-      ? await encodeTold(
+    conditioning && stated
+      ? await encodeConditioned(
           conditioning,
           prompts,
-          prompts.map(() => told.levels),
+          prompts.map(() => stated.levels),
         )
-      : untold;
+      : originalIds;
   const unpin = await loop.pin(version);
   try {
     const { temperature, samplesPerPrompt } = run.config.evaluation;
@@ -191,14 +191,14 @@ async function evaluateLoop(
       );
       return (await Promise.all(shards)).flat();
     };
-    const [before, after] = await Promise.all([sample(0, untold), sample(version, promptIds)]);
+    const [before, after] = await Promise.all([sample(0, originalIds), sample(version, promptIds)]);
     const comparison = await compare(training, prompts, { before, after }, signal, (done, total, waitingFor) =>
       progress('rewards', done, total, waitingFor),
     );
     return {
       runId: run.id,
       version,
-      ...(told && { preference: { ...told.preference } }),
+      ...(stated && { preference: { ...stated.preference } }),
       ...(await report(training, prompts, comparison, samples)),
     };
   } finally {

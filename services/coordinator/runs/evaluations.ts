@@ -27,8 +27,8 @@ export class Evaluations {
     await mkdir(this.#path, { recursive: true });
     const text = JSON.stringify({ ...report, samples: [] });
     const shares = Object.values(report.preference ?? {}).map((share) => String(share));
-    const told = shares.length === 0 ? '' : `-told-${shares.join('-')}`;
-    writeAtomicallySync(join(this.#path, `${String(report.version ?? 0)}${told}.json`), `${text}\n`);
+    const suffix = shares.length === 0 ? '' : `-told-${shares.join('-')}`;
+    writeAtomicallySync(join(this.#path, `${String(report.version ?? 0)}${suffix}.json`), `${text}\n`);
   }
 
   /** Returns the results, by version, then by preference. @throws UserError if one cannot be read */
@@ -52,7 +52,7 @@ export class Evaluations {
       messageBytes('gapo.training.v1.EvaluationReport', report);
       return report;
     } catch (error) {
-      throw new UserError(`${path} is no result of an evaluation: remove it, and evaluate the version again`, {
+      throw new UserError(`${path} is not an evaluation result: remove it, and evaluate the version again`, {
         cause: error,
       });
     }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RunFeed } from './feed.js';
 
-test('a watcher that goes is forgotten, wherever in the stream it has stopped reading', async () => {
+test('a watcher that disconnects is removed, wherever in the stream it stopped reading', async () => {
   const feed = new RunFeed();
   const gone = new AbortController();
   const follow = (): AsyncGenerator => feed.follow(() => false, gone.signal);

@@ -8,7 +8,7 @@ import { policyRef, type TrainingContext } from '../step/context/trainingContext
 import { sampleShards } from '../workers/rollouts.js';
 import type { Platform } from './platform.js';
 import type { Run } from './run.js';
-import { toldPreference, type ToldPreference } from './toldPreference.js';
+import { statedPreference, type StatedPreference } from './statedPreference.js';
 
 /** What to generate. */
 export interface GenerationRequest {
@@ -50,8 +50,8 @@ export async function generateCompletions(
     const { loop, key } = held;
     const { context: training, state } = loop;
     const version = request.version ?? versionOf(state);
-    const told = toldPreference(run, request.preference, state.step);
-    const promptIds = await encoded(training, request.prompts, told);
+    const stated = statedPreference(run, request.preference, state.step);
+    const promptIds = await encoded(training, request.prompts, stated);
     const unpin = await loop.pin(version);
     try {
       const { maxNewTokens, stop, batch } = run.config.rollout;
@@ -78,7 +78,7 @@ export async function generateCompletions(
       );
       return {
         version,
-        preference: { ...told?.preference },
+        preference: { ...stated?.preference },
         completions: samples.map(({ prompt, sample, finished, tokenIds }, i) => {
           return { prompt, sample, text: at(texts, i), finished, tokens: tokenIds.length };
         }),
@@ -114,16 +114,16 @@ function check({ prompts, samplesPerPrompt, temperature }: GenerationRequest): v
 async function encoded(
   { conditioning, config, model, tokens }: TrainingContext,
   prompts: readonly string[],
-  told: ToldPreference | undefined,
+  stated: StatedPreference | undefined,
 ): Promise<readonly (readonly number[])[]> {
   const records = prompts.map((content, i) => {
     return { id: String(i + 1), whole: content, turns: [{ role: 'user' as const, content }] };
   });
   const results =
-    conditioning && told
+    conditioning && stated
       ? await conditioning.encode(
           records,
-          records.map(() => told.levels),
+          records.map(() => stated.levels),
         )
       : await tokens.encodePrompts(
           records.map(({ whole: text, turns }) => ({ text, turns })),

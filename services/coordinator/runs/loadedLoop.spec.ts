@@ -58,7 +58,7 @@ test('a run that was cancelled in a step can be evaluated after its loop has lef
   assert.equal(await evaluatedVersion(coordinator, 'cancelled'), 1);
 });
 
-test('what holds a loop keeps its versions when the run resumes, under the key that they had', async (t) => {
+test('a holder of a loop keeps its versions when the run resumes, under the same key', async (t) => {
   const { world, coordinator } = await startAll(t);
   const policy = connect('gapo.policy.v1.PolicyService', world.coordinator.address);
   t.after(() => policy.close());

@@ -76,7 +76,7 @@ for (const { name, start, skip } of storeKinds) {
   });
 }
 
-test('a store that fails stops no run, and gets what it lacks once it works', async (t) => {
+test('a failing store stops no run, and catches up once it works again', async (t) => {
   const directory = await temporaryDirectory(t);
   const place = join(directory, 'store');
   await writeFile(place, 'no directory');
@@ -117,7 +117,7 @@ test('a coordinator without runs does not start while its store cannot be read',
   const world = await startWorld(t, { env: { CHECKPOINT_STORE: `file://${join(directory, 'file', 'store')}` } });
   await assert.rejects(
     startCoordinator(t, world),
-    /ENOTDIR.* has no runs, and they may be in the store: start again once it answers/,
+    /ENOTDIR.* has no runs, but the store may have some: start again once it answers/,
   );
   const { CHECKPOINT_STORE: _, ...without } = world.env;
   const first = await startCoordinator(t, { ...world, env: without });

@@ -43,7 +43,7 @@ test('a call that its caller gives up creates no run, and the next one does', as
   assert.deepEqual(runs, []);
 });
 
-test('a problem of a file is the answer of the call, without the contents of the file', async (t) => {
+test('a problem with a file is the error of the call, without the contents of the file', async (t) => {
   const { world, coordinator } = await startAll(t);
   await writeFile(join(world.directory, 'train.jsonl'), 'SECRET=abc123\nroot:*:20250::\n');
   const creating = createRun(coordinator, world, runYaml());

@@ -72,7 +72,7 @@ test('an address that is not allowed cannot be added to a run that exists', asyn
   await coordinator.client.CancelRun({ runId: 'bandit' }, { deadlineMs });
 });
 
-test('ids of runs are words; others are refused as they are, quoted and cut', async (t) => {
+test('run ids are words; invalid ids are refused, quoted and truncated', async (t) => {
   const { world, coordinator } = await startAll(t);
   for (const id of ['../../evil', '..', '.lease', 'a/b', '__proto__', 'a\u0000b', 'a\nb', 'a'.repeat(64), 'é']) {
     await assert.rejects(createRun(coordinator, world, runYaml(), id), (error) => {

@@ -128,7 +128,7 @@ export class Runs {
     } catch (error) {
       if (!isExpected(error)) throw error;
       if (this.#directories().length === 0) {
-        const why = `DATA_DIR ${this.#dataDirectory} has no runs, and they may be in the store`;
+        const why = `DATA_DIR ${this.#dataDirectory} has no runs, but the store may have some`;
         throw new UserError(`${error.message}. ${why}: start again once it answers`, { cause: error });
       }
       this.#platform.log.warn(`${error.message}; runs that only the store has are read back at the next start`);

@@ -109,7 +109,7 @@ function differenceOf(a: TrainingContext, b: TrainingContext): string | undefine
     return `their adapters have alpha ${String(a.spec.loraAlpha)} and ${String(b.spec.loraAlpha)}`;
   }
   if (JSON.stringify(a.spec.loraExceptions) !== JSON.stringify(b.spec.loraExceptions)) {
-    return 'their adapters have other alphas in some modules';
+    return 'their adapters have different alphas in some modules';
   }
   const names = ({ shapes }: TrainingContext): string =>
     shapes.map(({ name, shape }) => `${name}[${shape.join()}]`).join();

@@ -296,7 +296,7 @@ test('parts are scored as they arrive: no call mixes two, and scores and failure
   assert.deepEqual(calls, [['i2'], ['i3', 'i4', 'i5'], ['i0', 'i1']]);
 });
 
-test('a part that cannot be had rejects the scores with its reason', async (t) => {
+test('a part that fails rejects the scores with its reason', async (t) => {
   const { source } = await sourceOf(t, lengths);
   const lost = Promise.reject(new Error('no such shard'));
   await assert.rejects(source.scoreParts([Promise.resolve(items(2)), lost], forever), /^Error: no such shard$/);

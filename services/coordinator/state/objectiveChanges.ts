@@ -55,7 +55,8 @@ const instead = "create a run with the objectives that you want; its policy.adap
 /** Returns why a configuration's objectives cannot change during training; undefined if they can. */
 function whyFixed(config: RunConfig): string | undefined {
   const { algorithm, ppo, combine, weighting } = config;
-  if (conditionOf(config)) return 'tells its policy a preference over its initial objectives (policy.condition)';
+  if (conditionOf(config))
+    return 'conditions its policy on a preference over its initial objectives (policy.condition)';
   if (algorithm === 'dpo') return 'trains on pairs (algorithm: dpo), which are labelled for its initial objectives';
   if (ppo.advantages === 'gae') return 'trains one critic for each objective (ppo.advantages: gae)';
   const { objectivesFixed } = combinerOf(combine.method);

@@ -72,9 +72,9 @@ interface Prompts {
   readonly sequences?: readonly { readonly promptIds: readonly number[] }[];
 }
 
-test('the policy is told the preference; rewards, the reference and the policy before training get the prompt alone', async (t) => {
+test('the policy gets prompts with the preference; rewards, the reference and the policy before training get them without', async (t) => {
   const rewarded = new Set<string>();
-  const asked: { method: string; version: number; told: string; plain: string }[] = [];
+  const asked: { method: string; version: number; stated: string; plain: string }[] = [];
   const listen = ({ method, request }: { method: string; request: unknown }): void => {
     const { policy, prompts = [], sequences = [] } = request as Prompts;
     for (const ids of [...prompts.map(({ tokenIds }) => tokenIds), ...sequences.map(({ promptIds }) => promptIds)]) {
@@ -82,8 +82,8 @@ test('the policy is told the preference; rewards, the reference and the policy b
         .filter((id) => id !== begin)
         .map((id) => 'abcde'.charAt(id - a))
         .join('');
-      const [, plain = '', told = ''] = /^(a?b?c?d?e)(b*c*)$/.exec(text) ?? [];
-      asked.push({ method, version: policy.version, told, plain });
+      const [, plain = '', stated = ''] = /^(a?b?c?d?e)(b*c*)$/.exec(text) ?? [];
+      asked.push({ method, version: policy.version, stated, plain });
     }
   };
   const { world, coordinator } = await startAll(t, {
@@ -103,11 +103,11 @@ test('the policy is told the preference; rewards, the reference and the policy b
   const prompts = ['abcde', 'bcde', 'cde', 'de', 'e'];
   assert.deepEqual([...rewarded].sort(), prompts);
   const of = (method: string): typeof asked => asked.filter((each) => each.method === method);
-  assert.deepEqual(new Set(of('LogProbs').map(({ version, told }) => `${version} ${told}`)), new Set(['0 ']));
+  assert.deepEqual(new Set(of('LogProbs').map(({ version, stated }) => `${version} ${stated}`)), new Set(['0 ']));
   for (const method of ['Generate', 'ComputeGradients']) {
-    const told = new Set(of(method).map((each) => each.told));
-    assert.ok(told.size > 2, [...told].join());
-    for (const text of told) assert.equal(text.length, 4, text);
+    const stated = new Set(of(method).map((each) => each.stated));
+    assert.ok(stated.size > 2, [...stated].join());
+    for (const text of stated) assert.equal(text.length, 4, text);
   }
   assert.deepEqual(new Set(asked.map(({ plain }) => plain)), new Set(prompts));
   for (const { objectives } of reports) {
@@ -116,7 +116,7 @@ test('the policy is told the preference; rewards, the reference and the policy b
   }
   const { samples } = await client.ListSamples({ runId: 'bandit', pageSize: 100 }, { deadlineMs });
   const ids = new Map(samples.map(({ promptId, promptText }) => [promptId, promptText]));
-  assert.equal(ids.size, new Set(ids.values()).size, 'a prompt has one id, whatever is told with it');
+  assert.equal(ids.size, new Set(ids.values()).size, 'a prompt has one id, whatever preference it states');
   assert.ok(samples.every(({ preference }) => required(preference['letters'], 'its share') in { 0: 1, 0.25: 1, 0.5: 1, 0.75: 1, 1: 1 })); // prettier-ignore
 
   asked.length = 0;
@@ -128,8 +128,8 @@ test('the policy is told the preference; rewards, the reference and the policy b
     [1, 0, 0.25, 0.5].map((letters) => ({ letters, short: 1 - letters })),
     'without one, that of the configuration',
   );
-  assert.ok(asked.filter(({ version }) => version === 0).every(({ told }) => told === ''));
-  const later = new Set(asked.filter(({ version }) => version > 0).map(({ told }) => told));
+  assert.ok(asked.filter(({ version }) => version === 0).every(({ stated }) => stated === ''));
+  const later = new Set(asked.filter(({ version }) => version > 0).map(({ stated }) => stated));
   assert.deepEqual([...later], ['bbbb', 'cccc', 'bccc', 'bbcc']);
   const { reports: kept } = await client.ListEvaluations({ runId: 'bandit' }, { deadlineMs });
   assert.deepEqual(
@@ -155,7 +155,7 @@ test('the policy is told the preference; rewards, the reference and the policy b
       [1, 1],
     ],
   );
-  assert.deepEqual(new Set(asked.map(({ told }) => told)), new Set(['bbbc']));
+  assert.deepEqual(new Set(asked.map(({ stated }) => stated)), new Set(['bbbc']));
   const refused: [Promise<unknown>, RegExp][] = [
     [generate({ letters: 1.5 }), /preference: letters is 1.5, expected a share from 0 to 1/],
     [generate({ long: 1 }), /preference: there is no objective long, only letters, short/],
@@ -167,7 +167,7 @@ test('the policy is told the preference; rewards, the reference and the policy b
   }
 });
 
-test('goals of a run whose policy is told the preference do not change, and other policies are told none', async (t) => {
+test('goals of a run with a conditioned policy do not change, and other policies take no preference', async (t) => {
   const { world, coordinator } = await startAll(t, { scorers: usualScorers });
   const { client } = coordinator;
   const release = await createRunHeldAt(coordinator, world, conditioned(2), 1);
@@ -177,7 +177,7 @@ test('goals of a run whose policy is told the preference do not change, and othe
   );
   await assert.rejects(
     client.ChangeObjectives({ runId: 'bandit', remove: ['short'] }, { deadlineMs }),
-    /run bandit tells its policy a preference over its initial objectives \(policy\.condition\); create a run/,
+    /run bandit conditions its policy on a preference over its initial objectives \(policy\.condition\); create a run/,
   );
   release();
   await until(coordinator, 'bandit', 'RUN_STATE_SUCCEEDED');

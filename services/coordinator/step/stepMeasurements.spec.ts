@@ -85,7 +85,7 @@ test('a report becomes the metrics of its run, and what it does not say is absen
   });
 });
 
-test('cosines of pairs are told apart by their objectives, and a gradient of zero has none', () => {
+test('cosines of pairs are distinguished by their objectives, and a zero gradient has none', () => {
   assert.deepEqual(cosinesOf(['a', 'b', 'c'], [0.5, null, -0.25]), [{ b: 0.5 }, { c: -0.25 }, {}]);
   assert.deepEqual(cosinesOf(['a', 'b'], []), [{}, {}]);
   assert.deepEqual(cosinesOf(['a'], []), [{}]);

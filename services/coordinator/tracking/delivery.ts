@@ -111,7 +111,7 @@ export class Delivery {
       await this.#write(followed);
       followed.failures = 0;
       followed.dueAt = this.#hurries ? 0 : performance.now() + roundMs;
-      if (this.#said !== '') this.#log.info(`${place} can be used again`);
+      if (this.#said !== '') this.#log.info(`${place} is available again`);
       this.#said = '';
       if (isActive(run.state())) return;
       followed.open = undefined;
@@ -147,7 +147,7 @@ export class Delivery {
     const problem = messageOf(error);
     if (problem === this.#said) return;
     this.#said = problem;
-    const message = `run ${run} is not recorded by ${place} yet: ${problem}; training continues, and this is tried again`;
+    const message = `run ${run} is not recorded by ${place} yet: ${problem}; training continues, and recording is retried`;
     if (isExpected(error)) this.#log.warn({ run }, message);
     else this.#log.error({ run, error }, message);
   }

@@ -23,7 +23,7 @@ export interface TestRun extends TrackedRun {
   /** Adds an event, a second after the one before. */
   add<K extends EventKind>(kind: K, id: string, data: EventInput<K>): void;
   /** Adds a change of state; the run is in that state afterwards. */
-  become(state: RunState): void;
+  setState(state: RunState): void;
   /** Returns its events, as trackers get them. */
   readonly events: readonly LoggedEvent[];
 }
@@ -59,7 +59,7 @@ export function testRun(directory: string): TestRun {
     directory,
     events,
     add,
-    become(next) {
+    setState(next) {
       add('state', String(events.length + 1), { from: state, to: next, reason: next === 'RUN_STATE_PAUSED' ? 'paused by a user' : '' }); // prettier-ignore
       state = next;
     },
@@ -123,17 +123,17 @@ export function stepReport(step: number, shift = 0): StepReport {
 
 /** Adds the first part of the usual history: two steps, the second with a non-finite KL, and a pause. */
 export function beforeTheKill(run: TestRun): void {
-  run.become('RUN_STATE_RUNNING');
+  run.setState('RUN_STATE_RUNNING');
   run.add('step', '1', stepReport(1));
   run.add('step', '2', stepReport(2));
 }
 
 /** Adds the rest: step 2 is repeated with a different outcome, the preference changes, and the run ends. */
 export function afterTheKill(run: TestRun): void {
-  run.become('RUN_STATE_PAUSED');
-  run.become('RUN_STATE_RUNNING');
+  run.setState('RUN_STATE_PAUSED');
+  run.setState('RUN_STATE_RUNNING');
   run.add('step', '2.1', stepReport(2, 0.5));
   run.add('preference', '1', { step: 3, author: 'ada', before: {}, after: { letters: 0.7, short: 0.3 } });
   run.add('step', '3', stepReport(3));
-  run.become('RUN_STATE_SUCCEEDED');
+  run.setState('RUN_STATE_SUCCEEDED');
 }

@@ -68,7 +68,10 @@ test('a server that hangs or fails, and a directory that cannot be written, dela
   await train(coordinator, world, config);
   await coordinator.stop();
   const said = warn.mock.calls.map(({ arguments: [, text = ''] }) => String(text));
-  assert.match(said.join('\n'), /run bandit is not recorded by MLflow .* answers 503: overloaded; training continues/);
+  assert.match(
+    said.join('\n'),
+    /run bandit is not recorded by MLflow .* responded with 503: overloaded; training continues/,
+  );
   assert.match(
     said.join('\n'),
     /run bandit is not recorded by TensorBoard .*logs yet: .*(ENOTDIR|EEXIST).*; training continues/,

@@ -10,7 +10,7 @@ import {
 } from '@gapo/rpc';
 import { Lease } from './lease.js';
 
-const notAsked = 'it was not asked yet';
+const notContacted = 'it has not been contacted yet';
 
 /** A worker's clients, which share a connection, and how they are closed. */
 interface Connection<S extends ServiceName> {
@@ -44,7 +44,7 @@ export class Member<S extends ServiceName> {
   /** When its last attempt ended, by performance.now(). */
   endedAt = 0;
   /** Why it gets no jobs; undefined while it serves. */
-  down: string | undefined = notAsked;
+  down: string | undefined = notContacted;
   /** Whether its identity is being requested until it may serve. */
   joining = false;
   /** Its name no longer resolves to it: it gets no more jobs. */
@@ -66,8 +66,8 @@ export class Member<S extends ServiceName> {
   }
 
   /** Whether it has answered or failed to answer. */
-  get asked(): boolean {
-    return this.down !== notAsked;
+  get contacted(): boolean {
+    return this.down !== notContacted;
   }
 
   /** Its service. */

@@ -21,7 +21,7 @@ async function refused(t: TestContext, targets: string[], reason: RegExp, limits
   for (let waitMs = 500; ; waitMs *= 2) {
     const error: unknown = await run(poolOf(t, targets, { waitMs, ...limits }), 1).catch((thrown: unknown) => thrown);
     assert.ok(error instanceof PauseNeeded, String(error));
-    if (error.message.includes('it was not asked yet')) continue;
+    if (error.message.includes('it has not been contacted yet')) continue;
     assert.match(error.message, reason);
     return;
   }
@@ -67,7 +67,7 @@ test('a worker of another release or protocol is refused, with both', async (t) 
   await refused(t, [other.address], new RegExp(expected.replaceAll('.', '\\.')));
 });
 
-test('a worker of an earlier release, which does not say what it is, is refused', async (t) => {
+test('a worker of an earlier release, which does not identify itself, is refused', async (t) => {
   const rollout = implement(service, {
     Generate: async function* () {
       yield {};
@@ -75,7 +75,7 @@ test('a worker of an earlier release, which does not say what it is, is refused'
   });
   const old = await serve({ address: '127.0.0.1:0', services: [rollout] });
   t.after(() => old.stop());
-  await refused(t, [old.address], /it does not say what it is: it runs an earlier release/);
+  await refused(t, [old.address], /it does not identify itself: it runs an earlier release/);
 });
 
 /** Workers with these identities in one pool, which has asked both; `used` has the addresses of the admitted ones. */

@@ -11,7 +11,7 @@ import {
   until,
 } from '../fixtures/world.fixture.js';
 
-test('a run that was trained with other threads pauses with both numbers, and ends once like workers are back', async (t) => {
+test('a run that was trained with other threads pauses with both numbers, and completes once matching workers are back', async (t) => {
   const world = await startWorld(t, { env: { WORKER_WAIT_SECONDS: '0.5' } });
   const first = await startCoordinator(t, world);
   const release = await createRunHeldAt(first, world, runYaml({ steps: 3, extra: 'recovery: { resume: manual }' }), 2);

@@ -44,14 +44,14 @@ export function workersOf(pools: Pools, before: WorkersRecords | undefined, runI
     if (was !== undefined && was !== reference.build) {
       pools.log.warn(
         { run: runId, before: was, now: reference.build },
-        `run ${runId}: its ${kind} workers are another build than before, whose results may differ`,
+        `run ${runId}: its ${kind} workers are a different build than before, so results may differ`,
       );
     }
     const engine = engineOf(reference.environment);
     if (before?.[kind] === undefined && engine !== 'native') {
       pools.log.info(
         { run: runId, ...reference.environment },
-        `run ${runId}: its ${kind} workers use ${engine}, so its results are not the same to the last bit in another run`,
+        `run ${runId}: its ${kind} workers use ${engine}, so its results are not bit-identical from run to run`,
       );
     }
     records[kind] = reference;

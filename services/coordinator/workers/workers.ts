@@ -86,7 +86,7 @@ const probe = { baseDelayMs: 100, maxDelayMs: 1000 } as const;
 
 /** Returns a function that creates the error for an invalid response. */
 export function invalidResponse(method: string, target: string): (what: string) => RpcError {
-  return (what) => new RpcError('INTERNAL', `the worker answered ${what}`, { method, target });
+  return (what) => new RpcError('INTERNAL', `the worker returned ${what}`, { method, target });
 }
 
 /** Distributes jobs over workers. */
@@ -172,7 +172,7 @@ export class WorkerPool<S extends ServiceName> {
    * itself.
    */
   async join(): Promise<void> {
-    await Promise.all(this.#unasked().map((worker) => this.#join(worker)));
+    await Promise.all(this.#toIdentify().map((worker) => this.#join(worker)));
   }
 
   /** What the workers have in common; undefined before the first one is admitted. */
@@ -248,7 +248,7 @@ export class WorkerPool<S extends ServiceName> {
   }
 
   /** The workers that do not serve and are not being asked for their identity. */
-  #unasked(): Member<S>[] {
+  #toIdentify(): Member<S>[] {
     return this.#workers.filter(({ down, joining }) => down !== undefined && !joining);
   }
 
@@ -271,7 +271,7 @@ export class WorkerPool<S extends ServiceName> {
       void this.#runOn(job, worker);
     }
     if (this.#queue.length > 0) {
-      for (const worker of this.#unasked()) void this.#untraced(() => this.#join(worker));
+      for (const worker of this.#toIdentify()) void this.#untraced(() => this.#join(worker));
     }
     this.#hedge();
     this.#watchOutage();
@@ -289,7 +289,7 @@ export class WorkerPool<S extends ServiceName> {
     const preferred = (workers: readonly Member<S>[]): Member<S> | undefined =>
       workers.find(({ target }) => !this.#stragglers.has(target)) ?? workers[0];
     if (free.length > 0) return preferred(free);
-    const joining = this.#workers.some(({ asked, retired }) => !asked && !retired);
+    const joining = this.#workers.some(({ contacted, retired }) => !contacted && !retired);
     const prefetching = able.filter(({ attempts }) => attempts.size < maxJobsPerWorker);
     if (joining || job.attempts > 0 || this.#queue.length < prefetching.length) return undefined;
     return preferred(prefetching);
@@ -418,7 +418,7 @@ export class WorkerPool<S extends ServiceName> {
       identity = await worker.identify(connectMs, this.#closing.signal);
     } catch (reason) {
       const { code, details } = RpcError.from(reason);
-      if (code === 'UNIMPLEMENTED') return 'it does not say what it is: it runs an earlier release; update it';
+      if (code === 'UNIMPLEMENTED') return 'it does not identify itself: it runs an earlier release; update it';
       if (code !== 'DEADLINE_EXCEEDED') return details;
       worker.reconnect();
       return `it did not answer within ${connectMs / 1000} s`;

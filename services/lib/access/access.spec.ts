@@ -1,4 +1,4 @@
-// Tokens in a file and tokens of an OpenID provider: who is let in, and what the others are told.
+// Tokens in a file and tokens of an OpenID provider: who is let in, and the errors that the others get.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -44,10 +44,10 @@ test('a token has a name and a role; a lower role, another token and none are re
     ['', 'UNAUTHENTICATED', /the call has none/],
     [`Basic ${ada}`, 'UNAUTHENTICATED', /not of the form/],
     [`Bearer ${ada} ${eve}`, 'UNAUTHENTICATED', /not of the form/],
-    [`Bearer ${ada}x`, 'UNAUTHENTICATED', /nobody has this one/],
-    [`Bearer ${tokenHash(ada)}`, 'UNAUTHENTICATED', /nobody has this one/],
+    [`Bearer ${ada}x`, 'UNAUTHENTICATED', /it is not a known token/],
+    [`Bearer ${tokenHash(ada)}`, 'UNAUTHENTICATED', /it is not a known token/],
     [`Bearer ${'a'.repeat(100_000)}`, 'UNAUTHENTICATED', /not of the form/],
-    [`Bearer a.b.c`, 'UNAUTHENTICATED', /nobody has this one/],
+    [`Bearer a.b.c`, 'UNAUTHENTICATED', /it is not a known token/],
   ];
   for (const [authorization, code, expected] of refused) {
     await assert.rejects(access.require(authorization, 'operator', 'CancelRun'), (error) => {
@@ -84,7 +84,7 @@ test('the file is read again; a damaged one leaves the tokens as they were and i
   assert.equal(file.callerOf(second), undefined);
 });
 
-test('a problem that comes back after the file was whole again is said again', async (t) => {
+test('a problem that returns after the file was valid is reported again', async (t) => {
   const whole = `- { name: a, role: admin, sha256: ${tokenHash('x')} }`;
   const path = await tokensFile(t, whole);
   const said: string[] = [];

@@ -74,7 +74,7 @@ export function verifyAudit(lines: readonly string[], head: AuditHead): Verified
   for (const [index, line] of lines.entries()) {
     const number = index + 1;
     const entry = entryOf(line);
-    if (entry === undefined) return found(number, 'is no entry of an audit log');
+    if (entry === undefined) return found(number, 'is not an audit log entry');
     if (entry.sequence !== number)
       return found(number, `has the number ${entry.sequence}: lines were removed, added or moved`);
     if (entry.previous !== previous) {
@@ -85,14 +85,13 @@ export function verifyAudit(lines: readonly string[], head: AuditHead): Verified
     }
     previous = lineHash(line);
     if (number === head.entries && previous !== head.sha256)
-      return found(number, 'is not as it was written: it was edited or replaced');
+      return found(number, 'was edited or replaced after it was written');
     entries.push(entry);
   }
   if (lines.length < head.entries) {
     return found(lines.length + 1, `is missing, as is everything to line ${head.entries}: the log was cut`);
   }
-  if (lines.length > head.entries + 1)
-    return found(head.entries + 2, 'was added by something else than the coordinator');
+  if (lines.length > head.entries + 1) return found(head.entries + 2, 'was not added by the coordinator');
   return { entries, problem: undefined };
 }
 
@@ -106,5 +105,5 @@ function entryOf(line: string): AuditEntry | undefined {
 
 /** Returns what is wrong with a run's audit log, as people read it. */
 export function auditProblemText(id: string, { line, problem }: AuditProblem): string {
-  return `the audit log of run ${id} is not as it was written: line ${line} ${problem}`;
+  return `the audit log of run ${id} was changed after it was written: line ${line} ${problem}`;
 }

@@ -53,6 +53,6 @@ export class Authenticator {
       const caller = await verifier.callerOf(token);
       if (caller !== undefined) return caller;
     }
-    return refuse('nobody has this one');
+    return refuse('it is not a known token');
   }
 }

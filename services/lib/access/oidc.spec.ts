@@ -77,7 +77,7 @@ test('a token that the provider signed for this service has the role of its grou
   assert.equal(await verifier.callerOf('gapo_abc'), undefined, 'another kind of token is for others to know');
 });
 
-test('tokens that expired, are for others, of others, unsigned or signed by others are refused with the reason', async (t) => {
+test('tokens that are expired, for another audience, of another issuer, unsigned or wrongly signed are refused with the reason', async (t) => {
   const { issuer, key, publicKey } = await startProvider(t);
   const verifier = verifierOf(issuer);
   const usual = claims(issuer);
@@ -135,7 +135,7 @@ test('a provider that does not answer is named, and asked again at the next toke
   const provider = await startProvider(t);
   const token = await sign(claims(provider.issuer), provider.key);
   const verifier = verifierOf(`${provider.issuer}/other`);
-  await assert.rejects(verifier.callerOf(token), /OpenID provider .*other\/\.well-known.* does not answer as one/);
+  await assert.rejects(verifier.callerOf(token), /other\/\.well-known.* does not respond as an OpenID provider/);
   await provider.stop();
   await assert.rejects(verifierOf(provider.issuer).callerOf(token), { code: 'UNAVAILABLE' });
 });

@@ -133,7 +133,7 @@ export class OpenIdVerifier implements Verifier {
 
 function unavailable(url: string, error: unknown): RpcError {
   const why = messageOf(error);
-  return new RpcError('UNAVAILABLE', `the OpenID provider ${url} does not answer as one: ${why}`, { cause: error });
+  return new RpcError('UNAVAILABLE', `${url} does not respond as an OpenID provider: ${why}`, { cause: error });
 }
 
 /** Returns a claim by its path; undefined where there is none. */

@@ -25,7 +25,7 @@ export const accessSettings = {
     .describe(
       'An OpenID provider, as its tokens name it in iss. Calls then need a token of it, or one of TOKENS_FILE.',
     ),
-  OIDC_AUDIENCE: nonEmptyText.optional().describe('What tokens of the provider must be for (aud).'),
+  OIDC_AUDIENCE: nonEmptyText.optional().describe('The audience (aud) that tokens of the provider must have.'),
   OIDC_NAME_CLAIM: nonEmptyText.default('sub').describe("The claim with the caller's name."),
   OIDC_ROLES_CLAIM: nonEmptyText
     .default('roles')

@@ -65,6 +65,6 @@ export async function openAuthority({ cert, key }: PemPair): Promise<Authority> 
   const keys = await keysFrom(key);
   const own = await SubjectKeyIdentifierExtension.create(keys.publicKey);
   const stated = certificate.getExtension(SubjectKeyIdentifierExtension);
-  if (stated?.keyId !== own.keyId) throw new Error('the key is not that of the certificate');
+  if (stated?.keyId !== own.keyId) throw new Error('the key does not match the certificate');
   return { certificate, keys, cert, key };
 }

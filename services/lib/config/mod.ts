@@ -12,7 +12,14 @@ export {
   type CombinationConfig,
   type CombineConfig,
 } from './run/combine.js';
-export { conditionOf, conditionSchema, conditionText, telling, type Condition, type Telling } from './run/condition.js';
+export {
+  conditionOf,
+  conditionSchema,
+  conditionText,
+  conditionerOf,
+  type Condition,
+  type Conditioner,
+} from './run/condition.js';
 export {
   checkObjectives,
   objective,

@@ -161,7 +161,7 @@ class Reading<Form, Item> {
     if (this.#records === 0) {
       throw new UserError(
         this.#rows === 0
-          ? `${named}: no lines; write ${this.#format.shape}, one a line`
+          ? `${named}: no lines; write ${this.#format.shape}, one per line`
           : `${named}: every row is too long for the model's context`,
       );
     }

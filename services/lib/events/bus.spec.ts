@@ -184,7 +184,7 @@ for (const transport of ['nats', 'in-process'] as const) {
       });
     });
 
-    test('data that do not fit their message are refused and reported, never thrown; a run id that is no word is thrown at once', async (t) => {
+    test('data that do not fit their message are refused and reported, never thrown; a run id that is not a word throws at once', async (t) => {
       const { bus, errors } = await start(t);
       outboxOf(bus, 'a').publish('step', { step: 1, objectives: 'all' as never }, { id: '1' });
       await bus.flush(patienceMs);

@@ -126,7 +126,7 @@ export function decodeEvent(bytes: Uint8Array): CloudEvent {
   if (!isCloudEvent(parsed)) {
     throw new EventError(
       'malformed',
-      'a message is no CloudEvent 1.0 of a known kind with id, source, subject and data',
+      'a message is not a CloudEvent 1.0 of a known kind with id, source, subject and data',
     );
   }
   return parsed;

@@ -98,7 +98,7 @@ async function openBus(options: ConnectOptions): Promise<EventBus> {
     onError(
       new EventError(
         'connection',
-        `${error.message}; going on without it: events stay in the runs' logs until it answers`,
+        `${error.message}; continuing without it: events stay in the runs' logs until it answers`,
         error,
       ),
     );

@@ -68,7 +68,7 @@ describe('a login', { skip: noServer }, () => {
     }
   });
 
-  test('a user with an empty password is no token', () => {
+  test('a user with an empty password is not a token', () => {
     assert.deepEqual(parseServers('nats://u:@h').login, { user: 'u', password: '' });
     assert.deepEqual(parseServers('nats://u@h').login, { token: 'u' });
     assert.equal(parseServers('nats://h').login, undefined);
@@ -93,7 +93,7 @@ describe('a login', { skip: noServer }, () => {
     await roundTrip(t, { url, login: creds(world.creds.trimEnd().replaceAll('\n', '\r\n')) });
   });
 
-  test('files that are absent or something else are named with their variable', async (t) => {
+  test('missing or unsuitable files are named with their variable', async (t) => {
     const url = 'nats://127.0.0.1:9';
     const refused = (options: Partial<ConnectOptions>) => refusal(connectEvents({ url, source: 'x', ...options }));
     assert.match(
@@ -101,7 +101,7 @@ describe('a login', { skip: noServer }, () => {
       /^NATS_CREDS: \/absent\.creds cannot be read/,
     );
     const wrong = fileIn(t, 'wrong', 's3cret\n');
-    assert.match(await refused({ login: { credentialsFile: wrong } }), /^NATS_CREDS: .*is no credentials file/);
+    assert.match(await refused({ login: { credentialsFile: wrong } }), /^NATS_CREDS: .*is not a credentials file/);
     assert.match(await refused({ login: { nkeyFile: wrong } }), /^NATS_NKEY: .*has no seed of an nkey/);
     assert.match(await refused({ tls: { caFile: wrong } }), /^NATS_CA: .*has no PEM block/);
     assert.match(await refused({ tls: { certFile: wrong } }), /NATS_CERT is set without NATS_KEY/);
@@ -120,8 +120,8 @@ describe('a URL that cannot be used', () => {
     ['nats://gapo:s3%cret@127.0.0.1:4222', /percent-encoded/],
     ['nats://gapo:s3#cret@127.0.0.1:4222', /percent-encoded/],
     ['nats://gapo:12/s3cret@127.0.0.1:4222', /percent-encoded/],
-    ['nats://gapo:%FFs3cret@127.0.0.1:4222', /no UTF-8/],
-    ['nats://gapo:s3cret', /found "nats:\/\/gapo:\.\.\.", expected a URL as nats:\/\/host:4222/],
+    ['nats://gapo:%FFs3cret@127.0.0.1:4222', /not UTF-8/],
+    ['nats://gapo:s3cret', /found "nats:\/\/gapo:\.\.\.", expected a URL such as nats:\/\/host:4222/],
     ['http://gapo:s3cret@127.0.0.1:4222', /expected nats:\/\/ or tls:\/\/, not http:\/\//],
     ['nats://a:s3cret@h1,nats://b:s3cret@h2', /different logins/],
     ['', /found ""/],
@@ -202,7 +202,7 @@ describe('permissions', { skip: noServer }, () => {
 });
 
 describe('TLS', { skip: noServer || !hasOpenssl() }, () => {
-  test('an own authority, a client certificate, and what to set where they are missing', async (t) => {
+  test('a private authority, a client certificate, and what to set if they are missing', async (t) => {
     const files = certificates(t);
     const { url } = await configuredServer(
       t,
@@ -218,7 +218,7 @@ describe('TLS', { skip: noServer || !hasOpenssl() }, () => {
     }
   });
 
-  test('a server without TLS is no server for tls://', async (t) => {
+  test('a server without TLS is refused for tls://', async (t) => {
     const { url } = await configuredServer(t, 'STORE');
     assert.match(
       await refusal(connectEvents({ url: url.replace('nats:', 'tls:'), source: 'x' })),

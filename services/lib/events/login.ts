@@ -100,7 +100,7 @@ function credentials(path: string): string {
   const text = `${namedText('NATS_CREDS', path).replaceAll('\r\n', '\n')}\n`;
   if (!/BEGIN NATS USER JWT/.test(text) || !/BEGIN USER NKEY SEED/.test(text)) {
     throw new UserError(
-      `NATS_CREDS: ${path} is no credentials file: expected a JWT and a seed, as \`nsc generate creds\` writes them`,
+      `NATS_CREDS: ${path} is not a credentials file: expected a JWT and a seed, as \`nsc generate creds\` writes them`,
     );
   }
   return text;

@@ -73,7 +73,7 @@ describe('events through a server that disconnects and reconnects', { skip: noSe
     }, /the bus was closed before the replay of a had ended/);
   });
 
-  test('a message that is no event is reported and skipped', async (t) => {
+  test('a message that is not an event is reported and skipped', async (t) => {
     const server = await testServer(t, temporaryDirectory(t));
     const { bus, errors } = await testBus(t, { url: server.url });
     const stranger = await connect({ servers: server.url });

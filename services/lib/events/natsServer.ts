@@ -144,7 +144,7 @@ function readPorts(portsDir: string): string | undefined {
 function startError(binary: string, what: string, said: string, options: NatsServerOptions): UserError {
   if (/address already in use/.test(said)) {
     return new UserError(
-      `nats-server cannot listen on 127.0.0.1:${options.port}: the port is taken; stop what listens there or choose another port`,
+      `nats-server cannot listen on 127.0.0.1:${options.port}: the port is taken; stop the process that listens there, or choose another port`,
     );
   }
   const last = said

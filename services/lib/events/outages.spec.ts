@@ -56,7 +56,7 @@ describe('an outage', { skip: noServer }, () => {
     assert.deepEqual(bus.stats(), { published: 0, refused: 0, queued: 20, connected: false });
     assert.match(
       ofCode(errors, 'connection')[0] ?? '',
-      /^cannot connect to NATS at .*: connection refused; .*going on without it/,
+      /^cannot connect to NATS at .*: connection refused; .*continuing without it/,
     );
     await testServer(t, temporaryDirectory(t), port);
     await subscribed;
@@ -191,7 +191,7 @@ describe('an outage', { skip: noServer }, () => {
     await assertComplete(bus, 'a', 40);
   });
 
-  test('a run of the same name in a new directory is published whole, and said to differ', async (t) => {
+  test('a run of the same name in a new directory is published whole, and reported as different', async (t) => {
     const server = await testServer(t, temporaryDirectory(t));
     const { bus } = await testBus(t, { url: server.url });
     publishStates(bus, 'a', 3);

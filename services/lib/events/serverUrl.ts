@@ -51,7 +51,7 @@ function problemOf(text: string, whole: string): string {
       '%2C for "," or %25 for "%"; or set NATS_USER and NATS_PASSWORD, which are taken as they are'
     );
   }
-  return `found ${shown}, expected a URL as nats://host:4222`;
+  return `found ${shown}, expected a URL such as nats://host:4222`;
 }
 
 function loginOf(user: string | undefined, password: string | undefined): UrlLogin | undefined {
@@ -65,7 +65,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch (error) {
-    throw new UserError('NATS_URL: the percent-encoding of its user or password is no UTF-8; encode it again', {
+    throw new UserError('NATS_URL: the percent-encoding of its user or password is not UTF-8; encode it again', {
       cause: error,
     });
   }

@@ -12,7 +12,7 @@ export const natsSettings = {
     .describe(
       'NATS with JetStream for events, or several servers of a cluster separated by commas; tls:// requires TLS. A login may precede the host: user:password@ or token@, percent-encoded.',
     )
-    .meta({ expected: 'a URL as nats://host:4222' }),
+    .meta({ expected: 'a URL such as nats://host:4222' }),
   NATS_USER: z.string().optional().describe('The user; without NATS_PASSWORD it is a token.'),
   NATS_PASSWORD: z.string().optional().describe('Its password, as it is.'),
   NATS_CREDS: filePath.optional().describe('A credentials file (.creds) with JWT and seed, read at each connection.'),

@@ -135,7 +135,7 @@ describe('a failure names the server and quotes its answer', () => {
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
     const plain = await failing(client(t, `http://127.0.0.1:${port}`).get('/', long));
-    assert.match(plain.message, /what listens there does not speak HTTP/);
+    assert.match(plain.message, /the server there does not speak HTTP/);
     const settings = { url: 'ENGINE_URLS', ca: 'NODE_EXTRA_CA_CERTS' };
     const tls = await failing(client(t, `https://127.0.0.1:${port}`, { settings }).get('/', long));
     assert.match(tls.message, /it does not speak TLS as expected; check http and https in ENGINE_URLS/);

@@ -91,7 +91,7 @@ describe('proxies', () => {
     assert.match(String(await outcome(t, `https://localhost:${port}/`)), /its certificate is not trusted/);
   });
 
-  test('that are no URL are refused without showing them', (t) => {
+  test('that are not URLs are refused without showing them', (t) => {
     setVariables(t, { HTTP_PROXY: 'me:word@proxy' });
     assert.throws(
       () => new HttpClient({ url: 'http://x' }),

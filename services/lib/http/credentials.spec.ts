@@ -46,7 +46,7 @@ describe('headers', () => {
 
   test('have one value each', () => {
     const headers = { 'X-A': '1', 'x-a': '2' };
-    assert.throws(() => credentialsOf({ headers, where: path }), /headers\.x-a: found a second time in other letters/); // prettier-ignore
+    assert.throws(() => credentialsOf({ headers, where: path }), /headers\.x-a: found a second time in a different case/); // prettier-ignore
   });
 
   test('set Authorization once', () => {

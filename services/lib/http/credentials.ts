@@ -101,7 +101,7 @@ export function credentialsOf({ token, headers = {}, url, where }: CredentialOpt
       return secret;
     });
     if (!/^[ -~]*$/.test(value)) throw new UserError(`${where}: headers.${name}: found a character that an HTTP header cannot have; expected printable ASCII`); // prettier-ignore
-    if (fixed[name.toLowerCase()] !== undefined) throw new UserError(`${where}: headers.${name}: found a second time in other letters; keep one`); // prettier-ignore
+    if (fixed[name.toLowerCase()] !== undefined) throw new UserError(`${where}: headers.${name}: found a second time in a different case; keep one`); // prettier-ignore
     fixed[name.toLowerCase()] = value;
   }
   const sources = [

@@ -27,7 +27,7 @@ test('every JSON text is parsed as JSON.parse does, with a NaN beside it too', (
   );
 });
 
-test('what is no JSON stays none', () => {
+test('what is not JSON stays invalid', () => {
   for (const text of ['', '<html>NaN</html>', '{"a": NaNs}', '[1, Infinity', 'NaN NaN', '{NaN: 1}', '"NaN'])
     assert.throws(() => parseJson(text), SyntaxError, text);
 });

@@ -22,7 +22,7 @@ const lasting: readonly (readonly [RegExp, (names: SettingNames) => string])[] =
   [/^ERR_TLS_CERT_ALTNAME_INVALID$/, () => 'its certificate is for another host'],
   [/^(CERT_|CRL_|ERR_TLS_|UND_ERR_PRX_TLS)/, () => 'its certificate is not valid'],
   [/^(EPROTO|ERR_SSL_)/, ({ url }) => `it does not speak TLS as expected; check http and https in ${url}`],
-  [/^(HPE_|HTTPParserError$)/, () => 'what listens there does not speak HTTP'],
+  [/^(HPE_|HTTPParserError$)/, () => 'the server there does not speak HTTP'],
   [/^UND_ERR_HEADERS_OVERFLOW$/, () => 'its headers are too long'],
   [/^Z_/, () => 'the answer is not compressed as its content-encoding says'],
 ]; // prettier-ignore

@@ -31,7 +31,7 @@ const z95 = 1.959963984540054;
  */
 export function mean(values: ArrayLike<number>): number {
   if (values.length === 0) throw new RangeError('mean of no values: give at least one');
-  assertFinite(values, 'mean', 'value', 'remove it knowingly or find out where it comes from');
+  assertFinite(values, 'mean', 'value', 'remove it deliberately, or find out where it comes from');
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += at(values, i);
   return sum / values.length;
@@ -44,7 +44,7 @@ export function mean(values: ArrayLike<number>): number {
  */
 export function median(values: ArrayLike<number>): number {
   if (values.length === 0) throw new RangeError('median of no values: give at least one');
-  assertFinite(values, 'median', 'value', 'remove it knowingly or find out where it comes from');
+  assertFinite(values, 'median', 'value', 'remove it deliberately, or find out where it comes from');
   const sorted = Float64Array.from(values).sort();
   return (at(sorted, (sorted.length - 1) >> 1) + at(sorted, sorted.length >> 1)) / 2;
 }
@@ -156,6 +156,6 @@ function quantile(sorted: Float64Array, fraction: number): number {
 function checkPairs(what: string, a: ArrayLike<number>, b: ArrayLike<number>): void {
   if (a.length !== b.length) throw new RangeError(`${what}: ${a.length} scores against ${b.length}; pairs are needed`);
   if (a.length === 0) throw new RangeError(`${what}: no pairs; give at least one`);
-  assertFinite(a, what, 'score', 'remove the pair knowingly or find out where it comes from');
-  assertFinite(b, what, 'score', 'remove the pair knowingly or find out where it comes from');
+  assertFinite(a, what, 'score', 'remove the pair deliberately, or find out where it comes from');
+  assertFinite(b, what, 'score', 'remove the pair deliberately, or find out where it comes from');
 }

@@ -26,7 +26,7 @@ const pageModules = [
   'command',
   'control',
   'estimate',
-  'toldDial',
+  'conditionedDial',
   'steer',
   'audit',
   'evaluation',

@@ -30,7 +30,7 @@ ${data}
 <nav id="runs" aria-label="Runs"></nav>
 </header>
 <main id="main"></main>
-<noscript>This page draws with JavaScript.</noscript>
+<noscript>This page requires JavaScript.</noscript>
 <script type="module">import '#page/app.js';</script>
 </body>
 </html>

@@ -18,7 +18,7 @@ test('the newest version counts, with the preference that it was trained for', (
   assert.deepEqual(knownIn(names, {}, []), []);
 });
 
-test('a policy that is told the preference has what it was told, not what it was configured with', () => {
+test('a conditioned policy is known at its stated preferences, not at the configured one', () => {
   const reports = [report(2, [9, 9], { helpful: 0.5, harmless: 0.5 }), ...[0, 1].map((helpful) => report(4, [helpful, 2], { helpful, harmless: 1 - helpful }))]; // prettier-ignore
   assert.deepEqual(knownIn(names, { helpful: 0.5, harmless: 0.5 }, reports), [
     { shares: [0, 1], rewards: [0, 2] },

@@ -69,12 +69,12 @@ test('a person chooses the objectives and the set; what is not there is not chos
   );
 });
 
-test('a policy that is told the preference has a point for each, apart from those that are trained for one', () => {
-  const told = evaluated('dial', { 4: [2, 5, 0] });
+test('a conditioned policy has a point for each stated preference, apart from policies trained for one', () => {
+  const conditioned = evaluated('dial', { 4: [2, 5, 0] });
   const reports = [0, 0.5, 1].flatMap((share) =>
-    told.reports.map((report) => ({ ...report, preference: { helpful: share, harmless: 1 - share } })),
+    conditioned.reports.map((report) => ({ ...report, preference: { helpful: share, harmless: 1 - share } })),
   );
-  const { points, means } = planeOf([{ ...told, reports }, ...runs.slice(0, 1)], {});
+  const { points, means } = planeOf([{ ...conditioned, reports }, ...runs.slice(0, 1)], {});
   assert.deepEqual(
     points.map(({ group, preference }) => [group, preference['helpful']]),
     [

@@ -112,8 +112,8 @@ function pointOf({ run, report }: Version, x: string, y: string): Found[] {
   if (ofX?.after === undefined || ofY?.after === undefined || mean === undefined || x === y) return [];
   const ingredients = Object.keys(run.ingredients);
   const { version, preference } = report;
-  const isTold = Object.keys(preference).length > 0;
-  const group = ingredients.length > 0 ? 'average' : isTold ? 'one policy' : run.method;
+  const isConditioned = Object.keys(preference).length > 0;
+  const group = ingredients.length > 0 ? 'average' : isConditioned ? 'one policy' : run.method;
   const point = { run: run.id, version, preference, group, x: ofX.after, y: ofY.after, ingredients };
   return [{ point, mean, start: both(ofX.before?.mean, ofY.before?.mean) }];
 }

@@ -8,34 +8,34 @@ import { ingredientLines, preferenceLines } from './browser/planeLines.js';
 const interval = { mean: 0, low: 0, high: 0 };
 
 function point(run: string, version: number, more: Partial<PlanePoint> = {}): PlanePoint {
-  const told = { preference: {}, group: 'pgapo', ingredients: [] };
-  return { run, version, x: interval, y: interval, front: false, ...told, ...more };
+  const rest = { preference: {}, group: 'pgapo', ingredients: [] };
+  return { run, version, x: interval, y: interval, front: false, ...rest, ...more };
 }
 
 const share = (x: number, y = 1 - x, z?: number) => ({ x, y, ...(z !== undefined && { z }) });
 
-test('an average has a line to the newest point of each of its runs, at the preference that it was told', () => {
+test('an average has a line to the newest point of each of its runs, at the stated preference', () => {
   const [old, low, high] = [point('low', 1), point('low', 2), point('high', 2)];
   const half = point('half', 2, { ingredients: ['low', 'high', 'removed'] });
   assert.deepEqual(ingredientLines([old, low, high, half]), [
     [half, low],
     [half, high],
   ]);
-  const told = [0, 0.3].map((x) => point('dial', 2, { preference: share(x) }));
-  const toldHalf = (x: number) => point('both', 2, { preference: share(x), ingredients: ['dial'] });
-  const same = toldHalf(0.1 + 0.2);
-  assert.deepEqual(ingredientLines([...told, same, toldHalf(0.7)]), [[same, told[1]]]);
+  const stated = [0, 0.3].map((x) => point('dial', 2, { preference: share(x) }));
+  const averageAt = (x: number) => point('both', 2, { preference: share(x), ingredients: ['dial'] });
+  const same = averageAt(0.1 + 0.2);
+  assert.deepEqual(ingredientLines([...stated, same, averageAt(0.7)]), [[same, stated[1]]]);
 });
 
 test('each version of a preference-conditioned policy has one line, sorted by λ, through the points whose λ is of both objectives only', () => {
-  const told = (version: number, preference: PlanePoint['preference']) => point('dial', version, { preference });
-  const [one, none, some] = [told(4, share(1)), told(4, share(0)), told(4, share(0.3))];
-  const others = [told(4, share(0.4, 0.2, 0.4)), told(2, share(1)), point('low', 4)];
+  const stated = (version: number, preference: PlanePoint['preference']) => point('dial', version, { preference });
+  const [one, none, some] = [stated(4, share(1)), stated(4, share(0)), stated(4, share(0.3))];
+  const others = [stated(4, share(0.4, 0.2, 0.4)), stated(2, share(1)), point('low', 4)];
   assert.deepEqual(preferenceLines([one, ...others, none, some], 'x', 'y'), [[none, some, one]]);
   assert.deepEqual(preferenceLines([one, none, some], 'y', 'x'), [[one, some, none]]);
 });
 
-test('a picture has the points at their places, with room around them, and none of what is not known', () => {
+test('a picture has the points at their places, with room around them, and no points with unknown values', () => {
   const means = [
     [1, 10, 0],
     [2, 20, 0],

@@ -45,7 +45,7 @@ const data: ReportData = {
         after: { preference: { helpful: 0.5, harmless: 0.5 }, firstStep: 3 },
       },
     ],
-    problem: 'the audit log of run one is not as it was written: line 2 is missing',
+    problem: 'the audit log of run one was changed after it was written: line 2 is missing',
   },
   run: toJson('gapo.training.v1.Run', {
     id: 'one',
@@ -157,7 +157,7 @@ test('a browser shows the report from a disk, with texts as texts', async (t) =>
   assert.match(text, /\(empty\)/);
   assert.match(text, /harmless\t–/, 'a mean that is not known is a dash');
   assert.match(text, /Win rate over all objectives: 80 %/);
-  assert.match(text, /Changes by people\n+the audit log of run one is not as it was written/);
+  assert.match(text, /Changes by people\n+the audit log of run one was changed after it was written/);
   assert.match(
     text,
     /<i>ada<\/i> \(operator\)\t10\.0\.0\.7:4711 spiffe:\/\/gapo\/client\tpreference\t\{.*"firstStep":3\}/,

@@ -69,7 +69,7 @@ export async function runRewardService({ name, help, open }: RewardProcess): Pro
 }
 
 const schema = z.object({
-  LISTEN: hostPort.default('127.0.0.1:50061').describe('Where it listens. Port 0 takes a free one.'),
+  LISTEN: hostPort.default('127.0.0.1:50061').describe('The address to listen on; port 0 chooses a free port.'),
   ADDRESS_FILE: filePath.optional().describe('A file that receives the actual address. It is written atomically.'),
   STOP_GRACE_SECONDS: stopGraceSeconds,
 });

@@ -90,7 +90,9 @@ function credentialsFor(target: string, service: string, tls: Tls | 'none' | und
  */
 export function shareChannel(target: string, service = '', tls?: Tls | 'none', alone = false): ChannelShare {
   if (!/^[^\s]+$/.test(target)) {
-    throw new TypeError(`the target ${JSON.stringify(target)} is not an address; write host:port, as localhost:50051`);
+    throw new TypeError(
+      `the target ${JSON.stringify(target)} is not an address; write host:port, such as localhost:50051`,
+    );
   }
   const { key: how, credentials, options: extra } = credentialsFor(target, service, tls);
   const key = JSON.stringify([target, how, ...(alone ? [nextAlone++] : [])]);

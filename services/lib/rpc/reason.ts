@@ -10,13 +10,13 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/ETIMEDOUT/, 'no answer in time'],
   [/certificate of (\S+), expected (\S+)/, 'its certificate is that of $1, expected $2'],
   [/certificate has expired/, 'its certificate has expired'],
-  [/wrong version number|packet length too long/i, 'what listens there does not speak TLS'],
+  [/wrong version number|packet length too long/i, 'the server there does not speak TLS'],
   [
     /self.signed certificate|unable to (?:get|verify)/i,
     'its certificate is not signed by an authority that this process trusts (TLS_CA_FILE; ca for a model server)',
   ],
   [/certificate/i, 'its certificate is not trusted, or belongs to another host'],
-  [/protocol error|EPROTO|Parse Error/i, 'what listens there does not speak gRPC'],
+  [/protocol error|EPROTO|Parse Error/i, 'the server there does not speak gRPC'],
 ];
 
 /** Returns why a connection failed if the details of an UNAVAILABLE error say so; otherwise the details. */

@@ -87,7 +87,7 @@ test('the error distinguishes a closed port, an unknown host and another server 
   const { port } = stranger.address() as { port: number };
   const other = await reasonNotReady(`127.0.0.1:${port}`, subject);
   assert.equal(other.code, 'UNAVAILABLE');
-  assert.match(other.message, /does not answer: what listens there does not speak gRPC/);
+  assert.match(other.message, /does not answer: the server there does not speak gRPC/);
   const client = connect(service, server.address);
   t.after(() => client.close());
   await assert.rejects(client.Score({}, { deadlineMs }), { code: 'UNAVAILABLE', details: 'connection refused' });

@@ -91,7 +91,7 @@ function splitAddress(address: string): { host: string; port: number } {
   const match = /^(.+):(\d{1,5})$/.exec(address);
   const port = Number(match?.[2]);
   if (match?.[1] === undefined || port > 65535) {
-    throw new AddressError('INVALID_ARGUMENT', `cannot listen on '${address}': write host:port, as 0.0.0.0:50051`);
+    throw new AddressError('INVALID_ARGUMENT', `cannot listen on '${address}': write host:port, such as 0.0.0.0:50051`);
   }
   return { host: match[1], port };
 }

@@ -1,5 +1,5 @@
-/** Prompts of a policy that is told the preference in the last turn of the user. */
-import { conditionOf, objectiveNames, telling, type Telling } from '@gapo/config';
+/** Prompts of a conditioned policy, which state the preference in the last user turn. */
+import { conditionOf, objectiveNames, conditionerOf, type Conditioner } from '@gapo/config';
 import type { Prompt, TextTokenizer } from '@gapo/model';
 import { at } from '@gapo/numeric';
 import { preferenceLevels } from '@gapo/objectives';
@@ -11,31 +11,31 @@ export function promptOf({ turns, whole }: Pick<PromptRecord, 'turns' | 'whole'>
   return { text: whole, turns };
 }
 
-/** Returns a prompt whose last turn of the user tells the preference; its last turn if the user has none. */
-export function withPreference({ text, turns }: Prompt, tell: Telling): Prompt {
+/** Returns a prompt whose last user turn states the preference; its last turn if the user has none. */
+export function withPreference({ text, turns }: Prompt, conditioner: Conditioner): Prompt {
   const user = turns.findLastIndex(({ role }) => role === 'user');
   const place = user === -1 ? turns.length - 1 : user;
   return {
-    text: text === undefined ? undefined : tell(text),
-    turns: turns.map((turn, i) => (i === place ? { ...turn, content: tell(turn.content) } : turn)),
+    text: text === undefined ? undefined : conditioner(text),
+    turns: turns.map((turn, i) => (i === place ? { ...turn, content: conditioner(turn.content) } : turn)),
   };
 }
 
 /**
- * Returns the telling with the most tokens of those for one objective alone and for equal shares, which a prompt must leave room for;
- * undefined if the policy is not told the preference.
+ * Returns the conditioner that adds the most tokens, of those for one objective alone and for equal shares. A prompt must leave room for
+ * it. Undefined if the policy is not conditioned on the preference.
  */
-export async function longestTelling(
+export async function longestConditioner(
   config: DataConfig,
   tokenizer: Pick<TextTokenizer, 'encodeAll'>,
-): Promise<Telling | undefined> {
+): Promise<Conditioner | undefined> {
   const condition = conditionOf(config);
   if (condition === undefined) return undefined;
   const names = objectiveNames(config);
   const corners = names.map((name) => names.map((other) => (other === name ? 1 : 0)));
   const all = [...corners, names.map(() => 1)].map((preference) =>
-    telling(condition, names, preferenceLevels(preference, condition.levels)),
+    conditionerOf(condition, names, preferenceLevels(preference, condition.levels)),
   );
-  const lengths = (await tokenizer.encodeAll(all.map((tell) => tell('')))).map(({ length }) => length);
+  const lengths = (await tokenizer.encodeAll(all.map((conditioner) => conditioner('')))).map(({ length }) => length);
   return at(all, lengths.indexOf(Math.max(...lengths)));
 }

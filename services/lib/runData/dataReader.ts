@@ -149,7 +149,7 @@ class Watch {
       now - this.#began > this.#limitMs
         ? `took longer than ${this.#limitMs / 1000} s, the limit of DATA_SECONDS; use fewer rows, or raise the limit`
         : now - this.#lastAt > this.#stalledMs
-          ? `stands still for ${this.#stalledMs / 1000} s: a chat template, a pattern of the tokenizer or a file that does not end`
+          ? `has made no progress for ${this.#stalledMs / 1000} s: a chat template, a pattern of the tokenizer or a file that does not end`
           : undefined;
     if (why !== undefined) this.#ending.abort(new UserError(`${this.place}: reading the data ${why}`));
   }

@@ -81,7 +81,7 @@ test('the error lists every invalid line', async (t) => {
   const [json = '', id = '', prompt = '', length = '', ...others] = (error as Error).message.split('\n');
   assert.deepEqual(others, []);
   assert.match(json, /train\.jsonl:2: not JSON: it ends too early, at column 2$/);
-  assert.match(id, /train\.jsonl:3: id: line 1 already has the same; make them differ; a line is/);
+  assert.match(id, /train\.jsonl:3: id: line 1 already has this id; give each line its own; a line is/);
   assert.match(prompt, /:4: prompt: found nothing, expected one of prompt, .*; the columns are id: name the right one/);
   assert.match(length, /:5: the prompt has 12 tokens, the model's context leaves 7; shorten it/);
 });

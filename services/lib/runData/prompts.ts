@@ -1,5 +1,5 @@
 /** Prompts: tokenized once, and drawn in a seeded order whose only state is a position. */
-import type { Telling } from '@gapo/config';
+import type { Conditioner } from '@gapo/config';
 import { type DataFormat, kindOf, promptForm } from '@gapo/data';
 import type { Prompt, TextCodec, Turn } from '@gapo/model';
 import { at, permutation } from '@gapo/numeric';
@@ -21,7 +21,7 @@ export interface PromptRecord {
   readonly metadata: Readonly<Record<string, string>>;
   /** Token ids, with the chat template applied. */
   readonly tokenIds: readonly number[];
-  /** The conversation as one text, where the data has one and the policy is told the preference. */
+  /** The conversation as one text, where the data has one and the policy is conditioned on the preference. */
   readonly whole?: string;
 }
 
@@ -41,16 +41,16 @@ export interface PromptForm {
 /**
  * Returns the format of files of prompts.
  *
- * @param tell the longest telling that a prompt must leave room for, if the policy is told the preference
+ * @param conditioner the longest one, which a prompt must leave room for, if the policy is conditioned on the preference
  */
-export function promptFormat(codec: TextCodec, tell?: Telling): DataFormat<PromptForm, EncodedPrompt> {
+export function promptFormat(codec: TextCodec, conditioner?: Conditioner): DataFormat<PromptForm, EncodedPrompt> {
   const numberOf = new Map<string, number>();
   return {
     shape: '{"prompt"}, a text or messages, or of another form of the field',
     form: (columns, number) => {
       const id = idOf(columns.take('id'), number);
       const first = numberOf.get(id);
-      if (first !== undefined) throw new UserError(`id: line ${first} already has the same; make them differ`);
+      if (first !== undefined) throw new UserError(`id: line ${first} already has this id; give each line its own`);
       numberOf.set(id, number);
       const prompt = promptForm(columns);
       return { id, prompt, metadata: columns.metadata };
@@ -59,7 +59,9 @@ export function promptFormat(codec: TextCodec, tell?: Telling): DataFormat<Promp
       const prompts = forms.map(({ prompt }) => prompt);
       const encoded = await codec.prompts(prompts);
       const conditioned =
-        tell === undefined ? [] : await codec.prompts(prompts.map((prompt) => withPreference(prompt, tell)));
+        conditioner === undefined
+          ? []
+          : await codec.prompts(prompts.map((prompt) => withPreference(prompt, conditioner)));
       return encoded.map((result, i) => {
         const longest = conditioned[i];
         if (longest !== undefined && !('value' in longest)) return longest;
@@ -68,7 +70,7 @@ export function promptFormat(codec: TextCodec, tell?: Telling): DataFormat<Promp
         const { turns } = prompt;
         const text = (turns.findLast(({ role }) => role === 'user') ?? at(turns, turns.length - 1)).content;
         const value = { id, text, turns, metadata, tokenIds: result.value };
-        const whole = tell === undefined ? undefined : prompt.text;
+        const whole = conditioner === undefined ? undefined : prompt.text;
         return { ...result, value: { ...value, ...(whole !== undefined && { whole }) } };
       });
     },

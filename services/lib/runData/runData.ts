@@ -4,7 +4,7 @@ import { objectiveNames, type RunConfig } from '@gapo/config';
 import { type DataFile, type DataFormat, readRecords } from '@gapo/data';
 import { TextCodec, type TextTokenizer, type PolicyTokens, type TokenSequence } from '@gapo/model';
 import { UserError } from '@gapo/service';
-import { longestTelling } from './conditioned.js';
+import { longestConditioner } from './conditioned.js';
 import { promptFormat, promptPacking, type PromptRecord } from './prompts.js';
 import { type PackedRecords, PackedList, Packer, type Packing, type RecordList } from './recordList.js';
 import { pairFormat, pairPacking, type PairRecord, sequencePacking, textFormat } from './texts.js';
@@ -91,9 +91,9 @@ export async function readRunData(
     }
     records[key] = packer.packed();
   };
-  const tell = await longestTelling(config, tokenizer);
-  await read('prompts', promptFormat(codec, tell), promptPacking);
-  await read('heldOut', promptFormat(codec, tell), promptPacking);
+  const conditioner = await longestConditioner(config, tokenizer);
+  await read('prompts', promptFormat(codec, conditioner), promptPacking);
+  await read('heldOut', promptFormat(codec, conditioner), promptPacking);
   const names = objectiveNames(config);
   const unlabelled = new Set(names.keys());
   await read('pairs', pairFormat(names, codec), pairPacking, ({ labels }) => {

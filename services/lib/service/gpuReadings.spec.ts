@@ -23,7 +23,7 @@ test('the memory of the visible GPUs is measured, and what the driver does not k
   assert.deepEqual(await recorded('hw.gpu.memory.usage'), []);
 });
 
-test('on the CPU nothing is asked', async () => {
+test('on the CPU the driver is not queried', async () => {
   measureGpus('cpu', {}, () => assert.fail('it was asked'))();
   assert.deepEqual(await recorded('hw.gpu.memory.usage'), []);
 });

@@ -14,8 +14,8 @@ describe('metrics', () => {
   test('one process serves its metrics to Prometheus, and sends them to a receiver with its logs and events', async (t) => {
     const receiver = await startOtlpReceiver(t);
     const child = startChild('./service.fixture.js', ['measured'], { ...receiver.all, ...scraped }, preload);
-    const [, address = ''] = await child.said(listening);
-    await child.said(/measured/);
+    const [, address = ''] = await child.waitForOutput(listening);
+    await child.waitForOutput(/measured/);
     const first = await scrape(address);
     assert.equal(first.contentType, 'text/plain; version=0.0.4; charset=utf-8');
     assert.equal(first.value('gapo_refused_total', { gapo_reason: 'token' }), 2);
@@ -38,7 +38,7 @@ describe('metrics', () => {
     assert.ok(!first.text.includes('service.fixture'), 'no arguments of the process');
 
     child.kill('SIGUSR2');
-    await child.said(/run ended/);
+    await child.waitForOutput(/run ended/);
     const second = await scrape(address);
     assert.ok(!second.text.includes('rl_run_id'), second.text);
     assert.equal(second.value('gapo_reward_queue_length'), 7);
@@ -96,8 +96,8 @@ describe('metrics', () => {
 
   test('metrics need no preload, and an address that is taken ends the start', async (t) => {
     const child = startChild('./service.fixture.js', ['measured'], scraped);
-    const [, address = ''] = await child.said(listening);
-    await child.said(/measured/);
+    const [, address = ''] = await child.waitForOutput(listening);
+    await child.waitForOutput(/measured/);
     assert.equal((await scrape(address)).value('gapo_refused_total', { gapo_reason: 'token' }), 2);
     child.kill('SIGTERM');
     assert.equal(await child.closed, 0, child.output());
@@ -115,10 +115,10 @@ describe('metrics', () => {
       { ...receiver.all, OTEL_TRACES_EXPORTER: 'none' },
       preload,
     );
-    await child.said(
+    await child.waitForOutput(
       /metrics could not be exported to http:\/\/127\.0\.0\.1:\d+: HTTP 404 Not Found; the next export has their sums/,
     );
-    await child.said(/logs could not be exported to .*HTTP 404 Not Found; records are lost, lines are not/);
+    await child.waitForOutput(/logs could not be exported to .*HTTP 404 Not Found; records are lost, lines are not/);
     child.kill('SIGTERM');
     assert.equal(await child.closed, 0, child.output());
   });

@@ -10,7 +10,7 @@ describe('preload', () => {
     const receiver = await startOtlpReceiver(t);
     const env = (name: string) => ({ ...receiver.env, OTEL_SERVICE_NAME: name });
     const server = startChild('./greeter.fixture.js', ['server'], env('callee'), preload);
-    const [, port = ''] = await server.said(/"address":"127\.0\.0\.1:(\d+)"/);
+    const [, port = ''] = await server.waitForOutput(/"address":"127\.0\.0\.1:(\d+)"/);
     const client = startChild('./greeter.fixture.js', ['client', port], env('caller'), preload);
     assert.equal(await client.closed, 0, client.output());
 
@@ -44,7 +44,7 @@ describe('preload', () => {
 
   test('without OTEL variables the SDK is not loaded', async () => {
     const child = startChild('./service.fixture.js', ['modules'], {}, preload);
-    await child.said(/telemetry off, sdk not loaded/);
+    await child.waitForOutput(/telemetry off, sdk not loaded/);
     assert.equal(await child.closed, 0, child.output());
   });
 

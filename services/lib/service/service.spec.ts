@@ -8,7 +8,7 @@ describe('runService', { concurrency: 2 }, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     test(`${signal} stops the service and exits with 0`, async () => {
       const child = start('serving');
-      await child.said(/"address":"127\.0\.0\.1:1".*ready/);
+      await child.waitForOutput(/"address":"127\.0\.0\.1:1".*ready/);
       child.kill(signal);
       assert.equal(await child.closed, 0);
       assert.match(child.output(), /stop called/);
@@ -42,7 +42,7 @@ describe('runService', { concurrency: 2 }, () => {
 
   test('faults of the environment are announced; a mistake in them ends the start', async () => {
     const faulty = startChild('./service.fixture.js', ['serving'], { GAPO_FAULTS: 'file.write=delay:1@7' });
-    await faulty.said(/"level":"warn".*"faults":\["file\.write=delay:1@7"\].*never set it in production/);
+    await faulty.waitForOutput(/"level":"warn".*"faults":\["file\.write=delay:1@7"\].*never set it in production/);
     faulty.kill('SIGTERM');
     assert.equal(await faulty.closed, 0);
     const mistaken = startChild('./service.fixture.js', ['serving'], { GAPO_FAULTS: 'file.wrote=kill' });
@@ -70,16 +70,16 @@ describe('runService', { concurrency: 2 }, () => {
 
   test('a second signal ends a service that does not stop, with the code of the signal', async () => {
     const child = start('stuck');
-    await child.said(/ready/);
+    await child.waitForOutput(/ready/);
     child.kill('SIGTERM');
-    await child.said(/stop called/);
+    await child.waitForOutput(/stop called/);
     child.kill('SIGINT');
     assert.equal(await child.closed, 130);
   });
 
   test('a service that does not stop in time is ended anyway', async () => {
     const child = start('stuck', 'short');
-    await child.said(/ready/);
+    await child.waitForOutput(/ready/);
     child.kill('SIGTERM');
     assert.equal(await child.closed, 0);
     assert.match(child.output(), /did not stop within 50 ms/);
@@ -87,7 +87,7 @@ describe('runService', { concurrency: 2 }, () => {
 
   test('a stop that fails is a defect', async () => {
     const child = start('stopFails');
-    await child.said(/ready/);
+    await child.waitForOutput(/ready/);
     child.kill('SIGTERM');
     assert.equal(await child.closed, 1);
     assert.match(child.output(), /Error: cannot stop/);
@@ -95,7 +95,7 @@ describe('runService', { concurrency: 2 }, () => {
 
   test('a signal while it starts aborts the start', async () => {
     const child = start('starting');
-    await child.said(/starting/);
+    await child.waitForOutput(/starting/);
     child.kill('SIGTERM');
     assert.equal(await child.closed, 0);
   });

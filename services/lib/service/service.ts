@@ -144,7 +144,7 @@ export async function runService(options: ServiceOptions): Promise<void> {
     log.info(`stopping (${why})`);
     const stopTimeoutMs = service.stopTimeoutMs ?? 10_000;
     if (!(await settlesWithin(Promise.resolve(service.stop()), stopTimeoutMs))) {
-      log.warn(`did not stop within ${stopTimeoutMs} ms: ending anyway`);
+      log.warn(`did not stop within ${stopTimeoutMs} ms: exiting anyway`);
     }
     if (!(await shutdownTelemetry(telemetryTimeoutMs))) {
       log.warn('the last traces, metrics or logs could not be exported: is the OTLP endpoint reachable?');

@@ -48,7 +48,7 @@ export interface TestProcess {
   /** The exit code, once all output has arrived; null if a signal ended it. */
   readonly closed: Promise<number | null>;
   /** Resolves with the first match in the output; rejects if the process ends without one. */
-  said(pattern: RegExp): Promise<RegExpExecArray>;
+  waitForOutput(pattern: RegExp): Promise<RegExpExecArray>;
   /** The address that a service logs once it is ready. */
   address(): Promise<string>;
   /** Closes the read ends of stdout and stderr, as if a `tee` had ended first. */
@@ -76,7 +76,7 @@ export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestCo
     for (const look of waiting) look();
     return code as number | null;
   });
-  const said = (pattern: RegExp): Promise<RegExpExecArray> =>
+  const waitForOutput = (pattern: RegExp): Promise<RegExpExecArray> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
         const match = pattern.exec(texts.all);
@@ -94,8 +94,8 @@ export function startProcess(file: URL, options: ProcessOptions = {}, t?: TestCo
     stdout: () => texts.stdout,
     stderr: () => texts.stderr,
     closed,
-    said,
-    address: async () => (await said(/"address":"([^"]+)"/))[1] as string,
+    waitForOutput,
+    address: async () => (await waitForOutput(/"address":"([^"]+)"/))[1] as string,
     closeOutput: () => {
       child.stdout?.destroy();
       child.stderr?.destroy();

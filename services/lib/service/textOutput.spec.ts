@@ -64,7 +64,7 @@ describe('a service whose log cannot be written', () => {
   test('serves on and stops in order when the readers of its output have gone', async (t) => {
     const file = join(await temporaryDirectory(t), 'stopped');
     const child = startProcess(fixture, { args: ['logging', file] }, t);
-    await child.said(/ready/);
+    await child.waitForOutput(/ready/);
     child.closeOutput();
     child.kill('SIGTERM');
     assert.equal(await child.closed, 0);

@@ -24,7 +24,7 @@ test('30 refusals a minute have a line each; the others are counted in one line,
   t.mock.timers.tick(60_000);
   assert.deepEqual(lines.at(-1), {
     fields: { refused: 100, unlogged: 70 },
-    text: 'refused 70 more in the last minute, without a line each',
+    text: 'refused 70 more in the last minute, not logged one by one',
   });
   refuse(1);
   t.mock.timers.tick(60_000);

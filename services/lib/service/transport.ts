@@ -48,7 +48,7 @@ export function refusalLog(log: Pick<Logger, 'warn'>): (refusal: Refusal) => voi
   let [lines, unlogged] = [0, 0];
   const endMinute = (): void => {
     if (unlogged > 0)
-      log.warn({ refused: total, unlogged }, `refused ${unlogged} more in the last minute, without a line each`);
+      log.warn({ refused: total, unlogged }, `refused ${unlogged} more in the last minute, not logged one by one`);
     [lines, unlogged] = [0, 0];
   };
   return ({ reason, peer, name, path, why }) => {

@@ -40,7 +40,7 @@ describe('problems with traces', () => {
     assert.deepEqual(reported, ['early']);
   });
 
-  test("the SDK's messages are told apart: failed exports, rejected spans, anything else once", () => {
+  test("the SDK's messages are distinguished: failed exports, rejected spans, anything else once", () => {
     const { problems, reported, clock } = collected();
     const others = { metrics: new ExportProblems('metrics', undefined), logs: new ExportProblems('logs', undefined) };
     const diagnostics = diagnosticsOf({ traces: problems, ...others });

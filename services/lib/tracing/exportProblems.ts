@@ -1,6 +1,6 @@
 /**
  * What goes wrong with the export of a signal. The SDK is silent about it, because a receiver that is away must not disturb a service; a
- * person has to be told all the same. Failed exports are reported at once and then at most once a minute, everything else once.
+ * person still has to know. Failed exports are reported at once and then at most once a minute, everything else once.
  */
 import type { DiagLogger } from '@opentelemetry/api';
 import type { Signal } from './signals.js';

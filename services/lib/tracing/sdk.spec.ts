@@ -34,7 +34,7 @@ describe('whether traces are wanted', () => {
         { [endpoint]: 'http://c', OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'h2' },
         /^OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: found "h2"/,
       ],
-      [{ [endpoint]: 'c:4318' }, /^OTEL_EXPORTER_OTLP_ENDPOINT: expected a URL as http:\/\/host:4318/],
+      [{ [endpoint]: 'c:4318' }, /^OTEL_EXPORTER_OTLP_ENDPOINT: expected a URL such as http:\/\/host:4318/],
       [{ [endpoint]: 's3cret@c' }, /^OTEL_EXPORTER_OTLP_ENDPOINT: /],
       [{ [endpoint]: 'ftp://c', [protocol]: 'grpc' }, /http:\/\/host:4317/],
       [{ OTEL_TRACES_EXPORTER: 'jaeger' }, /^OTEL_TRACES_EXPORTER: found "jaeger"/],

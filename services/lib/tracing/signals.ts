@@ -94,7 +94,7 @@ export function otlpProblem(env: NodeJS.ProcessEnv = process.env, signal: Signal
   const bare = protocol?.value === 'grpc' && /^(\[[0-9a-f:]+\]|[\w.-]+):\d{1,5}$/i.test(endpoint.value);
   const isUrl = URL.canParse(endpoint.value) && /^https?:\/\/[^/]/i.test(endpoint.value);
   if (isUrl || bare) return undefined;
-  return `${endpoint.name}: expected a URL as http://host:${protocol?.value === 'grpc' ? 4317 : 4318}, found one without http:// or https://, or that cannot be parsed`;
+  return `${endpoint.name}: expected a URL such as http://host:${protocol?.value === 'grpc' ? 4317 : 4318}, found one without http:// or https://, or that cannot be parsed`;
 }
 
 /** Returns the share of runs whose steps are traced; undefined unless OTEL_TRACES_SAMPLER names the sampler of runs. */

@@ -37,7 +37,7 @@ async function copyOfPackage(t: TestContext): Promise<string> {
   return folder;
 }
 
-test('a build is the same wherever it lies, and another one as soon as a compiled file changes; tests do not count', async (t) => {
+test('a build is the same in every directory, and changes with every compiled file; tests do not count', async (t) => {
   const folder = await copyOfPackage(t);
   const copy = pathToFileURL(join(folder, 'dist/mod.js'));
   const { sha256 } = await readBuild(own);
@@ -58,7 +58,7 @@ test('the sets of vector instructions are read from /proc/cpuinfo of x86 and ARM
   assert.equal(instructionsOf(''), '');
 });
 
-test('a worker says what it is, and refuses what is meant for another instance', async (t) => {
+test('a worker identifies itself, and refuses what is meant for another instance', async (t) => {
   const identity = await identityWith('one', 1);
   const rollout = implement('gapo.rollout.v1.RolloutService', {
     Generate: async function* () {

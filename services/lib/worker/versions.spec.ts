@@ -203,7 +203,7 @@ describe('the store of versions', () => {
     assert.deepEqual(server.pulls, [9, 9]);
   });
 
-  test('a pull that gets no further is UNAVAILABLE, and the next one may succeed', async (t) => {
+  test('a pull that stalls is UNAVAILABLE, and the next one may succeed', async (t) => {
     const policy = await tinyPolicy(t);
     const stuck: (() => void)[] = [];
     const server = await policyServer(t, async function* ({ version }) {

@@ -214,7 +214,7 @@ export class RunFollower implements Follower<TrainingRun> {
     try {
       const request = { runId: this.#runId };
       const { run } = await this.#context.training.GetRun(request, { deadlineMs: quickMs, signal: this.#signal });
-      this.#see(run ?? undefined);
+      this.#takeRun(run ?? undefined);
     } catch (error) {
       const { code, details } = RpcError.from(error);
       if (code !== 'NOT_FOUND') return this.#lose(error);
@@ -223,7 +223,7 @@ export class RunFollower implements Follower<TrainingRun> {
     }
   }
 
-  #see(run: Run | undefined): void {
+  #takeRun(run: Run | undefined): void {
     const suspend = this.#resource.spec.suspend === true;
     const stillPausing = suspend && run !== undefined && isActive(run.state) && this.#observed.pauseRequested;
     this.#set({
@@ -310,13 +310,13 @@ export class RunFollower implements Follower<TrainingRun> {
     if (this.#watch !== undefined) return;
     const watch = new AbortController();
     this.#watch = watch;
-    void this.#hear(AbortSignal.any([watch.signal, this.#signal])).finally(() => {
+    void this.#listen(AbortSignal.any([watch.signal, this.#signal])).finally(() => {
       if (this.#watch === watch) this.#watch = undefined;
       this.#passes.within(unreachableRetry.baseDelayMs);
     });
   }
 
-  async #hear(signal: AbortSignal): Promise<void> {
+  async #listen(signal: AbortSignal): Promise<void> {
     try {
       const request = { runId: this.#runId, afterStep: this.#observed.run?.step ?? 0 };
       let isFirst = true;

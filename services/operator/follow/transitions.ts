@@ -49,5 +49,5 @@ export function eventsBetween(before: Status | undefined, after: Status): RunEve
 
 function phaseText({ progress, message }: Status): string {
   const at = progress === undefined ? '' : `at step ${progress}`;
-  return [at, message].filter((part) => part !== undefined && part !== '').join(': ') || 'no step was taken yet';
+  return [at, message].filter((part) => part !== undefined && part !== '').join(': ') || 'no step has been taken yet';
 }

@@ -160,7 +160,7 @@ export class Leadership {
       const body = { ...lease, spec: { ...lease.spec, holderIdentity: '' } };
       await this.#cluster.leases.replaceNamespacedLease({ name, namespace, body }, withDeadline());
     } catch (error) {
-      this.#log.warn(`the lease ${this.#options.name} was not given back: ${reasonOf(error)}`);
+      this.#log.warn(`the lease ${this.#options.name} was not released: ${reasonOf(error)}`);
     }
   }
 }

@@ -25,7 +25,7 @@ export function column(name: string, jsonPath: string, more: Partial<Column> = {
 export function conditionsSchema(types: string): StructuralSchema {
   return {
     type: 'array',
-    description: 'What holds, and why.',
+    description: 'Conditions of the resource.',
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': ['type'],
     items: {
@@ -33,11 +33,11 @@ export function conditionsSchema(types: string): StructuralSchema {
       required: ['type', 'status', 'lastTransitionTime', 'reason', 'message'],
       properties: {
         type: text(types),
-        status: { ...text('Whether it holds.'), enum: ['True', 'False', 'Unknown'] },
-        observedGeneration: integer('The generation of the resource that it was found for.'),
+        status: { ...text('Whether the condition is true.'), enum: ['True', 'False', 'Unknown'] },
+        observedGeneration: integer('The generation of the resource that the condition was set for.'),
         lastTransitionTime: time('When its status changed.'),
-        reason: text('Why, as one word.'),
-        message: text('Why, for people.'),
+        reason: text('The reason, as one word.'),
+        message: text('The reason, for people.'),
       },
     },
   };

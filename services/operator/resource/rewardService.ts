@@ -77,12 +77,12 @@ const endpoint = z
 const image = z
   .object({
     reference: nonEmptyText.describe('The image, which serves gapo.reward.v1 and grpc.health.v1 as a user that is not root.'),
-    port: port.min(1).optional().describe('Where it listens. Default: 50061.'),
+    port: port.min(1).optional().describe('The port that it listens on. Default: 50061.'),
     command: z.array(z.string()).optional().describe("In place of the image's entry point."),
     args: z.array(z.string()).optional().describe('Arguments.'),
     runAsUser: positiveInt.max(4_294_967_295).optional().describe("Its numeric user. Default: that of the release's pods."),
   })
-  .describe('A container of yours. Unless tls.mode is insecure, it must serve with TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE, and grpc.health.v1 without TLS at LISTEN_HEALTH.'); // prettier-ignore
+  .describe('Your own container. Unless tls.mode is insecure, it must serve with TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE, and grpc.health.v1 without TLS at LISTEN_HEALTH.'); // prettier-ignore
 
 const environment = z.object({ name: nonEmptyText, value: z.string().optional(), valueFrom: anything.optional() });
 
@@ -96,8 +96,8 @@ const toleration = z.object({
 
 /** Keys of the spec that are about pods. */
 const podKeys = {
-  replicas: z.int().min(0).optional().describe("Pods. Default: rewardDefaults.replicas of the release; an autoscaler's where one scales this resource."), // prettier-ignore
-  resources: z.object({ requests: quantities.optional(), limits: quantities.optional() }).optional().describe('What a pod asks for and may use. Default: rewardDefaults.resources.'), // prettier-ignore
+  replicas: z.int().min(0).optional().describe("Number of pods. Default: rewardDefaults.replicas of the release; an autoscaler's number where one scales this resource."), // prettier-ignore
+  resources: z.object({ requests: quantities.optional(), limits: quantities.optional() }).optional().describe('Resource requests and limits of a pod. Default: rewardDefaults.resources.'), // prettier-ignore
   env: z.array(environment).optional().describe('More environment variables. Each replaces that of the same name.'),
   envFrom: z.array(anything).optional().describe('Variables of ConfigMaps and Secrets, as in a pod.'),
   nodeSelector: texts.optional().describe('Where pods may run, in place of that of the release.'),
@@ -146,9 +146,9 @@ export const rewardServiceStatus = z.object({
   observedGeneration: z.int().optional().describe('The generation of the resource that the status is of.'),
   kind: z.string().optional().describe('Rules, Model, Endpoint or Image.'),
   address: z.string().optional().describe('Where the coordinator calls it.'),
-  replicas: z.int().optional().describe('Pods that there are.'),
-  readyReplicas: z.int().optional().describe('Pods that are ready.'),
-  pods: z.string().optional().describe('Pods that are ready, of those that there should be, such as 1/2.'),
+  replicas: z.int().optional().describe('Number of pods.'),
+  readyReplicas: z.int().optional().describe('Number of ready pods.'),
+  pods: z.string().optional().describe('Ready pods out of the desired ones, such as 1/2.'),
   selector: z.string().optional().describe('What selects its pods, for autoscalers.'),
   conditions: z.array(condition).optional(),
 });

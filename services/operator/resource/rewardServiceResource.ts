@@ -104,7 +104,7 @@ export function rewardServiceDefinition(rulesFile: JsonSchema): object {
       column('Message', '.status.conditions[?(@.type=="Ready")].message', { priority: 1 }),
     ],
     spec: { ...spec, description: 'What serves the reward, and how.', 'x-kubernetes-validations': specRules },
-    status: { ...status, description: 'The service, as the operator saw it last.' },
+    status: { ...status, description: 'The service, as the operator last saw it.' },
     rules: nameRules,
     scale: {
       specReplicasPath: '.spec.replicas',

@@ -107,7 +107,7 @@ const specSchema: StructuralSchema = {
 
 const statusSchema: StructuralSchema = {
   type: 'object',
-  description: 'The run, as the operator saw it last.',
+  description: 'The run, as the operator last saw it.',
   properties: {
     observedGeneration: integer('The generation of the resource that the status is of.'),
     runId: text("The run's id, for the command line and the page."),

@@ -54,7 +54,7 @@ export class RewardFollower implements Follower<RewardService> {
   offer(resource: RewardService): void {
     if (isOlder(resource, this.#resource)) return;
     const isOther = resource.metadata.generation !== this.#resource.metadata.generation;
-    this.#see(resource);
+    this.#take(resource);
     if (isOther) this.#passes.within(0);
   }
 
@@ -70,7 +70,7 @@ export class RewardFollower implements Follower<RewardService> {
     await this.#following;
   }
 
-  #see(resource: RewardService): void {
+  #take(resource: RewardService): void {
     this.#resource = resource;
     if (!this.#isGone) this.#context.registry.set(resource);
   }
@@ -174,7 +174,7 @@ export class RewardFollower implements Follower<RewardService> {
         const before = this.#resource.status;
         const after = rewardStatusOf(this.#resource, observed, new Date());
         if (before !== undefined && canonicalJson(before) === canonicalJson(after)) return undefined;
-        this.#see(await this.#context.cluster.writeStatus(rewardServiceKind, this.#resource, after));
+        this.#take(await this.#context.cluster.writeStatus(rewardServiceKind, this.#resource, after));
         return { before, after };
       },
       () => this.#read(),
@@ -186,7 +186,7 @@ export class RewardFollower implements Follower<RewardService> {
   async #read(): Promise<boolean> {
     const read = await this.#context.cluster.readAgain(rewardServiceKind, this.#resource);
     if (read === undefined) this.#isGone = true;
-    else this.#see(read);
+    else this.#take(read);
     return !this.#isGone;
   }
 

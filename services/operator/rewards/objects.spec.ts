@@ -111,7 +111,7 @@ describe('objects of a RewardService', () => {
     assert.deepEqual([s3.command, s3.env, s3.envFrom], [['fetch', 'bucket/a'], [], undefined]);
   });
 
-  test('an image of somebody, on its port and as its user', () => {
+  test("a user's own image, on its port and as its user", () => {
     const image = { reference: 'team/own:1', port: 9000, command: ['serve'], args: ['--fast'], runAsUser: 999 };
     const { service, pod, env } = madeOf({ image });
     const [container = assert.fail()] = pod.spec.containers;

@@ -57,7 +57,7 @@ const schema = z.object({
   pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).describe('Of images.'),
   images: z.object({ cpu: nonEmptyText, cuda: nonEmptyText }).describe('Of the reward service.'),
   hosted: objects.describe("Of a reward that the platform's own service hosts."),
-  image: objects.describe('Of a container of somebody else.'),
+  image: objects.describe("Of a user's own container."),
   downloads: z.object({ http: downloader, s3: downloader }).describe('Init containers that download a model.'),
 });
 

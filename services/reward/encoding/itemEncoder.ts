@@ -82,7 +82,7 @@ export function itemEncoder(
   if (template === undefined) {
     throw new ModelError(
       join(directory, 'tokenizer.json'),
-      `has no post_processor for two texts; combine them otherwise, for example ${settings.input('text')}`,
+      `has no post_processor for two texts; combine them another way, for example ${settings.input('text')}`,
     );
   }
   if (template.specialTokens >= form.maxTokens) {
@@ -100,7 +100,7 @@ function assertTemplate(tokenizer: Tokenizer, settings: FormSettings, directory:
   if (template === undefined) {
     throw new ModelError(
       join(directory, 'tokenizer_config.json'),
-      `has no chat_template; add one, or combine prompt and completion otherwise, for example ${settings.input('pair')}`,
+      `has no chat_template; add one, or combine prompt and completion another way, for example ${settings.input('pair')}`,
     );
   }
   template.assertExchange();

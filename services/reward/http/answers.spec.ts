@@ -56,13 +56,13 @@ describe('a failure is an error of every item that names the server and quotes i
     });
   }
 
-  test('no answer in the time of the file', async (t) => {
+  test('no answer within the time that the file sets', async (t) => {
     const { message, retryable } = await failureOf(t, () => undefined, ', timeoutMs: 200');
     assert.deepEqual([message, retryable], ['no answer within 200 ms', true]);
   });
 });
 
-describe('a failure that passes', () => {
+describe('a transient failure', () => {
   /** A server that fails in a given way before each good response. */
   const flaky = async (t: TestContext, fail: Answer, more = ''): Promise<unknown[]> => {
     let failed = false;

@@ -276,5 +276,5 @@ test('an invalid file is refused with the place of the mistake', async (t) => {
   const settings = join(without, 'tokenizer_config.json');
   const { chat_template: _, ...rest } = JSON.parse(await readFile(settings, 'utf8')) as Record<string, unknown>;
   await writeFile(settings, JSON.stringify(rest));
-  await refused(`protocol: sglang-classify, encoding: { tokenizer: '${without}', maxTokens: 64 }`, /encoding\.tokenizer: .*has no chat_template; add one, or combine prompt and completion otherwise, for example encoding\.input: text/); // prettier-ignore
+  await refused(`protocol: sglang-classify, encoding: { tokenizer: '${without}', maxTokens: 64 }`, /encoding\.tokenizer: .*has no chat_template; add one, or combine prompt and completion another way, for example encoding\.input: text/); // prettier-ignore
 });

@@ -29,7 +29,7 @@ describe("OpenRLHF's remote reward", () => {
     assert.match(version, /^[0-9a-f]{16}$/);
   });
 
-  test('a value that is no finite number is an error of its item alone', async (t) => {
+  test('a value that is not a finite number is an error of its item alone', async (t) => {
     const bad = ['NaN', '-Infinity', '1e999', 'null', '"0.5"', 'true', '[1, 2]', '{}'];
     const shown = ['NaN', '-Infinity', 'Infinity', 'null', '"0.5"', 'true', '[1,2]', '{}'];
     for (const [n, value] of bad.entries()) {

@@ -103,7 +103,7 @@ describe('the longest sequence', () => {
     assert.ok(outcome !== undefined && 'score' in outcome, JSON.stringify(outcome));
   });
 
-  test('positions of RoBERTa and its kind begin behind the padding token; absurd limits are none', () => {
+  test('positions of RoBERTa and its kind begin behind the padding token; absurd limits are ignored', () => {
     const tokens = (config: Parameters<typeof positionLimit>[0]): number | undefined => positionLimit(config)?.tokens;
     assert.equal(tokens({ model_type: 'roberta', max_position_embeddings: 514, pad_token_id: 1 }), 512);
     assert.equal(tokens({ model_type: 'xlm-roberta', max_position_embeddings: 514 }), 512);

@@ -77,8 +77,8 @@ const scored = (items: readonly ScoreItem[]): readonly number[] => items.map(({ 
 const scores = (outcomes: readonly Outcome[]): unknown[] =>
   outcomes.map((each) => ('score' in each ? each.score : each.problem));
 
-describe('a failure that may pass', () => {
-  test('is repeated after growing pauses, which depend on the batch alone', async () => {
+describe('a transient failure', () => {
+  test('is retried after growing pauses, which depend only on the batch', async () => {
     const pauses = async (): Promise<readonly number[]> => {
       let failures = 4;
       const { clock, sent, score } = scorerOf((items) => {
@@ -94,7 +94,7 @@ describe('a failure that may pass', () => {
     assert.deepEqual(await pauses(), first);
   });
 
-  test('is given up after as many repetitions as the file says', async () => {
+  test('is given up after as many retries as the file sets', async () => {
     for (const retries of [0, 3]) {
       const failing = scorerOf(() => { throw busy(); }, { retries }); // prettier-ignore
       assert.deepEqual(await failing.score(1, 600_000), [{ problem: 'http://judge: HTTP 429: busy', retryable: true }]);
@@ -117,7 +117,7 @@ describe('a failure that may pass', () => {
   });
 });
 
-test('a failure that lasts is not repeated', async () => {
+test('a permanent failure is not retried', async () => {
   for (const failure of [new RequestFailure('no such model'), new NoScore('bad form', { retryable: true })]) {
     const { sent, score } = scorerOf(() => { throw failure; }); // prettier-ignore
     assert.deepEqual(scores(await score(1, 60_000)), [failure.message]);
@@ -156,7 +156,7 @@ describe('a server that asks to wait', () => {
     const { sent, score } = scorerOf(() => { throw busy(60_000); }, { concurrency: 1 }); // prettier-ignore
     assert.deepEqual(scores(await score(2, 30_000)), [
       'http://judge: HTTP 429: busy',
-      'http://judge: asked for no requests for another 60 s',
+      'http://judge: asked to wait for another 60 s',
     ]);
     assert.deepEqual(sent, [0]);
   });
@@ -167,7 +167,7 @@ describe('a server that asks to wait', () => {
       return scored(items);
     });
     assert.deepEqual(scores(await score(1, 600_000)), ['http://judge: HTTP 429: busy']);
-    assert.deepEqual(scores(await score(1, 600_000)), ['http://judge: asked for no requests for another 300 s']);
+    assert.deepEqual(scores(await score(1, 600_000)), ['http://judge: asked to wait for another 300 s']);
     assert.deepEqual(sent, [0]);
   });
 });
@@ -211,7 +211,7 @@ describe('requests', () => {
     assert.deepEqual(limits, [1800, 3000, 3000]);
   });
 
-  test('a call that is cancelled while it waits for its turn leaves the turn to others', async () => {
+  test('a call that is cancelled while it waits for a slot leaves the slot to others', async () => {
     const release: (() => void)[] = [];
     const scorer = new RemoteScorer({
       ...{
@@ -243,7 +243,7 @@ describe('requests', () => {
     assert.deepEqual(scores(await third), [3]);
   });
 
-  test('that find no turn in the time of the call are errors of their items', async (t) => {
+  test('that get no slot within the time of the call are errors of their items', async (t) => {
     const scorer = new RemoteScorer({
       ...{
         description: scorerOf(scored).scorer.description,
@@ -262,7 +262,7 @@ describe('requests', () => {
     const holding = scorer.score([oneTurn('', '')], hold.signal);
     const outcomes = await scorer.score([oneTurn('', '')], free.signal, new Date(Date.now() + 50));
     assert.deepEqual(outcomes, [
-      { problem: 'http://judge: no request was free in the time of the call', retryable: true },
+      { problem: "http://judge: all request slots were busy until the call's deadline", retryable: true },
     ]);
     hold.abort(new Error('over'));
     await assert.rejects(holding, /over/);

@@ -95,7 +95,8 @@ export class RemoteScorer implements Scorer {
       return found.map(outcomeOf);
     } catch (error) {
       signal.throwIfAborted();
-      const failure = error === late?.reason ? this.#failure('no request was free in the time of the call') : error;
+      const failure =
+        error === late?.reason ? this.#failure("all request slots were busy until the call's deadline") : error;
       if (!(failure instanceof NoScore || failure instanceof RequestFailure)) throw error;
       return batch.map(() => outcomeOf(failure));
     }
@@ -108,7 +109,7 @@ export class RemoteScorer implements Scorer {
     for (let failures = 0; ;) {
       await this.#whenOpen(giveUpAt, signal);
       const left = end - this.#clock.now();
-      if (left <= 0) throw this.#failure('no time of the call was left for the request');
+      if (left <= 0) throw this.#failure('the call had no time left for the request');
       try {
         return await this.#remote.ask(batch, { signal, timeoutMs: Math.min(timeoutMs, left) });
       } catch (error) {
@@ -132,8 +133,7 @@ export class RemoteScorer implements Scorer {
     for (;;) {
       const waitMs = this.#openAt - this.#clock.now();
       if (waitMs <= 0) return;
-      if (this.#openAt >= giveUpAt)
-        throw this.#failure(`asked for no requests for another ${Math.ceil(waitMs / 1000)} s`);
+      if (this.#openAt >= giveUpAt) throw this.#failure(`asked to wait for another ${Math.ceil(waitMs / 1000)} s`);
       await this.#clock.wait(waitMs, signal);
     }
   }

@@ -107,7 +107,7 @@ test('each invalid line is named, with the field and what to do', async (t) => {
     ],
     [
       { chosen: exchange('a', 'b'), rejected: exchange('c', 'd') },
-      /:2: rejected: begins otherwise than chosen; a pair compares two replies to one prompt/,
+      /:2: rejected: begins differently from chosen; a pair compares two replies to one prompt/,
     ],
     [{ ...good, chosen: 'word '.repeat(90) }, /:2: chosen: the last turn alone has more than 64 tokens; shorten it/],
     [{ ...good, prompt: [{ role: 'critic', content: 'a' }] }, /:2: chosen: the chat template refuses it: role critic/],

@@ -66,7 +66,7 @@ class Engines:
 
         def work() -> dict[str, tuple[int, ...]]:
             proceed()
-            return self._told(key).shapes
+            return self._opened_by_all(key).shapes
 
         return self._computed(work)
 
@@ -85,7 +85,7 @@ class Engines:
 
         def work() -> T:
             proceed()
-            engine = self._told(key)
+            engine = self._opened_by_all(key)
             if self._group.size > 1:
                 tensors = {} if engine.loaded == version.sha256 else version.tensors
                 self._group.tell(_Run(key, HeldVersion(version.sha256, tensors), job))
@@ -130,7 +130,7 @@ class Engines:
             log.error("process %d of %d ends, and all others with it: %s", self._group.rank, self._group.size, error)
             os._exit(1)
 
-    def _told(self, key: EngineKey) -> GradientEngine:
+    def _opened_by_all(self, key: EngineKey) -> GradientEngine:
         """The engine of this process, after all others have opened theirs."""
         if self._group.size > 1:
             self._group.tell(_Open(key))

@@ -27,7 +27,7 @@ def secured(settings: Settings) -> bool:
 
 
 def require_secure_address(settings: Settings) -> None:
-    """Raises UserError where the process would listen beyond this machine without TLS, unless it is told to."""
+    """Raises UserError where the process would listen beyond this machine without TLS, unless INSECURE allows it."""
     host = settings.LISTEN.rpartition(":")[0]
     if secured(settings) or settings.INSECURE or is_loopback(host):
         return

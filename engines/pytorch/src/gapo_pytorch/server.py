@@ -88,7 +88,7 @@ def _listen(server: Any, address: str, credentials: Any) -> str:
     """Returns the address with the actual port."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:
-        raise UserError(f"cannot listen on '{address}': write host:port, as 0.0.0.0:50052")
+        raise UserError(f"cannot listen on '{address}': write host:port, such as 0.0.0.0:50052")
     try:
         taken = (
             server.add_insecure_port(address) if credentials is None else server.add_secure_port(address, credentials)

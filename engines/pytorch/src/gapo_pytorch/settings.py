@@ -26,7 +26,7 @@ DESCRIPTIONS = {
     "TLS_TRUST_DOMAIN": "The domain of identities in certificates: URIs as spiffe://gapo/coordinator.",
     "ALLOWED_PEERS": "More peers that may call under TLS: URIs or DNS names of their certificates, separated by commas.",
     "INSECURE": "Allows addresses beyond this machine without TLS. Everyone who reaches them controls the service.",
-    "LISTEN_HEALTH": "One more address for grpc.health.v1 alone, without TLS, for probes such as those of Kubernetes.",
+    "LISTEN_HEALTH": "An additional address for grpc.health.v1 only, without TLS, for probes such as those of Kubernetes.",
     "LOG_LEVEL": "trace, debug, info, warn, error or fatal.",
 }
 UNSUPPORTED = {"LISTEN_METRICS": "this worker serves no metrics; its spans are exported over OTLP"}

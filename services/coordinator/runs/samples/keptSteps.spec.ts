@@ -14,14 +14,14 @@ function kept(last: number, keep: number): number[] {
   return steps;
 }
 
-test('the newest stay, and a spread of those before', () => {
+test('the newest steps are kept, and a spread of earlier ones', () => {
   assert.deepEqual(kept(3, 8), [1, 2, 3]);
   assert.deepEqual(kept(8, 8), [1, 2, 3, 4, 5, 6, 7, 8]);
   assert.deepEqual(kept(100, 8), [1, 33, 65, 97, 98, 99, 100]);
   assert.deepEqual(kept(5, 1), [5]);
 });
 
-test('removing step by step leaves the steps that stay, never more than asked for, step 1 among them', () => {
+test('removing step by step leaves the steps to keep, never more than asked for, step 1 included', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 20 }), (last, keep) => {
       const all = Array.from({ length: last }, (_, i) => i + 1);

@@ -26,7 +26,7 @@ const record = (step: number) => ({
   tokens: [[{ text: 'é👋', logprob: -0.5, advantages: [1, step] }], []],
 });
 
-test('completions are read as they were written, of the steps that stay', async (t) => {
+test('completions of the steps that are kept are read back as written', async (t) => {
   const { directory, files } = await filesOf(t);
   assert.deepEqual([await files.steps(), await files.read(1)], [[], undefined]);
   files.rewindTo(0);
@@ -45,7 +45,7 @@ test('completions are read as they were written, of the steps that stay', async 
   assert.deepEqual(await readdir(directory.samples), left);
 });
 
-test('a file that a process left half written is removed, and one with other bytes is named', async (t) => {
+test('a half-written file is removed, and one with different bytes is named', async (t) => {
   const { directory, files } = await filesOf(t);
   await files.write(record(1), 4);
   const path = join(directory.samples, 'step-000001.jsonl');

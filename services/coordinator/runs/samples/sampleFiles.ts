@@ -104,7 +104,7 @@ export class SampleFiles {
     try {
       return stepsIn(await readdir(samples), extension);
     } catch (error) {
-      return noneOr(error, samples);
+      return noneIfMissing(error, samples);
     }
   }
 
@@ -117,7 +117,7 @@ export class SampleFiles {
         for (const later of stepsIn(names, of)) if (later > step) rmSync(this.#path(later, of), { force: true });
       }
     } catch (error) {
-      noneOr(error, samples);
+      noneIfMissing(error, samples);
     }
   }
 
@@ -235,7 +235,7 @@ function stepsIn(names: readonly string[], of: string): number[] {
  *
  * @throws UserError otherwise
  */
-function noneOr(error: unknown, folder: string): readonly number[] {
+function noneIfMissing(error: unknown, folder: string): readonly number[] {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return [];
   throw new UserError(`${folder} cannot be read or written: ${message}`, { cause: error });

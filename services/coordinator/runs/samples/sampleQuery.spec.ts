@@ -43,7 +43,7 @@ const ask = (query: Partial<SampleQuery>, records = { 1: first, 3: third }): Pro
 
 const texts = ({ samples }: SamplePage): string => samples.map(({ completion }) => completion).join(' ');
 
-test('the newest step is that of a request without one, and a prompt is followed over steps', async () => {
+test('a request without a step gets the newest one, and a prompt is followed over steps', async () => {
   const { samples, ...page } = await ask({});
   assert.deepEqual(
     [samples, page],
@@ -93,7 +93,7 @@ test('pages hold what fits', async () => {
   assert.deepEqual([page.samples.length, page.nextPageToken, page.total], [12, '12', 100]);
 });
 
-test('what is wrong is named', async () => {
+test('errors name what is wrong', async () => {
   const rejects = (
     query: Partial<SampleQuery>,
     code: RpcCode,

@@ -75,7 +75,7 @@ test('a text that is too long is cut between characters', async () => {
   assert.deepEqual([sample?.completion, sample?.cut], ['a'.repeat(16_383), true]);
 });
 
-test('what cannot be kept is logged once, until it can be kept again', async () => {
+test('completions that cannot be kept are logged once, until they can be kept again', async () => {
   const { recorder, waiting, written, logged, refuse } = recorded();
   for (const step of [1, 2, 3]) {
     refuse(step < 3);

@@ -1,5 +1,5 @@
 /** Preference conditioning: which λ each prompt of a step gets, and the prompt that states it. */
-import { conditionOf, objectiveNames, telling, type RunConfig } from '@gapo/config';
+import { conditionOf, objectiveNames, conditionerOf, type RunConfig } from '@gapo/config';
 import type { DecoderConfig } from '@gapo/model';
 import { at, deriveSeed } from '@gapo/numeric';
 import { drawPreference } from '@gapo/objectives';
@@ -27,7 +27,10 @@ export function preferenceOf(levels: Levels): number[] {
  * Returns the completions with their original prompts, as for a policy that is not conditioned on the
  * preference.
  */
-export function untold(samples: readonly Sample[], drawn: readonly Pick<DrawnPrompt, 'record'>[]): Sample[] {
+export function withOriginalPrompts(
+  samples: readonly Sample[],
+  drawn: readonly Pick<DrawnPrompt, 'record'>[],
+): Sample[] {
   return samples.map((sample) => ({ ...sample, promptIds: at(drawn, sample.prompt).record.tokenIds }));
 }
 
@@ -61,7 +64,7 @@ export function conditioningOf(
       prompts.map(({ counter }) => drawPreference({ objectives: names.length, ...condition }, seed, step, counter)),
     encode: (prompts, levels) =>
       tokens.encodePrompts(
-        prompts.map((prompt, i) => withPreference(promptOf(prompt), telling(condition, names, at(levels, i)))),
+        prompts.map((prompt, i) => withPreference(promptOf(prompt), conditionerOf(condition, names, at(levels, i)))),
         encodingOptions(config, decoder),
       ),
   };
@@ -80,13 +83,13 @@ export function encodingOptions(
  *
  * @throws UserError naming a prompt that exceeds the model's context once its levels are added
  */
-export async function encodeTold(
+export async function encodeConditioned(
   conditioning: Conditioning,
   records: readonly PromptRecord[],
   levels: readonly Levels[],
 ): Promise<readonly (readonly number[])[]> {
   return (await conditioning.encode(records, levels)).map((encoded, i) => {
     if (typeof encoded !== 'string') return encoded;
-    throw new UserError(`prompt ${at(records, i).id} as policy.condition.text has it: ${encoded}`);
+    throw new UserError(`prompt ${at(records, i).id} with policy.condition.text applied: ${encoded}`);
   });
 }

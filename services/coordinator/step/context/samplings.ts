@@ -12,7 +12,7 @@ import { sampledVersion, stepsInFlight } from '../../state/samplingSchedule.js';
 import type { TrainingState } from '../../state/trainingState.js';
 import type { VersionStore } from '../../state/versions.js';
 import { sampleShards, type PromptToSample, type RolloutPool } from '../../workers/rollouts.js';
-import { encodeTold, type Levels } from './conditioning.js';
+import { encodeConditioned, type Levels } from './conditioning.js';
 import { policyRef, type TrainingContext } from './trainingContext.js';
 
 /** The prompts of a step. */
@@ -174,6 +174,6 @@ async function promptsToSample(
   levels: readonly Levels[] | undefined,
 ): Promise<readonly PromptToSample[]> {
   const records = drawn.map(({ record }) => record);
-  const told = conditioning && levels && (await encodeTold(conditioning, records, levels));
-  return drawn.map(({ record, counter }, i) => ({ tokenIds: told?.[i] ?? record.tokenIds, counter }));
+  const conditioned = conditioning && levels && (await encodeConditioned(conditioning, records, levels));
+  return drawn.map(({ record, counter }, i) => ({ tokenIds: conditioned?.[i] ?? record.tokenIds, counter }));
 }

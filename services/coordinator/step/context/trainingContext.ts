@@ -76,7 +76,7 @@ export async function prepareTraining(
   const data = await platform.data.read({ config, baseDirectory, tokenizer, decoder: decoder.config }, signal);
   for (const { key, file, rows, dropped, truncated } of data.files) {
     const overlong =
-      dropped + truncated === 0 ? '' : `; too long: ${dropped} left out, ${truncated} cut from their left`;
+      dropped + truncated === 0 ? '' : `; too long: ${dropped} left out, ${truncated} truncated from the left`;
     platform.log.info({ file, rows, dropped, truncated }, `data.${key}: ${rows} rows of ${file}${overlong}`);
   }
   const tokens = platform.data.tokenizer(tokenizer);

@@ -12,7 +12,7 @@ import { completionItems, type Completion } from '../../scoring/completionItems.
 import { recordScores } from '../../scoring/evaluationEvents.js';
 import { quotedFailures, quotedOutliers, scoreItems, tooFewScores, type ScoredBatch } from '../../scoring/scoring.js';
 import type { BatchLogProbs } from '../../workers/gradients.js';
-import { untold } from '../context/conditioning.js';
+import { withOriginalPrompts } from '../context/conditioning.js';
 import type { Sampling, StepPrompts } from '../context/samplings.js';
 import { logProbsOf, withSignal, type StepContext } from '../context/stepContext.js';
 import { valueHeadsOf } from '../context/trainingContext.js';
@@ -170,7 +170,7 @@ async function logProbs(
     joined(await Promise.all(shards.map(async (shard) => under(other, await shard, heads))));
   // The reference gets no preference: it has not been trained to read one.
   const ofReference = async (): Promise<BatchLogProbs> =>
-    joined(await Promise.all(shards.map(async (shard) => under(0, untold(await shard, drawn)))));
+    joined(await Promise.all(shards.map(async (shard) => under(0, withOriginalPrompts(await shard, drawn)))));
   const gapOf = async (shard: readonly Sample[]): Promise<number> => {
     const samples = checkedSamples(shard);
     const { logprobs } = await under(sampled, samples);

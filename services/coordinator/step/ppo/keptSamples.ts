@@ -3,7 +3,7 @@ import { objectiveNames, sampleLimits } from '@gapo/config';
 import { at } from '@gapo/numeric';
 import type { SampleScoreInput } from '@gapo/rpc';
 import { chosenSamples, columnMean, type StepSamples } from '../../data/keptSamples.js';
-import { preferenceOf, untold } from '../context/conditioning.js';
+import { preferenceOf, withOriginalPrompts } from '../context/conditioning.js';
 import type { StepContext } from '../context/stepContext.js';
 import type { LearningSignal } from '../updates/lossInputs.js';
 import type { Experience } from './experience.js';
@@ -52,7 +52,7 @@ export function keptSamples(
   };
   const named = (shares: readonly number[]): Record<string, number> =>
     Object.fromEntries(names.map((name, k) => [name, at(shares, k)]));
-  const kept = chosenSamples(untold(samples, drawn), limits.perStep).map(({ index, promptId }) => {
+  const kept = chosenSamples(withOriginalPrompts(samples, drawn), limits.perStep).map(({ index, promptId }) => {
     const sample = at(samples, index);
     return {
       sample,

@@ -212,7 +212,9 @@ export class MlflowClient {
     const text = await this.#fetch(`/api/2.0/mlflow/${path}`, request, requestTimeoutMs, signal);
     const parsed = schema.safeParse(jsonOf(text));
     if (parsed.success) return parsed.data;
-    throw new TrackerError(`${this.#where(path)}: its answer is not that of an MLflow server`, { cause: parsed.error });
+    throw new TrackerError(`${this.#where(path)}: its response is not that of an MLflow server`, {
+      cause: parsed.error,
+    });
   }
 
   async #fetch(path: string, request: RequestInit, timeoutMs: number, signal: AbortSignal): Promise<string> {
@@ -245,7 +247,7 @@ export class MlflowClient {
       status === 401 || status === 403
         ? '; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, of a user with the right to write'
         : '';
-    return new MlflowRefusal(`${this.#where(path)} answers ${status}: ${message}${who}`, String(code));
+    return new MlflowRefusal(`${this.#where(path)} responded with ${status}: ${message}${who}`, String(code));
   }
 
   #where(path: string): string {

@@ -72,11 +72,11 @@ test('credentials are sent, from settings or from the URL, and are in no message
   }
   const basic = `Basic ${Buffer.from(`ada:${secret}`).toString('base64')}`;
   assert.deepEqual([...server.authorizations], [basic, `Bearer ${secret}`]);
-  assert.match(messages[0] ?? '', /answers 401: You are not authenticated\.; set MLFLOW_TRACKING_TOKEN, or/);
+  assert.match(messages[0] ?? '', /responded with 401: You are not authenticated\.; set MLFLOW_TRACKING_TOKEN, or/);
   assert.doesNotMatch(messages.join('\n'), new RegExp(secret));
 });
 
-test('a server that does not answer, or is another one, is named with what is wrong', async (t) => {
+test('a server that does not answer, or is not MLflow, is named with the problem', async (t) => {
   const { server, url } = await standIn(t, []);
   const run = testRun(join(await temporaryDirectory(t), 'run'));
   server.intervene = () => 'reset';
@@ -85,7 +85,7 @@ test('a server that does not answer, or is another one, is named with what is wr
     /TrackerError: http.*get-by-name\): (UND_ERR_SOCKET|ECONNRESET|other side closed)/,
   );
   server.intervene = () => ({ status: 200, answer: { hello: 'world' } });
-  await assert.rejects(recordAll(run, url, 'gapo'), /get-by-name\): its answer is not that of an MLflow server/);
+  await assert.rejects(recordAll(run, url, 'gapo'), /get-by-name\): its response is not that of an MLflow server/);
   server.intervene = () => ({ status: 502, answer: 'Bad Gateway' });
-  await assert.rejects(recordAll(run, url, 'gapo'), /answers 502: "Bad Gateway"/);
+  await assert.rejects(recordAll(run, url, 'gapo'), /responded with 502: "Bad Gateway"/);
 });

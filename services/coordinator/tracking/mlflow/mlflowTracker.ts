@@ -153,7 +153,7 @@ class MlflowSession implements TrackerSession {
     const uri = this.#there.info.artifact_uri;
     const root = /^mlflow-artifacts:\/+(?!\/)(.+)$/.exec(uri)?.[1];
     if (root === undefined) {
-      const why = `its artifacts are at ${uri}, which the server does not take: start it with --serve-artifacts`;
+      const why = `its artifacts are at ${uri}, which cannot be reached through the server: start it with --serve-artifacts`;
       this.#log.warn(
         { run: this.#run.id },
         `the adapter and report of run ${this.#run.id} are not stored at MLflow: ${why}`,

@@ -22,7 +22,7 @@ test('a record of the version has the bytes of TensorFlow', () => {
   assert.equal(Buffer.from(record).toString('hex'), bytes);
 });
 
-test('events are read back, and what is no whole record at the end is left out', () => {
+test('events are read back, and an incomplete record at the end is left out', () => {
   const events = [
     { wallTime: 1.5, step: 0, fileVersion: 'brain.Event:2' },
     { wallTime: 2.25, step: 3, restarts: true },

@@ -27,7 +27,7 @@ export class TensorboardTracker implements Tracker {
     const path = join(this.#directory, run.id, `events.out.tfevents.${Math.floor(createdAt)}.gapo`);
     const { events, removedBytes } = await openEventFile(path, createdAt);
     if (removedBytes > 0) {
-      const what = `${path}: ${removedBytes} bytes at its end were no whole record and were removed`;
+      const what = `${path}: ${removedBytes} bytes at its end were not a whole record and were removed`;
       this.#log.warn({ run: run.id }, `${what}: a process ended while it wrote, or the disk is damaged; what was lost is written again`); // prettier-ignore
     }
     const session = new TensorboardSession(path, events);

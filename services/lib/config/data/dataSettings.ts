@@ -31,5 +31,5 @@ export const overlong = z
   .enum(['refuse', 'drop', 'truncate-left'])
   .describe(
     "What happens to a row that does not fit the model's context, or for a prompt the context minus `rollout.maxNewTokens`. " +
-      '`refuse`: an error. `drop`: it is left out. `truncate-left`: it is cut from its left. The log and the run state how many.',
+      '`refuse`: an error. `drop`: it is left out. `truncate-left`: it is truncated from the left. The log and the run state how many.',
   );

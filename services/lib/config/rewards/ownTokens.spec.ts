@@ -39,7 +39,7 @@ test('REWARD_TOKEN is not shared: the error names every service that would send 
   for (const env of [{}, { REWARD_TOKEN: ' ' }]) requireOwnTokens(entries, env);
 });
 
-test('services with tokens of their own may start beside it', async (t) => {
+test('services with their own tokens may start beside it', async (t) => {
   for (const keys of [', tokenEnv: TOKEN_B', ', tokenFile: token'])
     requireOwnTokens(await entriesWith(t, keys), shared);
   for (const keys of ['tokenEnv: TOKEN_B', 'tokenFile: token'])

@@ -43,7 +43,7 @@ describe('rewards.yaml', () => {
     ]);
   });
 
-  test('a service is told which form of text it scores', async (t) => {
+  test('a service gets the form of text that it scores', async (t) => {
     const dir = await temporaryDirectory(t);
     writeFileSync(join(dir, 'short.yaml'), 'rules: []');
     const file = join(dir, 'rewards.yaml');

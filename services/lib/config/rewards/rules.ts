@@ -8,6 +8,6 @@ export const rules = rewardKind({
   settings: {
     ITEM_TIMEOUT_MS: milliseconds
       .default(1000)
-      .describe('the time limit of the rules for one completion, which has no score after it'),
+      .describe('the time limit of the rules for one completion; a completion that exceeds it has no score'),
   },
 });

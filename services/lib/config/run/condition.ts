@@ -1,13 +1,13 @@
 /**
- * `policy.condition`: a policy that is told the preference. λ is drawn for each prompt and stated in the last turn of the user, so that
- * one policy answers for every λ.
+ * `policy.condition`: a policy conditioned on the preference. λ is drawn for each prompt and stated in the last user turn, so that
+ * one policy serves every λ.
  */
 import { nonNegativeNumber, positiveNumber, z } from '@gapo/service';
 import type { Algorithm } from './data.js';
 import type { Refuse } from './section.js';
 
 const options = z.strictObject({
-  on: z.literal('preference').describe('What the policy is told.'),
+  on: z.literal('preference').describe('What the prompt states.'),
   text: z
     .string()
     .min(1)
@@ -15,8 +15,8 @@ const options = z.strictObject({
     .optional()
     .meta({ absent: 'every objective with its level, then the turn, as in `helpful 7, harmless 3: How do I …`' })
     .describe(
-      'The last turn of the user as the policy gets it. `{prompt}` is what the turn says, `{NAME}` the level of an objective, and ' +
-        '`{NAME*TEXT}` TEXT repeated that many times. Rewards and the reference policy get the turn as it is.',
+      'The last user turn as the policy reads it. `{prompt}` is the text of the turn, `{NAME}` the level of an objective, and ' +
+        '`{NAME*TEXT}` TEXT repeated that many times. Rewards and the reference policy get the turn unchanged.',
     ),
   levels: z
     .int()
@@ -43,17 +43,17 @@ export const conditionSchema = z
   .optional()
   .meta({ absent: 'none: one policy for one preference', expected: '`preference`, or a mapping' })
   .describe(
-    'Tells the policy the preference λ, which is drawn for each prompt, so that one run covers the whole front: `gapo generate`, ' +
-      '`gapo eval` and `gapo front` take a λ. `preference` is `{ on: preference }`. Only with `combine.method: pgapo`, whose ' +
+    'Conditions the policy on the preference λ, which is drawn for each prompt, so that one run covers the whole front: ' +
+      '`gapo generate`, `gapo eval` and `gapo front` take a λ. `preference` is `{ on: preference }`. Only with `combine.method: pgapo`, whose ' +
       '`preference` is then the λ where none is given.',
   );
 
-/** How λ is drawn and told. */
+/** How λ is drawn and stated. */
 export type Condition = z.output<typeof options>;
 
 type Written = z.output<typeof conditionSchema>;
 
-/** Returns how a policy is told the preference; undefined if it is not. */
+/** Returns how a policy is conditioned on the preference; undefined if it is not. */
 export function conditionOf({
   policy: { condition },
 }: {
@@ -62,22 +62,22 @@ export function conditionOf({
   return condition === 'preference' ? options.parse({ on: 'preference' }) : condition;
 }
 
-/** What a turn says, in a text. */
+/** The placeholder for the text of a turn. */
 const promptName = 'prompt';
 
 const placeholder = /\{([^{}*]*)(?:\*([^{}]*))?\}/g;
 
-/** Returns what a turn of the user says to a policy that is told the preference. */
-export type Telling = (content: string) => string;
+/** Adds the preference to the text of a user turn. */
+export type Conditioner = (content: string) => string;
 
 /**
- * Returns how a policy is told λ.
+ * Returns the function that states λ in a user turn.
  *
- * @param condition how it is told
+ * @param condition how it is stated
  * @param names of the objectives
  * @param levels of the objectives, in their order
  */
-export function telling(condition: Condition, names: readonly string[], levels: ArrayLike<number>): Telling {
+export function conditionerOf(condition: Condition, names: readonly string[], levels: ArrayLike<number>): Conditioner {
   const text = conditionText(condition, names);
   const levelOf = new Map(names.map((name, k) => [name, levels[k] ?? NaN]));
   return (content) =>
@@ -85,7 +85,7 @@ export function telling(condition: Condition, names: readonly string[], levels: 
       if (name === promptName && repeated === undefined) return content;
       const level = levelOf.get(name);
       if (level === undefined)
-        throw new RangeError(`policy.condition.text: {${name}} is no objective; it was not checked`);
+        throw new RangeError(`policy.condition.text: {${name}} is not an objective; the configuration was not checked`);
       return repeated === undefined ? String(level) : repeated.repeat(level);
     });
 }
@@ -113,7 +113,7 @@ export function checkCondition(config: ConditionContext, refuse: Refuse): void {
   const path = ['policy', 'condition'];
   const { algorithm, combine, data, objectives, ppo, weighting } = config;
   const names = objectives.map(({ name }) => name);
-  const why = 'since policy.condition tells the policy its preference';
+  const why = 'since policy.condition states the preference in each prompt';
   if (algorithm === 'dpo') refuse(path, 'nothing, since algorithm is dpo, which samples no completions');
   else if (combine.method !== 'pgapo') refuse(path, `nothing, since combine.method is ${combine.method}, not pgapo`);
   if (names.length < 2) refuse(path, 'nothing, since there is one objective');
@@ -128,10 +128,11 @@ export function checkCondition(config: ConditionContext, refuse: Refuse): void {
   const textPath = [...path, 'text'];
   const used = [...condition.text.matchAll(placeholder)].map(([whole, name = '']) => ({ whole, name }));
   const isPrompt = ({ whole }: { whole: string }): boolean => whole === `{${promptName}}`;
-  const told = used.filter((each) => !isPrompt(each)).map(({ name }) => name);
-  const unknown = told.find((name) => !names.includes(name));
+  const stated = used.filter((each) => !isPrompt(each)).map(({ name }) => name);
+  const unknown = stated.find((name) => !names.includes(name));
   const all = names.join(', ');
   if (unknown !== undefined) refuse(textPath, `{prompt} and {NAME} of objectives, not {${unknown}}: ${all}`);
   else if (used.filter(isPrompt).length !== 1) refuse(textPath, '{prompt} once');
-  else if (new Set(told).size < names.length - 1) refuse(textPath, `{NAME} of all objectives but one at most: ${all}`);
+  else if (new Set(stated).size < names.length - 1)
+    refuse(textPath, `{NAME} of all objectives but one at most: ${all}`);
 }

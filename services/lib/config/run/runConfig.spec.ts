@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { required } from '@gapo/numeric';
 import { ConfigError, yamlText } from '@gapo/service';
-import { conditionOf, telling } from './condition.js';
+import { conditionOf, conditionerOf } from './condition.js';
 import { asWritten, objectiveNames, parseRunConfig } from './runConfig.js';
 
 const services = new Set(['helpful', 'harmless']);
@@ -202,7 +202,7 @@ test('rules between fields', () => {
     ['kl: { controller: { kind: adaptive, target: 6, horizon: 9 } }', /kl\.controller\.horizon: .*over the 128/],
     ['optimizer: { schedule: cosine, warmupSteps: 120 }', /optimizer\.warmupSteps: .*under the run's 120 updates/],
     ['tags: [nightly, "a b"]', /tags\[1\]: found string "a b", expected at most 64 letters, digits and any of/],
-    ['tags: [nightly, nightly]', /tags\[1\]: found string "nightly", expected a tag that no other repeats/],
+    ['tags: [nightly, nightly]', /tags\[1\]: found string "nightly", expected each tag once/],
     ['', /objectives\[1\]\.name: .*no other objective/, least.replace('harmless', 'helpful')],
     [
       '',
@@ -225,7 +225,7 @@ test('rules between fields', () => {
       least.replace('models/policy', 'm, train: full, lora: { rank: 2 }'),
     ],
   ];
-  const told = (condition: string, extra = ''): [string, string] => [
+  const conditioned = (condition: string, extra = ''): [string, string] => [
     `combine: { method: pgapo, preference: { helpful: 1, harmless: 1 } }\n${extra}`,
     least.replace('model: models/policy', `model: models/policy, condition: ${condition}`),
   ];
@@ -243,25 +243,25 @@ test('rules between fields', () => {
       '',
       /policy\.condition\.corners: found number 2, expected a number between 0 and 1/,
     ],
-    ['preference', 'weighting: { method: saw }', /weighting: .*nothing, since policy\.condition tells/],
+    ['preference', 'weighting: { method: saw }', /weighting: .*nothing, since policy\.condition states/],
     ['preference', 'ppo: { advantages: group, dvao: true }', /ppo\.dvao: .*false, since policy\.condition/],
     ['preference', 'ppo: { gd2po: {} }', /ppo\.gd2po: .*nothing, since policy\.condition/],
   ];
   for (const [condition, extra, pattern] of conditions) {
-    const [whole, base] = told(condition, extra);
+    const [whole, base] = conditioned(condition, extra);
     cases.push([whole, pattern, base]);
   }
   cases.push(
-    ['', /policy\.condition: .*nothing, since combine\.method is gapo, not pgapo/, told('preference')[1]],
+    ['', /policy\.condition: .*nothing, since combine\.method is gapo, not pgapo/, conditioned('preference')[1]],
     [
       'algorithm: dpo',
       /policy\.condition: .*nothing, since algorithm is dpo, which samples no completions/,
-      told('preference')[1].replace('prompts:', 'pairs:'),
+      conditioned('preference')[1].replace('prompts:', 'pairs:'),
     ],
     [
-      told('preference')[0],
+      conditioned('preference')[0],
       /data\.overlong: .*refuse or drop, since policy\.condition/,
-      told('preference')[1].replace('train.jsonl }', 'train.jsonl, overlong: truncate-left }'),
+      conditioned('preference')[1].replace('train.jsonl }', 'train.jsonl, overlong: truncate-left }'),
     ],
   );
   for (const [extra, pattern, base] of cases) {
@@ -288,15 +288,15 @@ test('variables of the chat template are any but those that every rendering sets
   );
 });
 
-test('a policy is told the preference by a text around what the user says', () => {
+test("a conditioned policy gets the preference in a text around the user's turn", () => {
   const base = least.replace('model: models/policy', 'model: models/policy, condition: CONDITION');
-  const told = (condition: string, levels: number[], content = 'How?'): string => {
+  const stated = (condition: string, levels: number[], content = 'How?'): string => {
     const pgapo = 'combine: { method: pgapo, preference: { helpful: 1, harmless: 1 } }';
     const config = parseRunConfig(base.replace('CONDITION', condition) + pgapo, 'run.yaml', services);
-    return telling(required(conditionOf(config), 'condition'), objectiveNames(config), levels)(content);
+    return conditionerOf(required(conditionOf(config), 'condition'), objectiveNames(config), levels)(content);
   };
-  assert.equal(told('preference', [7, 3]), 'helpful 7, harmless 3: How?');
-  assert.equal(told("{ on: preference, text: '{prompt}{helpful*+}{harmless*no }' }", [1, 2]), 'How?+no no ');
-  assert.equal(told('preference', [7, 3], '{helpful} $& {prompt}'), 'helpful 7, harmless 3: {helpful} $& {prompt}');
+  assert.equal(stated('preference', [7, 3]), 'helpful 7, harmless 3: How?');
+  assert.equal(stated("{ on: preference, text: '{prompt}{helpful*+}{harmless*no }' }", [1, 2]), 'How?+no no ');
+  assert.equal(stated('preference', [7, 3], '{helpful} $& {prompt}'), 'helpful 7, harmless 3: {helpful} $& {prompt}');
   assert.equal(conditionOf(parseRunConfig(least, 'run.yaml', services)), undefined);
 });

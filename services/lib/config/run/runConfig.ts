@@ -26,7 +26,7 @@ const sections = {
     ),
   },
   tags,
-  seed: { schema: seed.default(0).describe('Seed of everything random.') },
+  seed: { schema: seed.default(0).describe('Seed of all randomness.') },
   steps: { schema: positiveInt.describe('Training steps.') },
   algorithm: {
     schema: z

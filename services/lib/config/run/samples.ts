@@ -20,7 +20,9 @@ const options = z.strictObject({
     .max(1000)
     .meta({ expected: 'an integer from 1 to 1000' })
     .default(64)
-    .describe('Steps whose completions stay: the newest half of them, and others at even distances from step 1 on.'),
+    .describe(
+      'Number of steps whose completions are kept: half are the newest steps, the others are evenly spaced from step 1 on.',
+    ),
 });
 
 // The YAML of Kubernetes reads off as false.

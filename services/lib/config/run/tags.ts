@@ -18,7 +18,7 @@ type Tags = z.output<typeof schema>;
 
 function check({ tags: given = [] }: { tags?: Tags }, refuse: Refuse): void {
   for (const [i, each] of given.entries()) {
-    if (given.indexOf(each) < i) refuse(['tags', i], 'a tag that no other repeats');
+    if (given.indexOf(each) < i) refuse(['tags', i], 'each tag once');
   }
 }
 

@@ -41,7 +41,7 @@ export const finetuningKeys = {
   overlong: overlong
     .default('refuse')
     .describe(
-      "What happens to a row that does not fit the model's context: an error, left out, or its prompt cut from its left.",
+      "What happens to a row that does not fit the model's context: an error, left out, or its prompt truncated from the left.",
     ),
   heldOut: z
     .number()

@@ -45,7 +45,7 @@ export const fitKeys = {
   overlong: overlong
     .default('truncate-left')
     .describe(
-      'What happens to a pair with a conversation of more tokens: an error, left out, or its history cut from its left.',
+      'What happens to a pair with a conversation of more tokens: an error, left out, or its history truncated from the left.',
     ),
 };
 

@@ -22,10 +22,10 @@ export async function* parquetRows(file: string, rowGroupMs = longestRowGroupMs)
   idle = undefined;
   let reusable = false;
   try {
-    let answer = await asked(thread, { file }, rowGroupMs);
+    let answer = await ask(thread, { file }, rowGroupMs);
     while (answer.rows !== undefined) {
       yield* answer.rows;
-      answer = await asked(thread, 'next', rowGroupMs);
+      answer = await ask(thread, 'next', rowGroupMs);
     }
     reusable = true;
     if (answer.problem !== undefined) throw new UserError(answer.problem);
@@ -45,7 +45,7 @@ export async function* parquetRows(file: string, rowGroupMs = longestRowGroupMs)
 }
 
 /** Sends a request and returns the answer. Rejects if the thread ends, or does not answer in time. */
-function asked(thread: Worker, request: Request, rowGroupMs: number): Promise<Answer> {
+function ask(thread: Worker, request: Request, rowGroupMs: number): Promise<Answer> {
   thread.ref();
   return new Promise((resolve, reject) => {
     const timer = setTimeout(

@@ -101,7 +101,7 @@ describe('Parquet', () => {
     });
   }
 
-  test('texts without their annotation are read, and bytes that are no text refused', async (t) => {
+  test('texts without their annotation are read, and bytes that are not text are refused', async (t) => {
     assert.deepEqual(await rowsIn(await dataFile(t, 'a.parquet', bytes(values.plain))), [
       { prompt: 'Grüße' },
       { prompt: 'two' },
@@ -132,7 +132,7 @@ describe('Parquet', () => {
   });
 });
 
-describe('what is no data file is refused, with what to do', () => {
+describe('a file that is not data is refused, and the error says what to do', () => {
   for (const [name, content, message] of [
     ['a.csv', 'prompt,answer\none,two\n', /a\.csv: CSV, .*; convert it: datasets\.load_dataset\("csv"/],
     ['a.tsv', 'prompt\tanswer\n', /a\.tsv: TSV, /],

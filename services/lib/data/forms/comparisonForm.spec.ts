@@ -41,14 +41,14 @@ describe('two replies', () => {
 describe('rated completions', () => {
   const completions = [completion('b', '5', '2'), completion('c', '3', 'N/A'), completion('d', '3', '4')];
 
-  test('every two that are rated differently are a pair', () => {
+  test('any two with different ratings are a pair', () => {
     assert.deepEqual(pairsIn({ instruction: 'a', completions }, { helpful: 'helpfulness' }), [
       ['b', 'c', { helpful: 1 }],
       ['b', 'd', { helpful: 1 }],
     ]);
   });
 
-  test('each objective has its own order, and N/A is no label', () => {
+  test('each objective has its own order, and N/A is not a label', () => {
     assert.deepEqual(pairsIn({ instruction: 'a', completions }, { honest: 'honesty', helpful: 'helpfulness' }), [
       ['b', 'c', { helpful: 1 }],
       ['d', 'b', { honest: 1, helpful: -1 }],

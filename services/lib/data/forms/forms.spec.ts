@@ -108,13 +108,13 @@ describe('prompts', () => {
     [{ messages: [user('a'), { role: 'tool', content: '4' }] }, /^messages\[1\]\.role: "tool" is a tool's turn/],
     [
       { messages: [user('a'), { ...assistant(''), tool_calls: [{ id: '1' }] }] },
-      /^messages\[1\]\.tool_calls: calls of tools cannot be trained/,
+      /^messages\[1\]\.tool_calls: tool calls cannot be trained on/,
     ],
     [
       { messages: [user('a'), { ...assistant('b'), reasoning_content: 'c' }] },
       /^messages\[1\]\.reasoning_content: write/,
     ],
-    [{ messages: [user('a')], tools: [{ name: 'f' }] }, /^tools: found a list; calls of tools cannot be trained/],
+    [{ messages: [user('a')], tools: [{ name: 'f' }] }, /^tools: found a list; tool calls cannot be trained on/],
     [{ messages: [assistant('b')] }, /^messages: has no turn before the reply/],
     [{ conversations: [{ from: 'bard', value: 'a' }] }, /^conversations\[0\]\.from: found another speaker/],
     [{ messages: conversation, system: 'z' }, /^system: the conversation begins with another system turn/],

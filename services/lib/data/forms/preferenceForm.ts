@@ -118,7 +118,7 @@ function sharedTurns(chosen: readonly DataTurn[], rejected: readonly DataTurn[])
 function sharedPrompt(shared: readonly DataTurn[], given: Prompt | undefined): Prompt {
   if (shared.length === 0) {
     if (given !== undefined) return given;
-    throw new UserError('rejected: begins otherwise than chosen; a pair compares two replies to one prompt');
+    throw new UserError('rejected: begins differently from chosen; a pair compares two replies to one prompt');
   }
   const prompt = promptOfTurns(shared, 'chosen');
   if (given === undefined || given.text !== undefined) return prompt;

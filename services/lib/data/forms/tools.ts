@@ -8,7 +8,7 @@ export function refuseTools(columns: Columns): void {
     const value = columns.has(name) ? columns.take(name) : undefined;
     if (value === undefined || value === '' || value === '[]' || (Array.isArray(value) && value.length === 0)) continue;
     throw new UserError(
-      `${name}: found ${kindOf(value)}; calls of tools cannot be trained; remove the column or the line`,
+      `${name}: found ${kindOf(value)}; tool calls cannot be trained on; remove the column or the line`,
     );
   }
 }

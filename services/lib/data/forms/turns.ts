@@ -23,8 +23,8 @@ const toolRoles = ['tool', 'function', 'ipython', 'function_call', 'function_res
 
 /** Keys of a message whose meaning would be lost, with what to do. */
 const lostKeys: Readonly<Record<string, string>> = {
-  tool_calls: 'calls of tools cannot be trained; remove the line',
-  function_call: 'calls of tools cannot be trained; remove the line',
+  tool_calls: 'tool calls cannot be trained on; remove the line',
+  function_call: 'tool calls cannot be trained on; remove the line',
   reasoning_content: 'write it into content, as <think>…</think>',
   thinking: 'write it into content, as <think>…</think>',
   reasoning: 'write it into content, as <think>…</think>',
@@ -72,7 +72,9 @@ function turnOf(value: unknown, label: string): DataTurn {
     throw new UserError(`${label}.${roleKey}: found ${kindOf(given)}, expected a role, such as "user" or "assistant"`);
   }
   if (toolRoles.includes(given)) {
-    throw new UserError(`${label}.${roleKey}: "${given}" is a tool's turn, which cannot be trained; remove the line`);
+    throw new UserError(
+      `${label}.${roleKey}: "${given}" is a tool's turn, which cannot be trained on; remove the line`,
+    );
   }
   const role = roleKey === 'from' ? shareGptRoles[given.toLowerCase()] : given;
   if (role === undefined) {

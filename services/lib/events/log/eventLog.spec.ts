@@ -92,7 +92,7 @@ test('a line that was damaged is left out by name, and the others are read', asy
     events.map(({ sequence }) => sequence),
     [2, 3],
   );
-  assert.match(String(errors[0]?.message), /000000000001\.jsonl: a line is no event and is left out/);
+  assert.match(String(errors[0]?.message), /000000000001\.jsonl: a line is not an event and is left out/);
 });
 
 test('damaged lines do not keep a log from being opened', (t) => {
@@ -154,7 +154,7 @@ test('old segments lose the events of parts once the stream has them; the rest o
   assert.equal(next.last, 24);
 });
 
-test('parts that the stream does not have stay longer, but not without bound', async (t) => {
+test('parts that the stream does not have are kept longer, but not indefinitely', async (t) => {
   const { log } = open(t, { limits: small });
   for (let step = 1; step <= 30; step++) {
     appendPart(log, `${step}.0.0`);

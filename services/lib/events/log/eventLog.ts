@@ -68,7 +68,7 @@ export class EventLog {
     if (newest !== undefined && torn > 0) {
       this.#report(
         'malformed',
-        `${newest.path}: ${torn} bytes of an incomplete line were removed: a process ended in it`,
+        `${newest.path}: ${torn} bytes of an incomplete line were removed: a process ended while it wrote the line`,
       );
     }
     this.#last = newest === undefined ? 0 : (sequenceAtEnd(newest) ?? newest.first - 1);

@@ -101,7 +101,7 @@ export class LogReader {
         this.#after = sequence;
       } catch (error) {
         this.#onError(
-          new EventError('malformed', `${path}: a line is no event and is left out: ${messageOf(error)}`, error),
+          new EventError('malformed', `${path}: a line is not an event and is left out: ${messageOf(error)}`, error),
         );
       }
     }

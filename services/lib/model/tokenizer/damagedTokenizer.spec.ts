@@ -73,7 +73,7 @@ describe('damage on which the library ends the process is refused', () => {
     });
   }
 
-  test('dropout, which is no damage, is refused too: a text would have other tokens each time', async (t) => {
+  test('dropout, which is not damage, is refused too: a text would have different tokens each time', async (t) => {
     const json = fileOf('llama3');
     await refused(reading(t, { ...json, model: { ...(json['model'] as Json), dropout: 0.1 } }), /BPE has dropout 0\.1/);
   });

@@ -190,7 +190,7 @@ test('what is too long for the context is refused before it is rendered or encod
   await assert.rejects(conversation(codec, [user('a'), assistant('a'.repeat(20))]), /it has 21 characters/);
 });
 
-describe('what does not fit can be cut from its left', () => {
+describe('what does not fit can be truncated from the left', () => {
   const options = { overlong: 'truncate-left', reserved: 2 } as const;
 
   test('the last tokens stay, after the one that begins a text', async (t) => {
@@ -249,7 +249,7 @@ test('errors state why a row cannot be encoded, and the others are encoded', asy
 });
 
 describe('the template around a reply', () => {
-  test('where it opens a reply in another way than it writes one, the common beginning is the prompt', async (t) => {
+  test('where it opens a reply differently than it writes one, the common beginning is the prompt', async (t) => {
     const thinking = chatml.replace('assistant:{% endif', 'assistant:think{% endif');
     const codec = new TextCodec(await tokenizerWith(t, { chat: thinking }), policy);
     const { promptIds, completionIds } = await exchange(codec, 'a', 'b');
@@ -264,7 +264,7 @@ describe('the template around a reply', () => {
     assert.deepEqual((await exchange(codec, 'a', 'b')).completionIds, [...idsOf('b'), special.eot]);
   });
 
-  test('a template that writes the prompt in another way once it is answered is an error', async (t) => {
+  test('a template that writes the prompt differently once it is answered is an error', async (t) => {
     const lastOnly = chatml.replace(
       "{{ message['role'] }}:",
       "{% if loop.last and message['role'] == 'user' %}sys {% endif %}{{ message['role'] }}:",
@@ -272,7 +272,7 @@ describe('the template around a reply', () => {
     const codec = new TextCodec(await tokenizerWith(t, { chat: lastOnly }), policy);
     await assert.rejects(
       exchange(codec, 'a', 'b'),
-      /writes the turns before a reply in another way once the reply is there/,
+      /writes the turns before a reply differently once the reply is there/,
     );
   });
 

@@ -236,7 +236,7 @@ export class TextCodec {
     const shared = sharedLength(opened.text, whole);
     if (shared < opened.text.length && shared < sharedLength(opened.text, render(turns))) {
       throw new UserError(
-        'the chat template writes the turns before a reply in another way once the reply is there, as some do with a system ' +
+        'the chat template writes the turns before a reply differently once the reply is there, as some do with a system ' +
           'turn; change the template, or write that turn into the user’s',
       );
     }

@@ -45,7 +45,7 @@ test('a character that is spread over tokens belongs to the last of them, and a 
   assert.deepEqual(await tokenPieces(byteFallback, rows), expected);
 });
 
-test('characters one after the other, and bytes that are none, keep their places', async () => {
+test('characters one after the other, and bytes that are not characters, keep their places', async () => {
   const pieces = async (decode: typeof bytes, ids: readonly number[]): Promise<string[] | undefined> =>
     (await tokenPieces(decode, [ids]))[0];
   for (const decode of [bytes, byteFallback]) {

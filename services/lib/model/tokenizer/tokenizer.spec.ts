@@ -36,7 +36,7 @@ describe('a tokenizer', () => {
     );
   });
 
-  test('tells the ids that a policy may draw: not those of padded embeddings', async () => {
+  test('knows the ids that a policy may draw: not those of padded embeddings', async () => {
     const tokenizer = await Tokenizer.read(tokenizerDirectory);
     assert.equal(tokenizer.drawable({ vocabulary: tokenizer.size, eosIds: [2] }), undefined);
     const padded = tokenizer.drawable({ vocabulary: tokenizer.size + 8, eosIds: [2, tokenizer.size + 1] });

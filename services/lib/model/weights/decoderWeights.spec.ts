@@ -150,7 +150,7 @@ describe('weights', () => {
     await refused(readDecoderModel(path), /has neither .*, but model-00002-of-00002\.safetensors; rename the file/);
   });
 
-  test('in other formats are refused with what to do', async () => {
+  test('in other formats are refused, and the error says what to do', async () => {
     for (const [file, advice] of [
       ['pytorch_model.bin', /but pytorch_model\.bin; convert the weights with transformers' from_pretrained/],
       ['model.gguf', /but model\.gguf; convert the weights/],

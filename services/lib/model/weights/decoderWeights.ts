@@ -88,7 +88,7 @@ function otherKind({ names }: DecoderConfig, tensors: readonly AnyStoredTensor[]
   const embedding = names.trunk + names.embedding;
   const within = tensors.find(({ name }) => name.endsWith(`.${embedding}`))?.name;
   if (within === undefined || tensors.some(({ name }) => name === embedding)) return undefined;
-  return `the names of its tensors begin with '${within.slice(0, -embedding.length)}': save the model itself, not one around it`;
+  return `the names of its tensors begin with '${within.slice(0, -embedding.length)}': save the model itself, not a wrapper`;
 }
 
 /** Maps the decoder's names to its tensors. */

@@ -25,7 +25,7 @@ test('a preference between two points of the simplex stays on it', () => {
   );
 });
 
-test('numbers below 0, steps that are none and schedules without points are refused', () => {
+test('numbers below 0, invalid steps and schedules without points are refused', () => {
   for (const numbers of [{ a: -1 }, { a: NaN }, { a: { soon: 1 } }, { a: {} }, { a: { 0: -1 } }]) {
     assert.equal(scheduledByObjective.safeParse(numbers).success, false, JSON.stringify(numbers));
   }

@@ -146,8 +146,8 @@ describe('the update', () => {
           columns,
           scores.map(() => preference),
         );
-        const told = directionOf(same.map((column) => gradient(column, scores)));
-        told.forEach((value, p) => assert.ok(Math.abs(value - at(plain, p)) < 1e-3, `${value} ${at(plain, p)}`));
+        const stated = directionOf(same.map((column) => gradient(column, scores)));
+        stated.forEach((value, p) => assert.ok(Math.abs(value - at(plain, p)) < 1e-3, `${value} ${at(plain, p)}`));
       }),
     );
   });

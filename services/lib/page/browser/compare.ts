@@ -20,7 +20,7 @@ export class CompareView {
   constructor(runs: readonly ComparedRun[]) {
     if (runs.length < 2) {
       this.element.append(
-        element('p', { class: 'quiet' }, 'Check two runs or more in the list of runs to compare them.'),
+        element('p', { class: 'quiet' }, 'Check two or more runs in the list of runs to compare them.'),
       );
       return;
     }
@@ -37,11 +37,7 @@ export class CompareView {
         columns.map(([head, kind]) => (kind === undefined ? [head] : [head, kind])),
         rows,
       ),
-      element(
-        'p',
-        { class: 'quiet' },
-        'Lines are named OBJECTIVE · RUN. Drag across a chart to see some steps closer.',
-      ),
+      element('p', { class: 'quiet' }, 'Lines are named OBJECTIVE · RUN. Drag across a chart to zoom in.'),
       this.#charts.element,
     );
     this.#charts.show(joined(runs.map(({ run: { id }, series }) => ({ id, series }))));

@@ -48,7 +48,7 @@ export interface EvaluationOptions {
   version: number | undefined;
   /** Prompts whose completions come with the result. */
   samples: number;
-  /** Shares that the policy is told, by objective; empty where it is told none. */
+  /** Shares of the stated preference, by objective; empty if none is stated. */
   preference: Readonly<Record<string, number>>;
   /** Ends the evaluation. */
   signal: AbortSignal;
@@ -82,7 +82,7 @@ export async function evaluate(
       if (event.report) report = event.report;
     }
   }
-  if (report === undefined) throw new Error('the evaluation ended without a result: ask again');
+  if (report === undefined) throw new Error('the evaluation ended without a result: evaluate again');
   return report;
 }
 

@@ -69,9 +69,9 @@ export interface ReportContent {
 export interface PlanePoint {
   run: string;
   version: number;
-  /** The preference that its policy was told, shares by objective; empty where it was told none. */
+  /** The stated preference, shares by objective; empty if none was stated. */
   preference: Readonly<Record<string, number | null>>;
-  /** Its run's method, `average`, or `one policy` where it is told the preference. */
+  /** Its run's method, `average`, or `one policy` if it is conditioned on the preference. */
   group: string;
   x: IntervalJson;
   y: IntervalJson;

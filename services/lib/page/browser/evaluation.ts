@@ -2,7 +2,7 @@
 import type { EvaluationReportJson, IntervalJson } from '@gapo/rpc/json';
 import { evaluate, fetchCaller, fetchEvaluations } from '#page/control.js';
 import { Dial } from '#page/dial.js';
-import { isTold } from '#page/estimate.js';
+import { isConditioned } from '#page/estimate.js';
 import { element, fixed, numbersText, percent, unknown, type Content } from '#page/format.js';
 import type { LiveRun } from '#page/liveRun.js';
 import { roundedShares, sharesIn } from '#page/simplex.js';
@@ -22,7 +22,7 @@ export class EvaluationView implements View {
   readonly #said = element('p', { class: 'quiet', role: 'status' });
   readonly #results = element('div');
   readonly #texts = element('div');
-  /** The preference that the policy is told; undefined where it is told none. */
+  /** The stated preference; undefined if the policy takes none. */
   readonly #dial: Dial | undefined;
   /** The results with completions, by what was evaluated, in the order of the evaluations. */
   readonly #withTexts = new Map<string, EvaluationReportJson>();
@@ -37,10 +37,10 @@ export class EvaluationView implements View {
     const label = element('label', { for: 'evaluatedVersion' }, 'Version');
     const bar = element('div', { class: 'bar' }, label, this.#version, this.#start, this.#stop);
     const { run } = live;
-    if (isTold(run)) {
+    if (isConditioned(run)) {
       const configured = sharesIn(run.preference, run.objectives);
       this.#dial = new Dial(run.objectives, configured, true, () => undefined);
-      this.element.append(element('p', { class: 'quiet' }, 'The policy is told this preference:'), this.#dial.element);
+      this.element.append(element('p', { class: 'quiet' }, 'Evaluate with this preference:'), this.#dial.element);
     }
     this.element.append(bar, this.#said, this.#results, this.#texts);
     void this.#load();
@@ -129,7 +129,7 @@ function resultsTable(reports: readonly EvaluationReportJson[]): HTMLElement {
   ];
   const columns: Column[] = [
     ['version'],
-    ['told'],
+    ['preference'],
     ...names.flatMap((name): Column[] => [
       [name, 'number'],
       ['95 % interval', 'number'],
@@ -140,7 +140,7 @@ function resultsTable(reports: readonly EvaluationReportJson[]): HTMLElement {
   return table(columns, rows);
 }
 
-/** A row for each prompt: what the starting policy wrote, and what each version that was evaluated here wrote, with each preference that it was told. */
+/** A row for each prompt: what the starting policy wrote, and what each version that was evaluated here wrote, with each stated preference. */
 function textsOf(reports: readonly EvaluationReportJson[]): Content[] {
   const [first] = reports;
   if (first === undefined || first.samples.length === 0) return [];

@@ -20,7 +20,7 @@ export interface ShownRun {
   readonly curves: Series;
   /** What it does or waits for; empty where that is not known. */
   readonly doing: string;
-  /** The newest scores of each objective that events told of, by its name. */
+  /** The newest scores of each objective that events reported, by its name. */
   readonly scored: ReadonlyMap<string, RewardEventJson>;
 }
 

@@ -1,7 +1,7 @@
 /** Lines between the points of the Pareto plane. Pure functions. */
 import type { PlanePoint } from '#page/data.js';
 
-/** Shares that are told may differ by rounding errors. */
+/** Stated shares may differ by rounding errors. */
 const tolerance = 1e-9;
 
 type Preference = PlanePoint['preference'];
@@ -13,7 +13,7 @@ function isSame(a: Preference, b: Preference): boolean {
 }
 
 /**
- * Returns a line from each average to each run that it is made of, at the newest version that was told the same preference. A run without
+ * Returns a line from each average to each run that it is made of, at the newest version evaluated with the same preference. A run without
  * such a point has none.
  */
 export function ingredientLines(points: readonly PlanePoint[]): [PlanePoint, PlanePoint][] {
@@ -26,8 +26,8 @@ export function ingredientLines(points: readonly PlanePoint[]): [PlanePoint, Pla
 }
 
 /**
- * Returns a line for each version of a policy that is told the preference: its points in the order of λ, from all of y to all of x. Points
- * that are told of a third objective lie on no line, as their preferences have no order.
+ * Returns a line for each version of a conditioned policy: its points in the order of λ, from all of y to all of x. Points
+ * with a share of a third objective lie on no line, as their preferences have no order.
  */
 export function preferenceLines(points: readonly PlanePoint[], x: string, y: string): PlanePoint[][] {
   const lines = new Map<string, PlanePoint[]>();

@@ -177,9 +177,9 @@ export class PlanePlot {
 export function textOf({ x, y, objectives }: Plane, point: PlanePoint): string {
   const { run, version, preference, front } = point;
   const words = numbersText(preference, objectives);
-  const told = words === '' ? '' : `, told ${words}`;
+  const stated = words === '' ? '' : `, preference ${words}`;
   const place = front ? ', on the front' : '';
-  return `${run}, version ${version}${told}: ${x} ${fixed(point.x.mean, 3)}, ${y} ${fixed(point.y.mean, 3)}${place}`;
+  return `${run}, version ${version}${stated}: ${x} ${fixed(point.x.mean, 3)}, ${y} ${fixed(point.y.mean, 3)}${place}`;
 }
 
 /** The front from the left to the right, and its points' heights. */
@@ -247,10 +247,10 @@ function drawBehind(plot: uPlot, plane: Plane): void {
     ctx.arc(plot.valToPos(sx, 'x', true), plot.valToPos(sy, 'y', true), 5 * devicePixelRatio, 0, 2 * Math.PI);
     ctx.stroke();
   }
-  for (const told of preferenceLines(points, x, y)) {
-    ctx.strokeStyle = colourOf(plane, told[0]?.group ?? '');
-    told.slice(1).forEach((to, i) => {
-      const from = told[i] ?? to;
+  for (const ordered of preferenceLines(points, x, y)) {
+    ctx.strokeStyle = colourOf(plane, ordered[0]?.group ?? '');
+    ordered.slice(1).forEach((to, i) => {
+      const from = ordered[i] ?? to;
       line([xOf(from), yOf(from)], [xOf(to), yOf(to)]);
     });
   }
@@ -274,7 +274,7 @@ function legendOf(plane: Plane): HTMLElement {
     'Filled: on the front. Lines: 95 % intervals',
     ...(ingredientLines(points).length > 0 ? ['dashed: from an average to its runs'] : []),
     ...(preferenceLines(points, x, y).length > 0
-      ? ['coloured: one policy, in the order of the preferences that it is told']
+      ? ['coloured: one policy, in the order of its stated preferences']
       : []),
   ];
   const start = starts.length === 0 ? '' : ' Grey circle: the starting policy.';

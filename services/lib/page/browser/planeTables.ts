@@ -7,7 +7,7 @@ import { table, type Column } from '#page/tables.js';
 /** Makes the table of the points. @param boxOf makes what a person chooses a point by */
 export function pointsTable(plane: Plane, boxOf: (point: PlanePoint) => HTMLElement): HTMLElement {
   const { points, objectives, x, y } = plane;
-  const columns: Column[] = [['choose'], ['run'], ['version', 'number'], ['told'], ['method'], [x, 'number'], ['95 %', 'number'], [y, 'number'], ['95 %', 'number'], ['front']]; // prettier-ignore
+  const columns: Column[] = [['choose'], ['run'], ['version', 'number'], ['preference'], ['method'], [x, 'number'], ['95 %', 'number'], [y, 'number'], ['95 %', 'number'], ['front']]; // prettier-ignore
   const range = ({ low, high }: PlanePoint['x']): string =>
     low === null || high === null ? unknown : `${fixed(low, 3)} to ${fixed(high, 3)}`;
   const rows = points.map((point) => [

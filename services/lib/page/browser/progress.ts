@@ -60,7 +60,7 @@ export function take(following: Following, event: RunEventJson, sequence: number
 /** Returns what a person should know of a stream that lacks events; empty where it lacks none. */
 export function missingText({ missing }: Following): string {
   if (missing === 0) return '';
-  return `The event stream lacks ${missing} of the run's events: the curves may have gaps. Load the page again: the coordinator has all steps.`;
+  return `The event stream lacks ${missing} of the run's events: the curves may have gaps. Reload the page: the coordinator has all steps.`;
 }
 
 /** Returns what a paused run waits for before the coordinator resumes it; empty where it waits for a user. */

@@ -8,7 +8,7 @@ import { rewardsText, stateBadge, table } from '#page/tables.js';
 /** How often the list is refreshed. */
 const refreshMs = 5000;
 
-/** Runs that are compared at most: more lines are not told apart. */
+/** Maximum number of runs to compare: more lines cannot be told apart. */
 export const mostCompared = 4;
 
 /** What a person looks for. */
@@ -99,7 +99,7 @@ export class RunsView {
       return element('p', { class: 'quiet' }, 'No runs yet. Create one: ', element('code', {}, 'gapo train run.yaml'));
     }
     const runs = fitting(this.#runs, this.#filter);
-    if (runs.length === 0) return element('p', { class: 'quiet' }, `None of the ${this.#runs.length} runs fits.`);
+    if (runs.length === 0) return element('p', { class: 'quiet' }, `None of the ${this.#runs.length} runs matches.`);
     const rows = runs.map((run) => [
       this.#box(run.id),
       element(

@@ -233,6 +233,6 @@ function stepButton(label: string, text: string): HTMLButtonElement {
 function statusOf({ step, steps, version, sampled, kept, total }: ListSamplesResponseJson): string {
   if (steps.length === 0) return '';
   if (step === undefined) return `${total} completions of this prompt in the ${steps.length} steps that are kept.`;
-  const fit = kept === total ? '' : ` ${total} of them fit.`;
+  const fit = kept === total ? '' : ` ${total} of them match.`;
   return `Sampled by version ${version ?? 0}: ${kept ?? 0} of ${sampled ?? 0} completions are kept.${fit}`;
 }

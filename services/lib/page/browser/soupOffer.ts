@@ -37,15 +37,15 @@ export class SoupOffer {
     const mine = ++this.#asked;
     const [first, second] = chosen;
     if (first === undefined || second === undefined) {
-      const how = 'Choose two points to average their runs: Shift and a click, or the boxes of the table.';
+      const how = 'Choose two points to average their runs: Shift-click them, or check their boxes in the table.';
       const text = first === undefined ? how : `${nameOf(first)}, is chosen. Choose a point of another run.`;
       return this.#say(element('p', { class: 'quiet' }, text));
     }
     if (first.run === second.run) {
-      const text = `Both points are of run ${first.run}, and an average is of two runs: choose a point of another one.`;
+      const text = `Both points are of run ${first.run}, but an average needs two runs: choose a point of another run.`;
       return this.#say(element('p', {}, text));
     }
-    this.#say(element('p', { class: 'quiet' }, `Asking whether ${first.run} and ${second.run} can be averaged…`));
+    this.#say(element('p', { class: 'quiet' }, `Checking whether ${first.run} and ${second.run} can be averaged…`));
     checkSoup({ [first.run]: 0.5, [second.run]: 0.5 }).then(
       () => mine === this.#asked && this.#offer(first, second, points),
       (error: unknown) => mine === this.#asked && this.#refuse(messageOf(error), () => this.#again(chosen, points)),
@@ -84,7 +84,7 @@ export class SoupOffer {
         ? []
         : [` ${nameOf(point)}, is older than version ${newest.version}.`];
     });
-    const note = `An average has the newest version of each run.${older.join('')} Evaluate it with gapo eval, and it is a point here.`;
+    const note = `An average uses the newest version of each run.${older.join('')} Evaluate it with gapo eval to see it here.`;
     this.#say(element('p', {}, `The average of ${runs.join(' and ')}, by these weights:`));
     this.#offered.append(dial.element, command, element('p', { class: 'quiet' }, note));
   }

@@ -1,14 +1,14 @@
 /** Steering a run: pause, resume and cancel it, change its preference and its objectives, and undo the last change. */
 import { isActive } from '@gapo/rpc/runState';
+import { conditionedDial } from '#page/conditionedDial.js';
 import { changeObjectives, control, fetchAudit, fetchCaller, prefer, type Caller } from '#page/control.js';
 import type { AuditRow } from '#page/data.js';
 import { Dial } from '#page/dial.js';
 import { ask } from '#page/dialog.js';
-import { fetchKnown, isTold, landingText } from '#page/estimate.js';
+import { fetchKnown, isConditioned, landingText } from '#page/estimate.js';
 import { element, numbersText } from '#page/format.js';
 import type { LiveRun } from '#page/liveRun.js';
 import { sharesIn, withShare, type Known } from '#page/simplex.js';
-import { toldPreference } from '#page/toldDial.js';
 import { messageOf, problemText, type View } from '#page/view.js';
 
 /** A verb of a run: when it can be used, and what it does. */
@@ -132,7 +132,7 @@ export class SteerView implements View {
       this.#preference.replaceChildren(head, element('p', { class: 'quiet' }, text));
       return;
     }
-    if (isTold(run)) return this.#preference.replaceChildren(head, ...toldPreference(run, this.#known));
+    if (isConditioned(run)) return this.#preference.replaceChildren(head, ...conditionedDial(run, this.#known));
     const ended = state === 'RUN_STATE_SUCCEEDED' || state === 'RUN_STATE_CANCELLED';
     const reason = mayChange ? (ended ? 'The run has ended.' : '') : why;
     const now = sharesIn(preference, objectives);
@@ -201,11 +201,13 @@ export class SteerView implements View {
 
   #drawObjectives({ mayChange, why }: Caller): void {
     const { run } = this.#live;
-    const unchangeable = isTold(run) ? 'The policy is told a preference of these objectives (policy.condition).' : '';
+    const unchangeable = isConditioned(run)
+      ? 'The policy is conditioned on a preference over these objectives (policy.condition).'
+      : '';
     const reason = mayChange ? unchangeable : why;
     const items = run.objectives.map((name) => {
       const remove = element('button', { type: 'button', 'aria-label': `Remove ${name}` }, 'Remove');
-      disable(remove, reason === '' && run.objectives.length === 1 ? 'A run needs one objective.' : reason);
+      disable(remove, reason === '' && run.objectives.length === 1 ? 'A run needs at least one objective.' : reason);
       remove.addEventListener('click', () => this.#remove(name));
       return element('li', {}, element('span', {}, name), remove);
     });

@@ -126,11 +126,11 @@ export function auditSection({ entries, problem }: AuditTrail): HTMLElement {
 export const range = (interval: IntervalJson | undefined): string =>
   interval === undefined ? unknown : `${fixed(interval.low, 3)} to ${fixed(interval.high, 3)}`;
 
-/** Says what was evaluated, such as `version 40, told helpful 0.7, harmless 0.3`. */
+/** Says what was evaluated, such as `version 40, preference helpful 0.7, harmless 0.3`. */
 export function evaluatedText({ version, preference, objectives }: EvaluationReportJson): string {
   const names = objectives.map(({ name }) => name);
-  const told = numbersText(preference, names);
-  return `version ${version}${told === '' ? '' : `, told ${told}`}`;
+  const stated = numbersText(preference, names);
+  return `version ${version}${stated === '' ? '' : `, preference ${stated}`}`;
 }
 
 /** Makes the section of an evaluation: a row for each objective, then sample prompts. */

@@ -10,7 +10,7 @@ import { element, percent, significant, signed } from '#page/format.js';
  */
 export function tokenList({ tokenList: tokens, tokens: count, scores }: SampleJson): HTMLElement {
   if (tokens.length === 0) {
-    const why = count === 0 ? 'It has no tokens.' : 'The tokens of this step were not kept.';
+    const why = count === 0 ? 'The completion has no tokens.' : 'The tokens of this step were not kept.';
     return element('p', { class: 'quiet' }, why);
   }
   const names = scores.map(({ objective }) => objective);

@@ -55,7 +55,7 @@ export class WhyView implements View {
       element(
         'p',
         { class: 'quiet' },
-        'Cosines between the gradients of each two objectives; orange: they conflict, blue: they agree. Choose a column to see its step.',
+        'Cosines between the gradients of each pair of objectives; orange: they conflict, blue: they agree. Choose a column to see its step.',
       ),
       this.#heat.element,
     );
@@ -115,7 +115,7 @@ export class WhyView implements View {
   #show({ step, why }: StepDetail): void {
     this.element.dataset['step'] = String(step.step);
     if (why === undefined) {
-      const text = `The report of step ${step.step} has no cosines, or numbers that no gradients have: there is no certificate.`;
+      const text = `The report of step ${step.step} has no cosines, or values that gradients cannot have: there is no certificate.`;
       this.#detail.replaceChildren(element('p', { class: 'quiet' }, text));
       return;
     }

@@ -104,7 +104,7 @@ describe('sampling', () => {
     }
   });
 
-  test('stops before the next stretch once it is told to', async () => {
+  test('stops before the next stretch once asked to', async () => {
     let asked = 0;
     const how = { ...options, maxNewTokens: 28, temperature: 5, samplesPerPrompt: 20, stopped: () => ++asked > 1 };
     const completions = await all(sampler, prompts, how);

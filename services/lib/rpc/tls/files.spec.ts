@@ -63,7 +63,7 @@ test('a certificate that expires soon is warned of, once', async (t) => {
   assert.match(warnings[0] ?? '', /certificate of CN=rollout expires at .*: renew .*rollout\.crt/);
 });
 
-test('names are read from a certificate, and a value that imitates another is none', () => {
+test('names are read from a certificate, and a value that imitates another is ignored', () => {
   const names = namesOf({
     subjectAltName:
       'DNS:Localhost, IP Address:127.0.0.1, URI:spiffe://gapo/reward/helpful, DNS:"x, URI:spiffe://gapo/coordinator"',
@@ -76,7 +76,7 @@ test('names are read from a certificate, and a value that imitates another is no
   assert.deepEqual(namesOf({ subjectAltName: undefined }), { uris: [], dnsNames: [] });
 });
 
-test('without TLS only this machine is listened on, unless the process is told otherwise', async (t) => {
+test('without TLS a process listens on this machine only, unless INSECURE allows more', async (t) => {
   t.after(() => secureProcess({}));
   for (const host of ['127.0.0.1', '127.8.9.1', 'localhost', 'a.localhost', '[::1]', '::ffff:127.0.0.1']) {
     assert.equal(isLoopback(host), true, host);

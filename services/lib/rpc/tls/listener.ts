@@ -72,7 +72,7 @@ const problems: Readonly<Record<string, string>> = {
 function peerOf(socket: TLSSocket): Peer {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined)
-    return { names: undefined, problem: 'the client showed no certificate, which this service requires' };
+    return { names: undefined, problem: 'the client presented no certificate, which this service requires' };
   const names = namesOf(certificate);
   if (socket.authorized) return { names, problem: undefined };
   const { authorizationError } = socket as { authorizationError?: unknown };

@@ -90,7 +90,7 @@ function coded(code: string, pattern: RegExp): (error: unknown) => boolean {
   };
 }
 
-test('the coordinator is let in by its identity, which the handler sees', async (t) => {
+test('the coordinator is admitted by its identity, which the handler sees', async (t) => {
   const running = await world(t);
   const client = await clientWith(t, running, await running.certificates.issue('coordinator'));
   assert.equal(await describe(client), 'helpful');
@@ -104,7 +104,7 @@ test('a peer without the right certificate is refused, with the reason, its name
   const { certificates, server, refusals } = running;
   const stranger = await testAuthority();
   const cases: [string, Variant | undefined, string, Refusal['reason'], RegExp][] = [
-    ['none', undefined, 'UNAUTHENTICATED', 'certificate', /showed no certificate/],
+    ['none', undefined, 'UNAUTHENTICATED', 'certificate', /presented no certificate/],
     [
       'coordinator',
       { authority: stranger },
@@ -237,7 +237,7 @@ test('a server without an identity must have the name that was dialled; allowed 
   await assert.rejects(describe(byName), coded('PERMISSION_DENIED', /trainer\.example\.org may not call/));
 });
 
-test('a client that speaks no TLS is counted, and told that the connection broke', async (t) => {
+test('a client that speaks no TLS is counted, and sees a broken connection', async (t) => {
   const running = await world(t);
   secureProcess({});
   const client = connect(rewardName, running.server.address);

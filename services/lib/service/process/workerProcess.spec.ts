@@ -99,7 +99,7 @@ describe('a worker process', () => {
   });
 });
 
-test('tasks beyond the most of their name wait, and others pass them', async (t) => {
+test('tasks beyond the limit for their name wait, and others overtake them', async (t) => {
   const processes = workers(t, { processes: 2, most: { hold: 1 } });
   const first = await holding(processes);
   const second = holding(processes);

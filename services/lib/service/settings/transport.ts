@@ -20,7 +20,7 @@ export const transportSettings = {
   ALLOWED_PEERS: z
     .array(z.string().min(1))
     .default([])
-    .describe('More peers that may call this service under TLS: URIs or DNS names of their certificates.')
+    .describe('Additional peers that may call this service under TLS: URIs or DNS names of their certificates.')
     .meta({ expected: 'names separated by commas' }),
   INSECURE: z
     .boolean()
@@ -28,11 +28,11 @@ export const transportSettings = {
     .describe('Allows addresses beyond this machine without TLS. Everyone who reaches them controls the service.'),
   LISTEN_HEALTH: hostPort
     .optional()
-    .describe('One more address for grpc.health.v1 alone, without TLS, for probes such as those of Kubernetes.'),
+    .describe('An additional address for grpc.health.v1 only, without TLS, for probes such as those of Kubernetes.'),
   LISTEN_METRICS: hostPort
     .optional()
     .describe(
-      'One more address for metrics in the format of Prometheus at /metrics, over HTTP without TLS. Off by default.',
+      'An additional address for metrics in the Prometheus format at /metrics, over HTTP without TLS. Off by default.',
     ),
 };
 

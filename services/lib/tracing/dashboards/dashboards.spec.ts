@@ -30,7 +30,7 @@ test('every declared metric is on a dashboard', () => {
   assert.deepEqual(Object.keys(metrics).filter((key) => !shown.has(key as keyof typeof metrics)), []); // prettier-ignore
 });
 
-test('panels have ids of their own and do not cover each other', () => {
+test('panels have unique ids and do not overlap', () => {
   for (const dashboard of Object.values(dashboards)) {
     const { panels } = JSON.parse(dashboardJson(dashboard)) as { panels: Panel[] };
     assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length);

@@ -119,7 +119,7 @@ const rewards: DashboardDeclaration = {
 const services: DashboardDeclaration = {
   uid: 'gapo-services',
   title: 'gapo: services',
-  description: 'Steps of all runs, workers, calls, events, and what every process takes.',
+  description: 'Steps of all runs, workers, calls, events, and the resources of every process.',
   variables: ['instance'],
   rows: [
     {

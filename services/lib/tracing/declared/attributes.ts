@@ -9,7 +9,7 @@ export interface AttributeDeclaration {
 
 /** The attributes by the keys that code uses. Names outside of `gapo.` are those of OpenTelemetry's conventions, or of their proposals. */
 export const attributes = {
-  system: { name: 'rl.system', type: 'string', description: 'The training system: `gapo`. Of every resource.' },
+  system: { name: 'rl.system', type: 'string', description: 'The training system: `gapo`. On every resource.' },
   runId: { name: 'rl.run.id', type: 'string', description: "The run's id, a file-name-safe word." },
   algorithm: { name: 'rl.algorithm', type: 'string', description: 'The algorithm: `ppo` or `dpo`.' },
   step: { name: 'rl.loop.iteration', type: 'integer', description: 'The training step, from 1.' },
@@ -93,8 +93,8 @@ export const attributes = {
     description: 'The kind of failure; absent where the work succeeded.',
   },
   exceptionType: { name: 'exception.type', type: 'string', description: 'The class of an error.' },
-  exceptionMessage: { name: 'exception.message', type: 'string', description: 'What an error says.' },
-  exceptionStack: { name: 'exception.stacktrace', type: 'string', description: 'The stack of an error.' },
+  exceptionMessage: { name: 'exception.message', type: 'string', description: 'The message of an error.' },
+  exceptionStack: { name: 'exception.stacktrace', type: 'string', description: 'The stack trace of an error.' },
   serverAddress: { name: 'server.address', type: 'string', description: 'The host of the server, as configured.' },
   serverPort: { name: 'server.port', type: 'integer', description: "The server's port." },
   httpMethod: { name: 'http.request.method', type: 'string', description: 'The HTTP method.' },

@@ -18,7 +18,7 @@ test('the committed tables are current: npm run docs:telemetry', () => {
   assert.throws(() => withTables('<!-- table: spams --><!-- end -->'), /no table "spams"/);
 });
 
-test('names are unique, in lower case, and those of conventions or in a namespace of ours', () => {
+test('names are unique, in lower case, and those of conventions or in our namespace', () => {
   const ours =
     /^(gapo|rl|rpc|http|process|v8js|nodejs|hw|gen_ai|messaging|server|url|cpu|error|exception)\.[a-z0-9_.]*[a-z0-9]$/;
   for (const group of [attributes, spans, telemetryEvents, metrics]) {

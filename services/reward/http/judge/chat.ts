@@ -3,7 +3,7 @@ import { quoted } from '@gapo/http';
 import { NoScore, type ScoreItem } from '@gapo/reward';
 import type { ProtocolOptions } from '../protocols/httpFile.js';
 import { withReference, withParameters, type Protocol } from '../protocols/protocol.js';
-import { saidIn } from './content.js';
+import { completionIn } from './content.js';
 import { expectedScore } from './expectedScore.js';
 import { gradeOf, isOnlyObject } from './grade.js';
 import { messagesFor, textsOf } from './prompt.js';
@@ -27,7 +27,7 @@ export function chat(file: Judge): Protocol {
     }),
     prepare: (item) => withReference(item, reference),
     read: (answer, items) => {
-      const { text, cutOff, logprobs } = saidIn(answer);
+      const { text, cutOff, logprobs } = completionIn(answer);
       if (cutOff && !isOnlyObject(text)) {
         throw new NoScore(`the judge's answer was cut off at ${limitOf(settings)}: ${quoted(text)}`);
       }

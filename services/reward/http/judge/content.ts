@@ -21,7 +21,7 @@ const choice = z.looseObject({
 const reply = z.looseObject({ choices: z.array(choice) });
 
 /** The first choice of a completion. */
-export interface Said {
+export interface JudgeCompletion {
   /** Its text; empty if there is none. */
   readonly text: string;
   /** Whether the completion ended because it reached its maximum length. */
@@ -34,7 +34,7 @@ export interface Said {
  *
  * @throws NoScore if the response has another format, or the model refused
  */
-export function saidIn(answer: unknown): Said {
+export function completionIn(answer: unknown): JudgeCompletion {
   const [first] = parsed(reply, answer, 'a chat completion: {"choices": [{"message": {"content"}}]}').choices;
   if (first === undefined) throw new NoScore('the answer has no choices; expected a chat completion with one');
   const { finish_reason: finish, message, logprobs } = first;

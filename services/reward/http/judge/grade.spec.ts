@@ -9,7 +9,7 @@ const says = (text: string, expected: number | RegExp, exchange: readonly string
   else assert.throws(() => gradeOf(text, exchange), (error) => error instanceof NoScore && expected.test(error.message), text); // prettier-ignore
 };
 
-describe('thinking is no answer', () => {
+describe('thinking is not an answer', () => {
   const thoughts: readonly (readonly [string, string])[] = [
     ['think', '<think>0 is {"score": 0}.</think>\n{"score": 4}'],
     ['thinking, in capitals', '<THINKING>\n{"score": 0}\n</THINKING>{"score": 4}'],

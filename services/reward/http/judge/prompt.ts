@@ -39,7 +39,13 @@ export function messagesFor(
   const mark = markFor([rubric, ...textsOf(item), reference ?? '']);
   const asked = `${rubric}\n\n${guard(mark)}\n\n${form}`;
   // JSON escapes quotes and line breaks, so a text cannot end its string.
-  const data = JSON.stringify({ begin: mark, ...askedOf(item), reference, completion: item.completion, end: mark });
+  const data = JSON.stringify({
+    begin: mark,
+    ...promptPartOf(item),
+    reference,
+    completion: item.completion,
+    end: mark,
+  });
   if (instructions === 'user') return [{ role: 'user', content: `${asked}\n\n${data}` }];
   return [
     { role: 'system', content: asked },
@@ -53,7 +59,7 @@ export function textsOf({ prompt, completion, turns }: ScoreItem): string[] {
 }
 
 /** Returns what the completion replies to: the prompt, or the conversation that it ends. */
-function askedOf({ prompt, turns }: ScoreItem) {
+function promptPartOf({ prompt, turns }: ScoreItem) {
   const conversation = turns.length > 1 && turns.some(({ content }) => content === prompt);
   return conversation ? { conversation: turns.map(({ role, content }) => ({ role, content })) } : { prompt };
 }

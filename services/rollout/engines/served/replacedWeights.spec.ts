@@ -54,7 +54,7 @@ test('another version waits for the requests before it, and takes the place of t
   assert.ok(held.has('a') && !held.has('b'), 'a waited again, so that its files were kept');
 });
 
-test('after a doubt they are replaced before the next request', async () => {
+test('if it is uncertain which weights a server has, they are replaced before the next request', async () => {
   const { held, events, sample } = server();
   await sample('a');
   held.doubt();

@@ -29,7 +29,7 @@ export async function toSampled(
   { config, drawable, tokenizer }: ServedModel,
   server: string,
 ): Promise<SampledCompletion | undefined> {
-  const invalid = (what: string): RequestFailure => new RequestFailure(`${server} answered a completion ${what}`);
+  const invalid = (what: string): RequestFailure => new RequestFailure(`${server} returned a completion ${what}`);
   if (ids.length === 0 || ids.length > limit) throw invalid(`of ${ids.length} tokens, expected 1 to ${limit}`);
   if (logprobs.length !== ids.length)
     throw invalid(`of ${ids.length} tokens with ${logprobs.length} log-probabilities`);

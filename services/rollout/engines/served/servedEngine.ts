@@ -93,7 +93,7 @@ export class ServedEngine implements Engine {
       (error: unknown) => this.#named(messageOf(error)),
     );
     const waited = delay(identifyMs, undefined, { signal: late.signal }).then(
-      () => this.#named(`${member.server.name} has not yet answered what it is`),
+      () => this.#named(`${member.server.name} has not yet identified itself`),
       () => '',
     );
     try {

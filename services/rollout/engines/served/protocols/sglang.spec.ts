@@ -43,7 +43,7 @@ function generated(divisor: number): unknown {
 
 const temperatureOf = ({ body }: Asked): number => (body['sampling_params'] as { temperature: number }).temperature;
 
-test('a server that is started as needed says what it is', async (t) => {
+test('a server that was started correctly identifies itself', async (t) => {
   const { server } = await serving(t, (asked) => ({
     json: asked.path === '/server_info' ? info : generated(temperatureOf(asked)),
   }));
@@ -129,7 +129,7 @@ test('a completion is requested as tokens, with every option', async (t) => {
   ]);
 });
 
-test('adapters are loaded and unloaded by name; what is already so is no error', async (t) => {
+test('adapters are loaded and unloaded by name; repeating either is not an error', async (t) => {
   let answer: { status?: number; json: unknown } = { json: { success: true, loaded_adapters: {} } };
   const { server, asked } = await serving(t, () => answer);
   const adapter = { kind: 'adapter', name: 'gapo-run-v1-abc', path: '/adapters/gapo-run-v1-abc' } as const;

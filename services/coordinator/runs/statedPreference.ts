@@ -8,7 +8,7 @@ import { preferenceOf, type Levels } from '../step/context/conditioning.js';
 import type { Run } from './run.js';
 
 /** A preference given to a policy. */
-export interface ToldPreference {
+export interface StatedPreference {
   readonly levels: Levels;
   /** The levels as shares, by objective. */
   readonly preference: Readonly<Record<string, number>>;
@@ -22,11 +22,11 @@ export interface ToldPreference {
  * @param step whose configured preference applies
  * @throws RpcError FAILED_PRECONDITION for shares if the run's policy takes none, INVALID_ARGUMENT for invalid shares
  */
-export function toldPreference(
+export function statedPreference(
   run: Pick<Run, 'id' | 'config'>,
   given: Readonly<Record<string, number>>,
   step: number,
-): ToldPreference | undefined {
+): StatedPreference | undefined {
   const { id, config } = run;
   const condition = conditionOf(config);
   const isGiven = Object.keys(given).length > 0;
@@ -34,14 +34,14 @@ export function toldPreference(
     if (!isGiven) return undefined;
     throw new RpcError(
       'FAILED_PRECONDITION',
-      `run ${id} has one policy for one preference: leave the preference out, or train one that is told it (policy.condition)`,
+      `run ${id} has one policy for one preference: leave the preference out, or train a policy that is conditioned on it (policy.condition)`,
     );
   }
   const names = objectiveNames(config);
   const shares = isGiven ? completed(names, given) : Object.values(configuredPreference(config, step) ?? {});
   const levels = preferenceLevels(shares, condition.levels);
-  const told = preferenceOf(levels);
-  return { levels, preference: Object.fromEntries(names.map((name, k) => [name, at(told, k)])) };
+  const stated = preferenceOf(levels);
+  return { levels, preference: Object.fromEntries(names.map((name, k) => [name, at(stated, k)])) };
 }
 
 function completed(names: readonly string[], given: Readonly<Record<string, number>>): readonly number[] {
