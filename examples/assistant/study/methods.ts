@@ -190,7 +190,7 @@ export const parts: Readonly<Record<PartName, readonly Part[]>> = {
   // P-GAPO with equal preferences is GAPO with p = 1 here, where two objectives are compared.
   poor: poorConditions.map((condition) => ({
     condition,
-    methods: [mgda, gapo1, steered('morlhf', evenShare), steered('gdpo', evenShare)],
+    methods: [mgda, gapo1, steered('morlhf', evenShare)],
     derived: false,
   })),
 };

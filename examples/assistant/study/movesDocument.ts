@@ -88,7 +88,7 @@ ${list(poorFindings(methods))}
 - conflict: training draws only the dangerous prompts, on which a helpful answer is harmful. Without a fault they are a quarter of all, so that the
   conflict depends on the prompt.
 - Every policy is evaluated on the same held-out prompts of all kinds, by the classifiers' own scores. Gained is the difference from the same method without a fault.
-- P-GAPO with equal preferences is GAPO with p = 1 for two objectives. MORLHF and GDPO weigh both equally.
+- P-GAPO with equal preferences is GAPO with p = 1 for two objectives. MORLHF weighs both equally.
 ${scopeLines(study)}
 
 ## Every method
