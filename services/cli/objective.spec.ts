@@ -39,7 +39,20 @@ test('objective sends the change, and prints the resulting objectives and their 
     },
   });
   const env = { GAPO_COORDINATOR: coordinator };
-  const limits = ['--on-failure', 'drop', '--timeout', '2.5', '--hedge-after', '1'];
+  const limits = [
+    '--on-failure',
+    'drop',
+    '--timeout',
+    '2.5',
+    '--hedge-after',
+    '1',
+    '--scale',
+    '2',
+    '--noise',
+    '0.5',
+    '--threshold',
+    '-1',
+  ];
   const call = ['objective', 'add', 'a', 'concise', '--service', '127.0.0.1:50061', ...limits, '--by', 'Ada'];
   const added = await gapo(t, [...call, '--prefer', 'helpful=1,concise=0.5', '--json'], env);
   const { run, ...change } = JSON.parse(added.stdout) as ChangeObjectivesResponseJson;
@@ -55,11 +68,13 @@ test('objective sends the change, and prints the resulting objectives and their 
     ['a', ['helpful', 'concise'], { helpful: 1, concise: 0.5 }],
   );
   const [{ author, remove, preference, add }] = asked as [ChangeObjectivesRequest];
-  const [{ name, service, onFailure, timeoutSeconds, hedgeAfterSeconds }] = add as [ChangeObjectivesRequest['add'][0]];
+  const [{ name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, noise, threshold }] = add as [
+    ChangeObjectivesRequest['add'][0],
+  ];
   assert.deepEqual([author, remove, preference], ['Ada', [], { helpful: 1, concise: 0.5 }]);
   assert.deepEqual(
-    [name, service, onFailure, timeoutSeconds, hedgeAfterSeconds],
-    ['concise', '127.0.0.1:50061', 'FAILURE_POLICY_DROP', 2.5, 1],
+    [name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, noise, threshold],
+    ['concise', '127.0.0.1:50061', 'FAILURE_POLICY_DROP', 2.5, 1, 2, 0.5, -1],
   );
   const removed = await gapo(t, ['objective', 'remove', 'a', 'concise'], env);
   assert.equal(removed.stdout, `a: concise removed; from step 6: helpful, harmless (by ${userInfo().username})\n`);

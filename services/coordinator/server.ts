@@ -203,7 +203,7 @@ const textForms = {
 
 /** Converts an objective from a message to the form of a configuration. */
 function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] {
-  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, textForm } = objective;
+  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, noise, threshold, textForm } = objective;
   const text = textForms[textForm];
   return {
     name,
@@ -212,6 +212,8 @@ function objectiveInput(objective: Objective): ObjectivesRequest['add'][number] 
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
     ...(scale !== undefined && { scale }),
+    ...(noise !== undefined && { noise }),
+    ...(threshold !== undefined && { threshold }),
     ...(text !== undefined && { text }),
   };
 }

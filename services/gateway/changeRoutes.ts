@@ -29,6 +29,8 @@ const objectivesBody = z.strictObject({
         timeoutSeconds: z.number().positive().optional(),
         hedgeAfterSeconds: z.number().positive().optional(),
         scale: z.number().positive().optional(),
+        noise: z.number().positive().optional(),
+        threshold: z.number().optional(),
         text: z.enum(['clean', 'raw']).optional(),
       }),
     )

@@ -70,7 +70,15 @@ test('a run is paused, resumed and cancelled, its preference and objectives are 
   }
   const preferred = await send('PUT', 'runs/one/preference', { preference: { helpful: 0.7, harmless: 0.3 } });
   assert.deepEqual([preferred.status, preferred.body['firstStep']], [200, 5]);
-  const added = { name: 'concise', service: 'h:1', onFailure: 'drop', timeoutSeconds: 3, scale: 2 };
+  const added = {
+    name: 'concise',
+    service: 'h:1',
+    onFailure: 'drop',
+    timeoutSeconds: 3,
+    scale: 2,
+    noise: 0.5,
+    threshold: -1,
+  };
   const changed = await send('POST', 'runs/one/objectives', { add: [added], remove: ['helpful'] });
   assert.equal(changed.status, 200, JSON.stringify(changed.body));
   assert.deepEqual(
@@ -91,6 +99,8 @@ test('a run is paused, resumed and cancelled, its preference and objectives are 
             onFailure: 'FAILURE_POLICY_DROP',
             timeoutSeconds: 3,
             scale: 2,
+            noise: 0.5,
+            threshold: -1,
             textForm: 'TEXT_FORM_UNSPECIFIED',
           },
         ],

@@ -141,7 +141,7 @@ export const loudConditions: readonly Condition[] = [0.1, 1, 10, 100].map((scale
   scale === 1 ? plainCondition : { ...inLoss, key: `loud-${scale}`, label: String(scale), helpful: { scale } },
 );
 /** What training makes of the scores of `helpful` where they are poor. Scores of the starting policy deviate by 2.4. */
-export const poorRewards = { noise: 3, threshold: 2 } as const;
+export const poorRewards = { noise: 3, threshold: 0.3 } as const;
 /** A reward that is noisy or sparse, and prompts on all of which the objectives conflict. */
 export const poorConditions: readonly Condition[] = [
   { ...plainCondition, label: 'none' },

@@ -39,7 +39,7 @@ export interface MovedMethod {
  * Compares the methods.
  *
  * @param results of every condition, method and seed
- * @throws Error if a method has no results under the plain condition
+ * @throws Error if a method has no results under the plain condition, or of other seeds than under another
  */
 export function movesOf(results: readonly Result[]): readonly MovedMethod[] {
   const keys = [...new Set(results.map(({ key }) => key))];
@@ -52,6 +52,8 @@ export function movesOf(results: readonly Result[]): readonly MovedMethod[] {
     const base = objectives.map((name) => plain.map((result) => meanAfter(result, name)));
     const rows = [...new Set(own.map(({ condition }) => condition))].map(({ key: condition, label }): MovedRow => {
       const moved = under(condition);
+      if (moved.map(({ seed }) => seed).join() !== plain.map(({ seed }) => seed).join())
+        throw new Error(`${key} has results of other seeds under ${condition} than under ${plainCondition.key}`);
       const values = objectives.map((name) => moved.map((result) => meanAfter(result, name)));
       return {
         label,

@@ -84,7 +84,9 @@ ${list(poorFindings(methods))}
   advantages and with the divergence in the loss (\`ppo.normalizeAdvantages: false\`, \`kl.in: loss\`). Only the method and the fault differ.
 - noise: training adds normal noise with standard deviation ${noise} to each score of \`helpful\` (\`objectives[].noise\`). Its scores of the starting policy have
   a standard deviation of about 2.4.
-- sparse: training gets 1 for a \`helpful\` score of at least ${threshold}, else 0 (\`objectives[].threshold\`). At the start about one completion in seven has such a score.
+- sparse: training gets 1 for a \`helpful\` score of at least ${threshold}, else 0 (\`objectives[].threshold\`). Of
+  the starting policy's completions 29 % have such a score: 13 % on benign prompts, 38 % on those that only sound dangerous, and 66 % on dangerous ones
+  (256 held-out prompts, seed 1).
 - conflict: training draws only the dangerous prompts, on which a helpful answer is harmful. Without a fault they are a quarter of all, so that the
   conflict depends on the prompt.
 - Every policy is evaluated on the same held-out prompts of all kinds, by the classifiers' own scores. Gained is the difference from the same method without a fault.

@@ -348,7 +348,7 @@ test('a condition changes what training makes of a reward, or the kind of its pr
   assert.deepEqual([plain, noisy, sparse, conflict].map(helpful), [
     { name: 'helpful' },
     { name: 'helpful', noise: 3 },
-    { name: 'helpful', threshold: 2 },
+    { name: 'helpful', threshold: 0.3 },
     { name: 'helpful' },
   ]);
   assert.equal(new Set([plain, noisy, sparse, conflict].map((run) => run?.id)).size, 4);

@@ -5,7 +5,7 @@ import { authorOf } from '../author.js';
 import { Coordinator, coordinatorAddress, type ObjectivesChange } from '../client.js';
 import { assignmentList } from '../options/assignments.js';
 import { authorOption } from '../options/author.js';
-import { coordinatorOption, jsonOption, positiveReal, seconds } from '../options/options.js';
+import { coordinatorOption, jsonOption, positiveReal, real, seconds } from '../options/options.js';
 import { print, printMessage } from '../output.js';
 import { hasNumbers, numbersText } from '../render/preference.js';
 
@@ -22,11 +22,13 @@ interface AddFlags extends ChangeFlags {
   timeout?: number;
   hedgeAfter?: number;
   scale?: number;
+  noise?: number;
+  threshold?: number;
   text?: keyof typeof textForms;
 }
 
 async function add(id: string, name: string, flags: AddFlags): Promise<void> {
-  const { service, onFailure, timeout, hedgeAfter, scale, text } = flags;
+  const { service, onFailure, timeout, hedgeAfter, scale, noise, threshold, text } = flags;
   const objective = objectiveInput({
     name,
     service,
@@ -34,6 +36,8 @@ async function add(id: string, name: string, flags: AddFlags): Promise<void> {
     timeoutSeconds: timeout,
     hedgeAfterSeconds: hedgeAfter,
     scale,
+    noise,
+    threshold,
     text,
   });
   await change(id, { add: [objective] }, `${name} added`, flags);
@@ -87,6 +91,17 @@ function addCommand(): Command {
       new Option('--hedge-after <seconds>', 'when to hedge an unanswered call (default: never)').argParser(seconds),
     )
     .addOption(new Option('--scale <factor>', 'what its scores are multiplied by (default: 1)').argParser(positiveReal))
+    .addOption(
+      new Option('--noise <deviation>', 'normal noise that training adds to its scores (default: none)').argParser(
+        positiveReal,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--threshold <score>',
+        'train on 1 for a score of at least this, else 0 (default: the score itself)',
+      ).argParser(real),
+    )
     .addOption(
       new Option(
         '--text <form>',

@@ -34,6 +34,16 @@ function over0(text: string, what: string): number {
 /** Parses a number above 0. */
 export const positiveReal = (text: string): number => over0(text, 'a number');
 /**
+ * Parses a number.
+ *
+ * @throws InvalidArgumentError if it is not a finite one
+ */
+export function real(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Expected a number.');
+}
+/**
  * Parses a number of at least 0.
  *
  * @throws InvalidArgumentError if it is not one

@@ -102,8 +102,8 @@ function timesText(times: readonly StepTime[], { engines }: RunExtents, rates: R
     ),
     `seconds per step with that many rollout and gradient workers ${devices}${reading}${among}, and ` +
       `${significant((8 * rates.link) / 1e9)} Gbit/s through the coordinator; without rewards`,
-    `Beyond ${count(useful.workers)} of each, doubling them makes a step less than 10 % faster. There, ${most} takes ` +
-      `${Math.round((100 * useful[most]) / useful.step)} % of it.`,
+    `Beyond ${count(useful.workers)} of each, doubling them makes a step less than 10 % faster. There, ` +
+      `${Math.round((100 * useful[most]) / useful.step)} % of it goes to ${most}.`,
   ].join('\n');
 }
 

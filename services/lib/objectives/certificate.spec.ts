@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { certificateOfReport, certificateText, updateCertificate } from './certificate.js';
+import { alternativeText, certificateOfReport, certificateText, updateCertificate } from './certificate.js';
 import { combine, stationarity } from './combiners/combine.js';
 import { gradientNorms, gramFromCosines, gramMatrix, pairCosines, type Gram } from './gram/gram.js';
 
@@ -48,6 +48,12 @@ test('opposed gradients have no common ascent, and a zero gradient is neither hu
     withZero.objectives.map(({ effect }) => effect),
     ['gained', 'kept', 'gained'],
   );
+  const [, zero] = withZero.gram.names;
+  assert.match(
+    alternativeText(withZero),
+    new RegExp(`improves every objective but ${zero}, whose gradient was zero, with`),
+  );
+  assert.match(alternativeText(updateCertificate(gramOf([1, 0], [1, 1]), [1, 1])), /improves every objective, with/);
   assert.equal(updateCertificate(gramOf([0, 0]), [1]).commonAscent, false);
 });
 

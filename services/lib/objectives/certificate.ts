@@ -137,9 +137,12 @@ function commonAscent(gram: Gram): Pick<UpdateCertificate, 'commonAscent' | 'mar
 }
 
 /** States whether another direction could have improved every objective. */
-export function alternativeText({ commonAscent, margin }: UpdateCertificate): string {
+export function alternativeText({ commonAscent, gram, margin }: UpdateCertificate): string {
+  const flat = gram.names.filter((_, k) => f64(gradientNorms(gram), k) === 0);
+  const all =
+    flat.length === 0 ? 'every objective' : `every objective but ${flat.join(' and ')}, whose gradient was zero`;
   return commonAscent
-    ? `A direction existed that improves every objective, with a cosine of at least ${margin.toFixed(3)} to each gradient.`
+    ? `A direction existed that improves ${all}, with a cosine of at least ${margin.toFixed(3)} to each gradient.`
     : 'No direction existed that improves every objective: to first order the policy is Pareto stationary.';
 }
 

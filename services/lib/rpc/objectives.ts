@@ -23,12 +23,14 @@ export interface ObjectiveWords {
   readonly timeoutSeconds?: number | undefined;
   readonly hedgeAfterSeconds?: number | undefined;
   readonly scale?: number | undefined;
+  readonly noise?: number | undefined;
+  readonly threshold?: number | undefined;
   readonly text?: keyof typeof textForms | undefined;
 }
 
 /** Converts an objective to a message. */
 export function objectiveInput(objective: ObjectiveWords): ObjectiveInput {
-  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, text } = objective;
+  const { name, service, onFailure, timeoutSeconds, hedgeAfterSeconds, scale, noise, threshold, text } = objective;
   return {
     name,
     ...(service !== undefined && { service }),
@@ -36,6 +38,8 @@ export function objectiveInput(objective: ObjectiveWords): ObjectiveInput {
     ...(timeoutSeconds !== undefined && { timeoutSeconds }),
     ...(hedgeAfterSeconds !== undefined && { hedgeAfterSeconds }),
     ...(scale !== undefined && { scale }),
+    ...(noise !== undefined && { noise }),
+    ...(threshold !== undefined && { threshold }),
     ...(text !== undefined && { textForm: textForms[text] }),
   };
 }

@@ -1,7 +1,7 @@
 // Blocks of ports: one process at a time, only free ports.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { isFree, reservePorts } from './mod.js';
 import { freePort, takenAddress } from './testing.fixture.js';
@@ -15,6 +15,17 @@ test('blocks in use at the same time share no port, and a released one is free a
   assert.deepEqual(await Promise.all(guards.map(isFree)), Array(8).fill(false));
   all.forEach(({ release }) => release());
   assert.deepEqual(await Promise.all(guards.map(isFree)), Array(8).fill(true));
+});
+
+test('whoever connects to the guard of a block is turned away, and does not keep it in use', async (t) => {
+  const { ports, release } = await reservePorts(1);
+  const guard = (ports[0] ?? 0) + 255;
+  const client = connect(guard, '127.0.0.1');
+  t.after(() => client.destroy());
+  client.on('error', () => undefined).resume();
+  await once(client, 'close');
+  release();
+  assert.equal(await isFree(guard), true);
 });
 
 test('a block with a port that another program uses is passed over', async (t) => {

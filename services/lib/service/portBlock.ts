@@ -27,7 +27,7 @@ export interface ReservedPorts {
  *
  * @param count of the ports that are needed, all of them free
  * @param start the block that is tried first; the next ones follow. @default one at random
- * @throws UserError if they are more than a block has, or every block is in use
+ * @throws UserError if they are more than a block has, or every block is in use; the error of listen if it has another cause
  */
 export async function reservePorts(count: number, start = randomInt(blocks)): Promise<ReservedPorts> {
   if (count >= blockSize)
@@ -54,11 +54,22 @@ export async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-/** Returns a server that listens on a port, without keeping the process alive; undefined if the port is taken. */
+/** Errors of listen that say that another process has the port, or that none may have it. */
+const taken: ReadonlySet<string | undefined> = new Set(['EADDRINUSE', 'EACCES']);
+
+/**
+ * Returns a server that listens on a port and accepts nobody, without keeping the process alive; undefined if the port is
+ * taken.
+ *
+ * @throws the error of listen if it has another cause, such as too many open files
+ */
 function listening(port: number): Promise<Server | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(undefined)).unref();
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy()).unref();
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      if (taken.has(error.code)) resolve(undefined);
+      else reject(error);
+    });
     server.listen(port, '127.0.0.1', () => resolve(server));
   });
 }

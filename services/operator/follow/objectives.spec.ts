@@ -1,6 +1,7 @@
 /** Objectives of a spec: RewardServices are replaced by addresses, and when the run gets them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { objectiveConfig } from '@gapo/config';
 import { objectiveInput } from '@gapo/rpc';
 import { conditionOf, type RunObjective, type Status } from '../resource/trainingRun.js';
 import type { Resolved } from '../rewards/registry.js';
@@ -43,6 +44,20 @@ test('a name becomes an address; every service that cannot be called is named', 
   ]);
   const off = resolved([named('a', 'kindness')], undefined);
   assert.match('problem' in off ? off.problem.message : '', /operator\.rewardServices/);
+});
+
+test('a call has every key that an objective of a configuration has', () => {
+  const limits = { onFailure: 'drop', timeoutSeconds: 2, hedgeAfterSeconds: 1 } as const;
+  const full = { name: 'kind', service: 'a:1', ...limits, noise: 3, threshold: 0.5, scale: 10, text: 'raw' } as const;
+  assert.deepEqual(Object.keys(full).sort(), Object.keys(objectiveConfig.shape).sort());
+  const { name, service, text: _text, onFailure: _policy, ...numbers } = full;
+  assert.deepEqual(objectiveInput(full), {
+    name,
+    service,
+    ...numbers,
+    onFailure: 'FAILURE_POLICY_DROP',
+    textForm: 'TEXT_FORM_RAW',
+  });
 });
 
 test('a call and a configuration have them without the reference', () => {

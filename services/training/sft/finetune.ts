@@ -50,7 +50,7 @@ interface TrainingInputs {
   readonly heldOut: readonly Sequence[];
   /** Indices of the sequences of each update. */
   readonly updates: readonly (readonly number[])[];
-  /** Rows that were too long: left out, and cut from their left. */
+  /** Rows that were too long: left out, and truncated from the left. */
   readonly dropped: number;
   readonly truncated: number;
   /** One hash of everything that determines the result. */

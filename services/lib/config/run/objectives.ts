@@ -4,6 +4,9 @@ import { textForm } from '../textForm.js';
 import type { Algorithm } from './data.js';
 import type { Refuse } from './section.js';
 
+/** A factor of rewards. Squares of gradients with it stay within float32. */
+const rewardFactor = z.number().min(1e-12).max(1e12).meta({ expected: 'a number from 1e-12 to 1e12' });
+
 /** An objective as written. */
 export const objective = z.strictObject({
   name: word.describe('Name in reports, events and combinations.'),
@@ -24,7 +27,7 @@ export const objective = z.strictObject({
     .optional()
     .meta({ absent: 'never' })
     .describe('Sends a second copy of a call that is unanswered after this many seconds. The first answer counts.'),
-  noise: positiveNumber
+  noise: rewardFactor
     .optional()
     .meta({ absent: 'no noise' })
     .describe(
@@ -38,7 +41,7 @@ export const objective = z.strictObject({
       'Training gets 1 for a score of at least this, noise included, and 0 for any other: a sparse reward. Reports and ' +
         'evaluations keep the scores.',
     ),
-  scale: positiveNumber
+  scale: rewardFactor
     .optional()
     .meta({ absent: '1' })
     .describe(

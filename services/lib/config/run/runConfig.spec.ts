@@ -192,7 +192,7 @@ test('rules between fields', () => {
       new RegExp(`objectives\\[1\\]\\.${key.slice(0, -3)}: .*nothing, since algorithm is dpo, which has no rewards`),
       least.replace('prompts:', 'pairs:').replace('name: harmless', `name: harmless, ${key}`),
     ]),
-    ['', /objectives\[1\]\.noise: .*over 0/, least.replace('name: harmless', 'name: harmless, noise: -1')],
+    ['', /objectives\[1\]\.noise: .*from 1e-12 to 1e12/, least.replace('name: harmless', 'name: harmless, noise: -1')],
     [
       'algorithm: dpo',
       /data\.pairs: found nothing, expected a file of pairs/,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { at, f64, NonFiniteError } from '@gapo/numeric';
 import fc from 'fast-check';
 import { assertClose } from '../gram/sampleGradients.fixture.js';
-import { gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from '../mod.js';
+import { centeredAdvantages, gaeAdvantages, groupNormalizedAdvantages, rlooAdvantages, whiten } from '../mod.js';
 
 const number = fc.double({ min: -100, max: 100, noNaN: true });
 const objective = 'helpful';
@@ -156,6 +156,21 @@ test('advantages that are all alike become about 0, never noise of size 1', () =
   assert.throws(() => whiten(objective, [1, NaN]), NonFiniteError);
   assert.throws(() => whiten(objective, [1e200, -1e200]), /variance of the advantages overflows/);
   assert.throws(() => whiten(objective, [1], { floor: 0 }), /std floor is 0/);
+});
+
+test('equal rewards of a prompt give advantages of exactly 0, also where their sum rounds', () => {
+  const equal = fc.record({
+    reward: fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+    count: fc.integer({ min: 2, max: 9 }),
+  });
+  fc.assert(
+    fc.property(fc.array(equal, { minLength: 1, maxLength: 4 }), (prompts) => {
+      const rewards = prompts.flatMap(({ reward, count }) => new Array<number>(count).fill(reward));
+      const groups = prompts.flatMap(({ count }, group) => new Array<number>(count).fill(group));
+      for (const estimate of [rlooAdvantages, groupNormalizedAdvantages, centeredAdvantages])
+        assert.ok(estimate({ objective, rewards, groups }).every((advantage) => advantage === 0));
+    }),
+  );
 });
 
 test('group-normalised advantages: mean 0 and deviation 1 in every group, whatever the scale of the rewards', () => {

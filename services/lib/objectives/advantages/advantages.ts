@@ -42,7 +42,7 @@ export function rlooAdvantages(input: GroupedRewards): Float64Array {
     const count = list.length;
     checkGroupSize(objective, group, count, 'RLOO');
     // R_i - (S - R_i)/(n - 1) = (R_i - mean)·n/(n - 1); the second form loses no digits to a large common offset.
-    const mean = list.reduce((sum, i) => sum + at(rewards, i), 0) / count;
+    const mean = meanOf(rewards, list);
     for (const i of list) advantages[i] = ((at(rewards, i) - mean) * count) / (count - 1);
   }
   return advantages;
@@ -52,7 +52,7 @@ export function rlooAdvantages(input: GroupedRewards): Float64Array {
  * Group-normalised advantages (GRPO; Shao et al. 2024, arXiv 2402.03300, section 4.1): A_i = (R_i - mean) / std over the
  * completions of the same prompt, with a divisor of at least `floor`. The standard deviation of n completions is the
  * population's, Σ(R - mean)² / n, or the sample's, Σ(R - mean)² / (n - 1), as in PyTorch's `std` and therefore TRL. A
- * prompt whose completions are all equally good gives advantages of (nearly) 0. Unlike RLOO's, these weigh a prompt with a
+ * prompt whose completions are all equally good gives advantages of 0. Unlike RLOO's, these weigh a prompt with a
  * small spread of rewards as much as one with a large spread.
  *
  * @param options.deviation which standard deviation. @default 'population'
@@ -71,7 +71,7 @@ export function groupNormalizedAdvantages(
   const advantages = new Float64Array(rewards.length);
   for (const [group, list] of membersOfGroups(input)) {
     checkGroupSize(objective, group, list.length, 'a group-normalised advantage');
-    const mean = list.reduce((sum, i) => sum + at(rewards, i), 0) / list.length;
+    const mean = meanOf(rewards, list);
     const squares = list.reduce((sum, i) => sum + (at(rewards, i) - mean) ** 2, 0);
     const std = Math.sqrt(squares / (deviation === 'sample' ? list.length - 1 : list.length));
     if (!Number.isFinite(std)) {
@@ -94,10 +94,20 @@ export function centeredAdvantages(input: GroupedRewards): Float64Array {
   const advantages = new Float64Array(rewards.length);
   for (const [group, list] of membersOfGroups(input)) {
     checkGroupSize(objective, group, list.length, 'a centred reward');
-    const mean = list.reduce((sum, i) => sum + at(rewards, i), 0) / list.length;
+    const mean = meanOf(rewards, list);
     for (const i of list) advantages[i] = at(rewards, i) - mean;
   }
   return advantages;
+}
+
+/**
+ * Returns the mean reward of a prompt's completions. The mean of equal rewards is exactly that reward: its rounding error
+ * would be an advantage, which methods that normalise gradients make as long as any other.
+ */
+function meanOf(rewards: ArrayLike<number>, list: readonly number[]): number {
+  const first = at(rewards, at(list, 0));
+  if (list.every((i) => at(rewards, i) === first)) return first;
+  return list.reduce((sum, i) => sum + at(rewards, i), 0) / list.length;
 }
 
 /** The default floor under the standard deviation of a prompt's rewards. */

@@ -92,7 +92,7 @@ export async function fetchSamples(
 /** Returns one of those completions, with its tokens. */
 export async function fetchSample(id: string, { step, prompt, sample }: SampleJson): Promise<SampleJson> {
   const answer = await getJson<GetSampleResponseJson>(`${runPath(id)}/samples/${step}/${prompt}/${sample}`);
-  if (answer.sample === undefined) throw new Error('the coordinator returned no completion');
+  if (answer.sample === undefined) throw new Error("the coordinator's response has no completion");
   return answer.sample;
 }
 

@@ -215,7 +215,7 @@ export interface ObjectiveReportJson {
   outliers?: number;
   /** The cosine between its gradient and each later objective's, by name; below 0 they conflict. Measured when the weights were chosen. No entry if either gradient is zero. */
   cosines: { [key: string]: number | null };
-  /** What its rewards are multiplied by: the step trained on this times the score, while reward_mean and reward_std describe the score itself. 1 if the configuration gives none; unset in reports of earlier releases. */
+  /** What its scores, or what noise and threshold make of them, were multiplied by for training, while reward_mean and reward_std describe the scores themselves. 1 if the configuration gives none; unset in reports of earlier releases. */
   scale?: number | null;
 }
 
@@ -635,8 +635,12 @@ export interface ObjectiveJson {
   hedgeAfterSeconds?: number | null;
   /** The form of the text that the service gets; if unset, the one that it describes. */
   textForm: TextFormJson;
-  /** What its scores are multiplied by; 1 if unset. */
+  /** What its scores, or what noise and threshold make of them, are multiplied by in training; 1 if unset. */
   scale?: number | null;
+  /** The standard deviation of normal noise that training adds to each score; none if unset. */
+  noise?: number | null;
+  /** Training gets 1 for a score of at least this, else 0; the score itself if unset. */
+  threshold?: number | null;
 }
 
 /** Request to change a run's objectives. */

@@ -32,12 +32,22 @@ export interface ObjectiveInput {
    */
   'textForm'?: (_gapo_reward_v1_TextFormInput);
   /**
-   * What its scores are multiplied by; 1 if unset.
+   * What its scores, or what noise and threshold make of them, are multiplied by in training; 1 if unset.
    */
   'scale'?: (number | string);
+  /**
+   * The standard deviation of normal noise that training adds to each score; none if unset.
+   */
+  'noise'?: (number | string);
+  /**
+   * Training gets 1 for a score of at least this, else 0; the score itself if unset.
+   */
+  'threshold'?: (number | string);
   '_timeoutSeconds'?: "timeoutSeconds";
   '_hedgeAfterSeconds'?: "hedgeAfterSeconds";
   '_scale'?: "scale";
+  '_noise'?: "noise";
+  '_threshold'?: "threshold";
 }
 
 /**
@@ -69,10 +79,20 @@ export interface Objective {
    */
   'textForm': (_gapo_reward_v1_TextForm);
   /**
-   * What its scores are multiplied by; 1 if unset.
+   * What its scores, or what noise and threshold make of them, are multiplied by in training; 1 if unset.
    */
   'scale'?: (number);
+  /**
+   * The standard deviation of normal noise that training adds to each score; none if unset.
+   */
+  'noise'?: (number);
+  /**
+   * Training gets 1 for a score of at least this, else 0; the score itself if unset.
+   */
+  'threshold'?: (number);
   '_timeoutSeconds'?: "timeoutSeconds";
   '_hedgeAfterSeconds'?: "hedgeAfterSeconds";
   '_scale'?: "scale";
+  '_noise'?: "noise";
+  '_threshold'?: "threshold";
 }

@@ -60,8 +60,8 @@ export interface ObjectiveReportInput {
    */
   'cosines'?: ({[key: string]: number | string});
   /**
-   * What its rewards are multiplied by: the step trained on this times the score, while reward_mean and reward_std describe the score
-   * itself. 1 if the configuration gives none; unset in reports of earlier releases.
+   * What its scores, or what noise and threshold make of them, were multiplied by for training, while reward_mean and reward_std describe
+   * the scores themselves. 1 if the configuration gives none; unset in reports of earlier releases.
    */
   'scale'?: (number | string);
   '_multiplier'?: "multiplier";
@@ -129,8 +129,8 @@ export interface ObjectiveReport {
    */
   'cosines': ({[key: string]: number});
   /**
-   * What its rewards are multiplied by: the step trained on this times the score, while reward_mean and reward_std describe the score
-   * itself. 1 if the configuration gives none; unset in reports of earlier releases.
+   * What its scores, or what noise and threshold make of them, were multiplied by for training, while reward_mean and reward_std describe
+   * the scores themselves. 1 if the configuration gives none; unset in reports of earlier releases.
    */
   'scale'?: (number);
   '_multiplier'?: "multiplier";
