@@ -58,7 +58,10 @@ describe('telemetry', { skip: whyNoPrograms() }, () => {
     prometheus = await startPrometheus(owner, directory, addresses, withoutWaiting(directory));
     training = connect('gapo.training.v1.TrainingService', small.platform.coordinator);
     owner.after(async () => training.close());
-    const configYaml = runYaml({ steps: '100000' });
+    const rollout = '{ promptsPerStep: 8, samplesPerPrompt: 6, maxNewTokens: 12, shards: 4, staleness: 1 }';
+    // Many completions of a policy that hardly changes: where all scores of a step are equal, it has no gradient, and so no cosine.
+    const optimizer = '{ learningRate: 1e-6 }';
+    const configYaml = runYaml({ steps: '100000', rollout, optimizer });
     await training.CreateRun(
       { configYaml, baseDirectory: small.workspace.directory, runId: 'live' },
       { deadlineMs: 60_000 },
@@ -77,6 +80,7 @@ describe('telemetry', { skip: whyNoPrograms() }, () => {
     );
     const attributes = new Set<string>(Object.values(declaredAttributes).map(({ name }) => name));
     await receiver.record(({ eventName }) => eventName === telemetryEventNames.evaluationResult);
+    await receiver.span(({ name }) => name === spanNames.step);
     for (const service of ['coordinator', 'rollout', 'gradient', 'reward', 'gateway']) {
       await receiver.span((span) => span.service === `gapo-${service}`);
       await receiver.point((point) => point.service === `gapo-${service}`);
