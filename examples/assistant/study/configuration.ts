@@ -4,7 +4,6 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseYaml, writeAtomicallySync, z } from '@gapo/service';
 import type { Condition, ExampleFile, TrainedMethod } from './methods.js';
-import { readKinds } from './overRefusal.js';
 import { exampleDirectory, StudyError } from './settings.js';
 
 /** A run of the study. */
@@ -44,9 +43,8 @@ export function exampleConfiguration(file: ExampleFile): z.infer<typeof schema> 
 export function promptsOf({ example, prompts: kind }: Condition, folder: string): Record<string, unknown> {
   if (kind === undefined) return {};
   const { data } = exampleConfiguration(example);
-  const kinds = readKinds(data.prompts);
   const lines = readFileSync(data.prompts, 'utf8').split('\n').filter(Boolean);
-  const own = lines.filter((line) => kinds.get((JSON.parse(line) as { prompt: string }).prompt) === kind);
+  const own = lines.filter((line) => (JSON.parse(line) as { kind: string }).kind === kind);
   if (own.length === 0) throw new StudyError(`${data.prompts} has no prompt of the kind "${kind}"`);
   const path = join(folder, `prompts-${kind}.jsonl`);
   mkdirSync(folder, { recursive: true });
@@ -78,7 +76,10 @@ export function contentId(key: string, seed: number, content: unknown): string {
   return `study-${key}-s${seed}-${sha}`;
 }
 
-/** Returns the run of a method under a condition, on all prompts of the example. Equal runs of several conditions are one. */
+/**
+ * Returns the run of a method under a condition; `promptsOf` gives its data if that trains on some of the prompts. Equal runs
+ * of several conditions are one.
+ */
 export function plannedRun(
   { key, changes, ppo }: TrainedMethod,
   { example: file, whitened, helpful, prompts, divergence }: Condition,

@@ -2,16 +2,12 @@
 import { differenceOverSeeds } from './estimates.js';
 import { fixed, list, markdownTable, shown, shownShare } from './format.js';
 import type { FourSummary } from './four.js';
-import { fourObjectives, groupNames, objectives } from './methods.js';
+import { fourObjectives, groupNames, nameOf, objectives } from './methods.js';
 import type { MovedMethod } from './moves.js';
 import { movesFindings, movesTable } from './movesDocument.js';
 import { claims, hhRlhf, pkuSafeRlhf, type Claim, type PaperRow } from './paper.js';
 import { scopeLines, type Scope } from './scope.js';
 import type { Row, Summary } from './summary.js';
-
-function nameOf({ group, share }: Row): string {
-  return share === undefined ? group : `${group}, λ = ${share}`;
-}
 
 const paperCells = (row: PaperRow | undefined): string[] =>
   row === undefined ? ['', '', ''] : row.map((value) => fixed(value));

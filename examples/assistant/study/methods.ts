@@ -62,6 +62,11 @@ export const groupNames = {
   pgapo: 'P-GAPO',
 } as const;
 
+/** Returns a method's name in tables, with its preference if it has one. */
+export function nameOf({ group, share }: { readonly group: string; readonly share: number | undefined }): string {
+  return share === undefined ? group : `${group}, λ = ${share}`;
+}
+
 /** The objectives of run.yaml, in its order: the axes of fronts. */
 export const objectives = ['helpful', 'harmless'] as const;
 

@@ -2,7 +2,7 @@
 import { at, mean, standardDeviation } from '@gapo/numeric';
 import { sameSteps } from './course.js';
 import { differenceOverSeeds, overSeeds, type Estimate } from './estimates.js';
-import { objectives, plainCondition } from './methods.js';
+import { nameOf, objectives, plainCondition } from './methods.js';
 import { overRefusalOverSeeds } from './overRefusal.js';
 import { meanAfter, type Result } from './results.js';
 
@@ -68,9 +68,8 @@ export function movesOf(results: readonly Result[]): readonly MovedMethod[] {
         }),
       };
     });
-    const { group, share } = first;
     return {
-      name: share === undefined ? group : `${group}, λ = ${share}`,
+      name: nameOf(first),
       rows,
       farthest: Math.max(...rows.flatMap(({ moved }) => moved.map(Math.abs))),
     };

@@ -23,36 +23,22 @@ export const natural = (text: string): number => integer(text, 0, Number.MAX_SAF
 export const stepNumber = (text: string): number =>
   integer(text, 1, Number.MAX_SAFE_INTEGER, 'a step, an integer of at least 1');
 
-function over0(text: string, what: string): number {
+/** @throws InvalidArgumentError naming `expected` if the text is not a finite number, or does not fit */
+function finite(text: string, expected: string, fits: (value: number) => boolean = () => true): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value > 0 && Number.isFinite(value))) {
-    throw new InvalidArgumentError(`Expected ${what} over 0.`);
+  if (text.trim() === '' || !Number.isFinite(value) || !fits(value)) {
+    throw new InvalidArgumentError(`Expected ${expected}.`);
   }
   return value;
 }
+const over0 = (text: string, what: string): number => finite(text, `${what} over 0`, (value) => value > 0);
 
+/** Parses a number. */
+export const real = (text: string): number => finite(text, 'a number');
 /** Parses a number above 0. */
 export const positiveReal = (text: string): number => over0(text, 'a number');
-/**
- * Parses a number.
- *
- * @throws InvalidArgumentError if it is not a finite one
- */
-export function real(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('Expected a number.');
-}
-/**
- * Parses a number of at least 0.
- *
- * @throws InvalidArgumentError if it is not one
- */
-export function nonNegativeReal(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value >= 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError('Expected a number of at least 0.');
-}
+/** Parses a number of at least 0. */
+export const nonNegativeReal = (text: string): number => finite(text, 'a number of at least 0', (value) => value >= 0);
 
 /** Parses a time in seconds, above 0. */
 export const seconds = (text: string): number => over0(text, 'a number of seconds');
